@@ -1,0 +1,1 @@
+//! Sterna's compiler: integer network to netlist to Verilog.

@@ -1,0 +1,15 @@
+//! Sterna's common language: the integer network that defines meaning, the netlist that defines hardware, their
+//! evaluators and checks, and the network file.
+//!
+//! This crate does no I/O, holds no floats, and knows neither the trainer nor any tool.
+
+mod error;
+pub mod eval;
+pub mod format;
+
+mod network;
+pub mod range;
+
+pub use error::{Error, Result};
+pub use network::{Dense, Input, Layer, LayerOp, MAX_ELEMENTS, MAX_LEVELS, MAX_WEIGHTS, Network, Threshold};
+pub use range::Range;

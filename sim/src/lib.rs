@@ -1,0 +1,1 @@
+//! Sterna's simulators: netlist simulation and Verilator co-simulation.

@@ -1,0 +1,1 @@
+//! Sterna's trainer: data sets to integer networks.
