@@ -3,13 +3,20 @@
 //!
 //! This crate does no I/O, holds no floats, and knows neither the trainer nor any tool.
 
+pub mod bench;
+pub mod build;
+pub mod check;
+pub mod design;
 mod error;
 pub mod eval;
 pub mod format;
-
+pub mod interpret;
+pub mod netlist;
 mod network;
 pub mod range;
 
+pub use design::Design;
 pub use error::{Error, Result};
+pub use netlist::Netlist;
 pub use network::{Dense, Input, Layer, LayerOp, MAX_ELEMENTS, MAX_LEVELS, MAX_WEIGHTS, Network, Threshold};
 pub use range::Range;
