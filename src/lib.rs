@@ -1,4 +1,10 @@
-//! Sterna: sparse ternary networks for FPGAs.
+//! Sterna: sparse ternary networks for FPGAs. This crate is the door: the command, and one name for each part.
+
+pub mod build;
+pub mod cli;
+pub mod store;
+pub mod ui;
+
 pub use sterna_hdl as hdl;
 pub use sterna_ir as ir;
 pub use sterna_sim as sim;

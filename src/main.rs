@@ -1,1 +1,29 @@
-fn main() {}
+//! The `sterna` command: parse, dispatch, exit code.
+
+use std::process::ExitCode;
+
+use clap::Parser;
+use sterna::cli::{Cli, run};
+use sterna::ui::Outcome;
+
+fn main() -> ExitCode {
+    let cli = Cli::parse();
+    let json = cli.wants_json();
+    match run(cli) {
+        Ok(Outcome::Done) => ExitCode::SUCCESS,
+        Ok(Outcome::CheckFailed) => ExitCode::from(1),
+        Err(error) if is_broken_pipe(&error) => ExitCode::SUCCESS,
+        Err(error) => {
+            if json {
+                println!("{}", serde_json::json!({ "error": format!("{error:#}") }));
+            }
+            eprintln!("sterna: {error:#}");
+            ExitCode::from(2)
+        }
+    }
+}
+
+/// `sterna info x | head` is no error.
+fn is_broken_pipe(error: &anyhow::Error) -> bool {
+    error.downcast_ref::<std::io::Error>().is_some_and(|e| e.kind() == std::io::ErrorKind::BrokenPipe)
+}

@@ -1,1 +1,4 @@
 //! Sterna's compiler: integer network to netlist to Verilog.
+pub mod estimate;
+pub mod family;
+pub mod synth;

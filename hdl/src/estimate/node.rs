@@ -1,0 +1,80 @@
+//! Cost of one node.
+
+use std::collections::BTreeSet;
+
+use sterna_ir::netlist::{Netlist, NodeId, Op, Term};
+
+use super::Resources;
+use crate::family::Family;
+
+/// Cells of node `id`. `inverted` remembers the words that already have inverters.
+pub fn cost(netlist: &Netlist, id: NodeId, family: Family, inverted: &mut BTreeSet<NodeId>) -> Resources {
+    let node = netlist.node(id);
+    let width = f64::from(node.range.width());
+    let width_of = |id: NodeId| f64::from(netlist.node(id).range.width());
+    let constant = |id: NodeId| matches!(netlist.node(id).op, Op::Const(_));
+    match &node.op {
+        Op::Sum(terms) => sum(netlist, terms, width, family, inverted),
+        Op::Ge(a, b) => compare(width_of(*a).max(width_of(*b)), constant(*a) || constant(*b), family),
+        Op::Eq(a, b) => {
+            let per_lut = if constant(*a) || constant(*b) { 1.0 } else { 2.0 };
+            luts(tree(width_of(*a).max(width_of(*b)) * per_lut, family))
+        }
+        Op::And(bits) | Op::Or(bits) => luts(tree(bits.len() as f64, family)),
+        // An inverter is swallowed by the logic it feeds.
+        Op::Not(_) => Resources::default(),
+        Op::Mux { zero, one, .. } if constant(*zero) && constant(*one) => Resources::default(),
+        Op::Mux { zero, one, .. } if constant(*zero) || constant(*one) => luts(width * 0.5),
+        Op::Mux { .. } => luts(width * if family == Family::Xcup { 0.5 } else { 1.0 }),
+        Op::Reg { .. } => Resources { ff: width, ..Resources::default() },
+        // The register of a read port is inside the block RAM; small tables keep it outside.
+        Op::Read { memory, .. } if super::memory::is_block(netlist.memory(*memory), family) => Resources::default(),
+        Op::Read { .. } => Resources { ff: width, ..Resources::default() },
+        Op::Input | Op::Const(_) | Op::Wrap(_) | Op::Slice { .. } | Op::Concat(_) => Resources::default(),
+    }
+}
+
+fn luts(lut: f64) -> Resources {
+    Resources { lut, ..Resources::default() }
+}
+
+/// Tables needed to join `inputs` bits into one.
+fn tree(inputs: f64, family: Family) -> f64 {
+    if inputs <= 1.0 { 0.0 } else { ((inputs - 1.0) / f64::from(family.lut_inputs() - 1)).ceil() }
+}
+
+fn sum(netlist: &Netlist, terms: &[Term], width: f64, family: Family, inverted: &mut BTreeSet<NodeId>) -> Resources {
+    let constants = terms.iter().filter(|t| matches!(netlist.node(t.node).op, Op::Const(_))).count();
+    let negated = terms.iter().filter(|t| t.negate).count();
+    // All terms negated costs one more addition: -a - b is -(a + b).
+    let operands = terms.len() + usize::from(negated == terms.len() && constants == 0);
+    if operands < 2 {
+        return Resources::default();
+    }
+    let adders = operands - 1;
+    // Low bits where a single unshifted operand stands alone pass straight through.
+    let mut shifts: Vec<u8> = terms.iter().map(|t| t.shift).collect();
+    shifts.sort_unstable();
+    let bits = (width - f64::from(shifts.get(1).copied().unwrap_or(0))).max(1.0);
+    let chain = match family {
+        Family::Ecp5 => 2.0 * (bits / 2.0).ceil(),
+        _ => bits,
+    };
+    let mut lut = chain * adders as f64;
+    if family == Family::Ice40 {
+        let fresh = terms.iter().filter(|t| t.negate && inverted.insert(t.node));
+        lut += fresh.map(|t| f64::from(netlist.node(t.node).range.width())).sum::<f64>();
+    }
+    Resources { lut, carry: bits * adders as f64, adders: adders as u64, ..Resources::default() }
+}
+
+fn compare(width: f64, constant: bool, family: Family) -> Resources {
+    match (family, constant) {
+        // The carry chain compares; only its end leaves through a table.
+        (Family::Ice40, true) => Resources { lut: 1.0, carry: width, ..Resources::default() },
+        (Family::Ice40, false) => Resources { lut: width + 1.0, carry: width, ..Resources::default() },
+        (Family::Ecp5, _) => Resources { lut: 2.0 * (width / 2.0).ceil() + 1.0, carry: width, ..Resources::default() },
+        (Family::Xcup, true) => luts((width / 5.0).ceil()),
+        (Family::Xcup, false) => Resources { lut: width, carry: width, ..Resources::default() },
+    }
+}

@@ -1,0 +1,57 @@
+//! The FPGA families that estimates and synthesis know.
+
+use serde::{Deserialize, Serialize};
+
+/// A family of parts with one kind of logic cell.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Family {
+    /// Lattice iCE40: LUT4 + carry, 4 kbit block RAM.
+    Ice40,
+    /// Lattice ECP5: LUT4, CCU2C carry pairs, 18 kbit block RAM.
+    Ecp5,
+    /// Xilinx UltraScale+: LUT6, carry chains, 18 and 36 kbit block RAM.
+    Xcup,
+}
+
+impl Family {
+    /// All of them.
+    pub const ALL: [Family; 3] = [Family::Ice40, Family::Ecp5, Family::Xcup];
+
+    /// The name used on the command line.
+    pub fn name(self) -> &'static str {
+        match self {
+            Family::Ice40 => "ice40",
+            Family::Ecp5 => "ecp5",
+            Family::Xcup => "xcup",
+        }
+    }
+
+    /// The family called `name`.
+    pub fn from_name(name: &str) -> Option<Self> {
+        Family::ALL.into_iter().find(|f| f.name() == name)
+    }
+
+    /// Inputs of a look-up table.
+    pub fn lut_inputs(self) -> u32 {
+        match self {
+            Family::Ice40 | Family::Ecp5 => 4,
+            Family::Xcup => 6,
+        }
+    }
+
+    /// What the LUT column counts, for tables: published numbers differ by convention.
+    pub fn lut_convention(self) -> &'static str {
+        match self {
+            Family::Ice40 => "SB_LUT4",
+            Family::Ecp5 => "LUT4 + 2 CCU2C + distributed RAM",
+            Family::Xcup => "LUT1..LUT6 + LUT6_2 + LUT RAM",
+        }
+    }
+}
+
+impl std::fmt::Display for Family {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(self.name())
+    }
+}

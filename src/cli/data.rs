@@ -1,0 +1,51 @@
+//! Where samples come from: the flags that commands share, and reading them with a progress bar.
+
+use std::cell::RefCell;
+use std::path::PathBuf;
+
+use anyhow::Result;
+use clap::Args;
+use sterna_trainer::data::{self, Dataset, Options};
+
+use crate::ui::Ui;
+
+/// Flags about data sets.
+#[derive(Clone, Debug, Args)]
+pub struct DataArgs {
+    /// Folder with data set files, as `DIR/mnist/*.gz` or `DIR/*.gz`; tried before the cache and the download.
+    #[arg(long, env = "STERNA_DATA", value_name = "DIR")]
+    pub data_dir: Option<PathBuf>,
+    /// Never download.
+    #[arg(long)]
+    pub offline: bool,
+}
+
+/// What may be given as a data set.
+pub const SPEC_HELP: &str =
+    "mnist, fashion-mnist, optdigits, digits (built in; digits:TRAIN,TEST for other sizes), or a .npz, .npy or .csv file";
+
+/// Reads a data set, showing downloads and drawing as progress.
+pub fn load(spec: &str, args: &DataArgs, seed: u64, ui: &Ui) -> Result<Dataset> {
+    let options = Options { data_dir: args.data_dir.clone(), offline: args.offline, seed, ..Options::default() };
+    let bar = RefCell::new(None);
+    let progress = |what: &str, done: u64, total: u64| {
+        let mut bar = bar.borrow_mut();
+        let bar = bar.get_or_insert_with(|| ui.bar("data", total, ""));
+        bar.set_length(total);
+        bar.set_position(done);
+        bar.set_message(what.to_string());
+    };
+    let dataset = data::load(spec, &options, &progress);
+    if let Some(bar) = bar.into_inner() {
+        bar.finish_and_clear();
+    }
+    Ok(dataset?)
+}
+
+/// The first `count` test samples as integer vectors, with their classes.
+pub fn test_samples(dataset: &Dataset, count: usize) -> (Vec<Vec<i64>>, Vec<u8>) {
+    let rows = dataset.test.x.rows().into_iter().take(count);
+    let samples: Vec<Vec<i64>> = rows.map(|row| row.iter().map(|&v| i64::from(v)).collect()).collect();
+    let classes = dataset.test.y[..samples.len()].to_vec();
+    (samples, classes)
+}

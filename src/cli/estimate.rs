@@ -1,0 +1,65 @@
+//! `sterna estimate`: the cost model's numbers, per layer and family.
+
+use std::path::PathBuf;
+
+use anyhow::Result;
+use serde_json::json;
+use sterna_hdl::estimate::{Estimate, Resources, estimate};
+use sterna_hdl::family::Family;
+
+use super::compile::DesignArgs;
+use crate::ui::{Outcome, Ui, table, thousands};
+
+/// Flags of `sterna estimate`.
+#[derive(Debug, clap::Args)]
+#[command(after_help = "\
+Examples:
+  sterna estimate build                        a compiled design on every family
+  sterna estimate digits.sterna --unrolled --family xcup")]
+pub struct Args {
+    /// Build folder, or network file to be compiled with the flags below.
+    input: PathBuf,
+    /// Family: ice40, ecp5 or xcup. Default: all.
+    #[arg(long, value_parser = parse_family)]
+    family: Option<Family>,
+    #[command(flatten)]
+    design: DesignArgs,
+}
+
+/// Reads a family's name.
+pub fn parse_family(text: &str) -> Result<Family, String> {
+    Family::from_name(text).ok_or_else(|| format!("{text:?}; want ice40, ecp5 or xcup"))
+}
+
+/// Runs `sterna estimate`.
+pub fn run(args: &Args, ui: &Ui) -> Result<Outcome> {
+    let build = args.design.open(&args.input)?;
+    let families = args.family.map_or(Family::ALL.to_vec(), |f| vec![f]);
+    let estimates: Vec<Estimate> = families.iter().map(|f| estimate(&build.design.netlist, *f)).collect();
+    for e in &estimates {
+        let mut rows: Vec<_> = e.modules.iter().map(|(name, r)| row(name, r)).collect();
+        rows.push(row("total", &e.total));
+        ui.say(format!("{}: estimate, core only, LUT = {}", e.family, e.family.lut_convention()))?;
+        ui.say(table(&["module", "LUT", "FF", "BRAM", "ROM bits", "adders"], &rows))?;
+    }
+    let timing = &build.design.timing;
+    ui.say(format!(
+        "latency {} cycles, one sample every {} cycles",
+        thousands(timing.latency),
+        thousands(timing.interval)
+    ))?;
+    ui.object(&json!({ "estimates": estimates, "latency": timing.latency, "interval": timing.interval }))?;
+    Ok(Outcome::Done)
+}
+
+fn row(name: &str, r: &Resources) -> Vec<String> {
+    let count = |v: f64| thousands(v.round() as u64);
+    vec![
+        name.to_string(),
+        count(r.lut),
+        count(r.ff),
+        count(r.bram),
+        thousands(r.rom_bits),
+        thousands(r.adders),
+    ]
+}

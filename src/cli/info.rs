@@ -1,0 +1,76 @@
+//! `sterna info`: what a network file or a build folder holds.
+
+use std::path::PathBuf;
+
+use anyhow::Result;
+use serde_json::{Value, json};
+use sterna_ir::{LayerOp, Network};
+
+use crate::build;
+use crate::store;
+use crate::ui::{Outcome, Ui, percent, table, thousands};
+
+/// Flags of `sterna info`.
+#[derive(Debug, clap::Args)]
+#[command(after_help = "\
+Examples:
+  sterna info digits.sterna
+  sterna info build --json")]
+pub struct Args {
+    /// Network file or build folder.
+    input: PathBuf,
+}
+
+/// Runs `sterna info`.
+pub fn run(args: &Args, ui: &Ui) -> Result<Outcome> {
+    if args.input.is_dir() {
+        let build = build::open(&args.input)?;
+        let layers = layers(&build.network, ui)?;
+        super::compile::report(&build, ui)?;
+        for file in &build.edited {
+            ui.say(format!("edited since it was compiled: {file}"))?;
+        }
+        let timing = &build.design.timing;
+        ui.object(&json!({
+            "network": build.network.name, "layers": layers, "top": build.emitted.top,
+            "latency": timing.latency, "interval": timing.interval, "edited": build.edited,
+        }))?;
+    } else {
+        let network = store::read_network(&args.input)?;
+        let layers = layers(&network, ui)?;
+        ui.object(&json!({ "network": network.name, "input": network.input, "layers": layers }))?;
+    }
+    Ok(Outcome::Done)
+}
+
+fn layers(network: &Network, ui: &Ui) -> Result<Value> {
+    let ranges = network.ranges()?;
+    let mut rows = Vec::new();
+    let mut objects = Vec::new();
+    for (index, layer) in network.layers.iter().enumerate() {
+        let (kind, detail) = describe(&layer.op);
+        let range = ranges[index].iter().copied().reduce(sterna_ir::Range::union);
+        let range = range.map_or(String::new(), |r| r.to_string());
+        let outputs = network.outputs(index);
+        rows.push(vec![layer.name.clone(), kind.into(), thousands(outputs as u64), range.clone(), detail.clone()]);
+        objects.push(json!({ "name": layer.name, "type": kind, "outputs": outputs, "range": range, "detail": detail }));
+    }
+    let shape = network.input.shape.iter().map(ToString::to_string).collect::<Vec<_>>().join(" x ");
+    ui.say(format!("{}: input {shape}, values {}", network.name.escape_debug(), network.input.range))?;
+    ui.say(table(&["layer", "type", "outputs", "range", ""], &rows))?;
+    Ok(Value::Array(objects))
+}
+
+fn describe(op: &LayerOp) -> (&'static str, String) {
+    match op {
+        LayerOp::Dense(d) => {
+            let zeros = 1.0 - d.nonzeros() as f64 / d.weights.len() as f64;
+            let kind = if d.is_ternary() { "ternary" } else { "integer" };
+            let counts = format!("{} of {} weights nonzero", thousands(d.nonzeros() as u64), thousands(d.weights.len() as u64));
+            ("dense", format!("{kind}, {counts}, {} zeros", percent(zeros)))
+        }
+        LayerOp::Threshold(t) if t.thermometer => ("threshold", format!("{} levels, thermometer", t.levels)),
+        LayerOp::Threshold(t) => ("threshold", format!("codes 0..={}", t.levels)),
+        LayerOp::ArgMax => ("argmax", String::new()),
+    }
+}

@@ -1,0 +1,79 @@
+//! `sterna synth`: cell counts measured with Yosys, beside the estimate.
+
+use std::path::PathBuf;
+
+use anyhow::{Context, Result};
+use serde_json::json;
+use sterna_hdl::estimate::estimate;
+use sterna_hdl::family::Family;
+use sterna_hdl::synth::{self, Cells};
+
+use super::compile::DesignArgs;
+use super::estimate::parse_family;
+use crate::build::Build;
+use crate::ui::{Outcome, Ui, table, thousands};
+
+/// Flags of `sterna synth`.
+#[derive(Debug, clap::Args)]
+#[command(after_help = "\
+Examples:
+  sterna synth build                          all three families
+  sterna synth build --family ecp5 --keep synth   keep Yosys's script and log")]
+pub struct Args {
+    /// Build folder, or network file to be compiled with the flags below.
+    input: PathBuf,
+    /// Family: ice40, ecp5 or xcup. Default: all.
+    #[arg(long, value_parser = parse_family)]
+    family: Option<Family>,
+    /// Folder to keep scripts and logs in. Default: a temporary one.
+    #[arg(long, value_name = "DIR")]
+    keep: Option<PathBuf>,
+    #[command(flatten)]
+    design: DesignArgs,
+}
+
+/// Runs `sterna synth`.
+pub fn run(args: &Args, ui: &Ui) -> Result<Outcome> {
+    let build = args.design.open(&args.input)?;
+    let yosys = synth::version()?;
+    let families = args.family.map_or(Family::ALL.to_vec(), |f| vec![f]);
+    let bar = ui.bar("synth", families.len() as u64, "families");
+    let mut results = Vec::new();
+    for family in families {
+        bar.set_message(family.name());
+        let cells = match &args.keep {
+            Some(folder) => {
+                std::fs::create_dir_all(folder).with_context(|| format!("cannot write {}", folder.display()))?;
+                measure(&build, family, folder)?
+            }
+            None => measure(&build, family, tempfile::tempdir()?.path())?,
+        };
+        bar.inc(1);
+        results.push((family, estimate(&build.design.netlist, family).total, cells));
+    }
+    bar.finish_and_clear();
+    let mut rows = Vec::new();
+    for (family, guess, cells) in &results {
+        let pair = |what: &str, estimated: f64, measured: u64| {
+            let error = if measured == 0 { String::new() } else { format!("{:+.1} %", 100.0 * (estimated / measured as f64 - 1.0)) };
+            vec![format!("{family} {what}"), thousands(estimated.round() as u64), thousands(measured), error]
+        };
+        rows.push(pair("LUT", guess.lut, cells.lut));
+        rows.push(pair("FF", guess.ff, cells.ff));
+        rows.push(pair("BRAM", guess.bram, cells.bram));
+    }
+    ui.say(table(&["core only", "estimate", "Yosys", "error"], &rows))?;
+    for (family, ..) in &results {
+        ui.say(format!("{family}: LUT = {}", family.lut_convention()))?;
+    }
+    ui.say(format!("measured by {yosys}, after synthesis, before place and route"))?;
+    let list: Vec<_> = results.iter().map(|(f, e, c)| json!({ "family": f, "estimate": e, "measured": c })).collect();
+    ui.object(&json!({ "tool": yosys, "results": list }))?;
+    Ok(Outcome::Done)
+}
+
+/// Synthesises a build for one family in `folder`.
+pub fn measure(build: &Build, family: Family, folder: &std::path::Path) -> Result<Cells> {
+    let files: Vec<(&str, &str)> = build.sources.iter().map(|f| (f.name.as_str(), f.text.as_str())).collect();
+    Ok(synth::synthesise(&files, &build.emitted.top, family, folder)?)
+}

@@ -1,0 +1,277 @@
+//! `sterna train`: a data set to a network file.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use anyhow::{Context, Result, bail};
+use clap::ValueEnum;
+use indicatif::ProgressBar;
+use serde_json::json;
+use sterna_ir::format;
+use sterna_trainer::config::{Activation, Config, Input, Optimiser, Schedule, Weights};
+use sterna_trainer::data::Dataset;
+use sterna_trainer::train::EpochRecord;
+use sterna_trainer::{Checkpoints, Control, Observer, Outcome as Trained, Progress, check_export, train};
+
+use super::data::{DataArgs, SPEC_HELP, load};
+use crate::store;
+use crate::ui::{Outcome, Ui, percent, table, thousands};
+
+/// Flags of `sterna train`.
+#[derive(Debug, clap::Args)]
+#[command(after_help = "\
+Examples:
+  sterna train mnist -o digits.sterna                          784-256-256-10, TWN, 2-bit activations
+  sterna train mnist --activation 1 -o digits.sterna           one-bit activations
+  sterna train mnist --weights top-k --zeros 0.95,0.95,0.9     exact zeros per layer
+  sterna train table.csv --hidden 64,32 --epochs 100 --checkpoint run.ckpt")]
+pub struct Args {
+    /// Data set.
+    #[arg(long_help = SPEC_HELP)]
+    data: String,
+    /// Network file to write.
+    #[arg(short, long, default_value = "network.sterna", value_name = "FILE")]
+    output: PathBuf,
+    #[command(flatten)]
+    recipe: Recipe,
+    /// Checkpoint file: written while training, and continued from when it exists.
+    #[arg(long, value_name = "FILE")]
+    checkpoint: Option<PathBuf>,
+    #[command(flatten)]
+    source: DataArgs,
+}
+
+/// The training flags; what is not given keeps the default recipe.
+#[derive(Clone, Debug, clap::Args)]
+pub struct Recipe {
+    /// JSON file with the whole recipe, as `--json` prints it under `config`; the flags below change it.
+    #[arg(long, value_name = "FILE")]
+    config: Option<PathBuf>,
+    /// Outputs of the hidden layers, separated by commas [default: 256,256].
+    #[arg(long, value_name = "LIST", value_delimiter = ',')]
+    hidden: Option<Vec<usize>>,
+    /// Weight method [default: twn].
+    #[arg(long, value_enum)]
+    weights: Option<Method>,
+    /// TWN threshold as a multiple of the mean magnitude.
+    #[arg(long, value_name = "FACTOR")]
+    threshold_factor: Option<f64>,
+    /// Fractions of zeros for top-k: one for all layers, or one per dense layer.
+    #[arg(long, value_name = "LIST", value_delimiter = ',')]
+    zeros: Option<Vec<f64>>,
+    /// Activation: bits per code (1 to 8), or `relu` [default: 2].
+    #[arg(long, value_name = "BITS", value_parser = parse_activation)]
+    activation: Option<Activation>,
+    /// Input coding: `raw`, bits per feature (1 to 8), or thermometer thresholds such as `t3` [default: raw].
+    #[arg(long, value_name = "CODING", value_parser = parse_input)]
+    input: Option<Input>,
+    /// Passes over the training set.
+    #[arg(long, value_name = "N")]
+    pub epochs: Option<usize>,
+    /// Samples per step.
+    #[arg(long, value_name = "N")]
+    batch: Option<usize>,
+    /// Highest learning rate.
+    #[arg(long, value_name = "RATE")]
+    rate: Option<f64>,
+    /// Update rule [default: adam].
+    #[arg(long, value_enum)]
+    optimiser: Option<Rule>,
+    /// Learning rate over the training [default: cosine]; `step` divides by 10 at one half and three quarters.
+    #[arg(long, value_enum)]
+    schedule: Option<Shape>,
+    /// Probability spread over the other classes.
+    #[arg(long, value_name = "FRACTION")]
+    label_smoothing: Option<f64>,
+    /// Pull of the weights towards zero.
+    #[arg(long, value_name = "RATE")]
+    weight_decay: Option<f64>,
+    /// Share of the training set that chooses the best epoch; 0 keeps the last.
+    #[arg(long, value_name = "FRACTION")]
+    validation: Option<f64>,
+    /// Seed of everything random.
+    #[arg(long, value_name = "N")]
+    seed: Option<u64>,
+}
+
+/// Weight methods by name.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum Method {
+    /// Real weights, exported with 8 bits: the baseline.
+    Float,
+    /// -1 and +1 (Courbariaux et al. 2015).
+    BinaryConnect,
+    /// -1 and +1 times the mean magnitude (Rastegari et al. 2016).
+    Bwn,
+    /// -1, 0 and +1 by a threshold (Li et al., arXiv 1605.04711).
+    Twn,
+    /// The largest magnitudes only: an exact number of zeros.
+    TopK,
+}
+
+#[derive(Clone, Copy, Debug, ValueEnum)]
+enum Rule {
+    Adam,
+    Sgd,
+}
+
+#[derive(Clone, Copy, Debug, ValueEnum)]
+enum Shape {
+    Constant,
+    Step,
+    Cosine,
+}
+
+fn parse_activation(text: &str) -> Result<Activation, String> {
+    match text.parse::<u32>() {
+        _ if text == "relu" => Ok(Activation::Relu { bits: 8 }),
+        Ok(1) => Ok(Activation::sign()),
+        Ok(bits @ 2..=8) => Ok(Activation::codes(bits)),
+        _ => Err(format!("{text:?}; want 1 to 8 bits, or relu")),
+    }
+}
+
+fn parse_input(text: &str) -> Result<Input, String> {
+    let levels = text.strip_prefix('t').and_then(|n| n.parse::<u32>().ok());
+    match (text.parse::<u32>(), levels) {
+        _ if text == "raw" => Ok(Input::Raw),
+        (Ok(bits @ 1..=8), _) => Ok(Input::Bits { bits }),
+        (_, Some(levels @ 1..=255)) => Ok(Input::Thermometer { levels }),
+        _ => Err(format!("{text:?}; want raw, 1 to 8 bits, or t1 to t255")),
+    }
+}
+
+impl Recipe {
+    /// The trainer's configuration.
+    pub fn config(&self) -> Result<Config> {
+        let mut c = match &self.config {
+            Some(path) => serde_json::from_str(&store::read_text(path)?).with_context(|| path.display().to_string())?,
+            None => Config::default(),
+        };
+        match (self.weights, &self.zeros, self.threshold_factor) {
+            (Some(Method::TopK), None, None) => c.weights = Weights::top_k(0.95),
+            (Some(Method::TopK) | None, Some(zeros), None) => c.weights = top_k(zeros),
+            (Some(Method::Twn) | None, None, Some(factor)) => c.weights = Weights::Twn { factor },
+            (Some(Method::Twn), None, None) => c.weights = Weights::twn(),
+            (Some(Method::Float), None, None) => c.weights = Weights::Float { bits: 8 },
+            (Some(Method::BinaryConnect), None, None) => c.weights = Weights::BinaryConnect,
+            (Some(Method::Bwn), None, None) => c.weights = Weights::Bwn { per_filter: false },
+            (None, None, None) => {}
+            (_, Some(_), _) => bail!("--zeros goes with --weights top-k only"),
+            (_, _, Some(_)) => bail!("--threshold-factor goes with --weights twn only"),
+        }
+        set(&mut c.hidden, &self.hidden);
+        set(&mut c.activation, &self.activation);
+        set(&mut c.input, &self.input);
+        set(&mut c.epochs, &self.epochs);
+        set(&mut c.batch, &self.batch);
+        set(&mut c.rate, &self.rate);
+        set(&mut c.label_smoothing, &self.label_smoothing);
+        set(&mut c.weight_decay, &self.weight_decay);
+        set(&mut c.validation, &self.validation);
+        set(&mut c.seed, &self.seed);
+        match self.optimiser {
+            Some(Rule::Sgd) => c.optimiser = Optimiser::Sgd { momentum: 0.9 },
+            Some(Rule::Adam) => c.optimiser = Config::default().optimiser,
+            None => {}
+        }
+        match self.schedule {
+            Some(Shape::Constant) => c.schedule = Schedule::Constant,
+            Some(Shape::Step) => c.schedule = Schedule::Step { at: vec![0.5, 0.75], factor: 0.1 },
+            Some(Shape::Cosine) => c.schedule = Schedule::Cosine,
+            None => {}
+        }
+        c.validate()?;
+        Ok(c)
+    }
+}
+
+fn set<T: Clone>(field: &mut T, value: &Option<T>) {
+    if let Some(value) = value {
+        *field = value.clone();
+    }
+}
+
+fn top_k(zeros: &[f64]) -> Weights {
+    match Weights::top_k(0.0) {
+        Weights::TopK { anneal, freeze, .. } => Weights::TopK { zeros: zeros.to_vec(), anneal, freeze },
+        other => other,
+    }
+}
+
+/// Draws the progress of a training.
+struct Watch {
+    bar: ProgressBar,
+}
+
+impl Observer for Watch {
+    fn step(&mut self, p: &Progress<'_>) -> Control {
+        self.bar.set_length(p.total_steps as u64);
+        self.bar.set_position(p.step as u64);
+        if p.step % 16 == 0 {
+            let validation = p.history.last().and_then(|r| r.validation_accuracy);
+            let validation = validation.map_or(String::new(), |v| format!(" val {}", percent(v)));
+            self.bar.set_message(format!(
+                "epoch {}/{} loss {:.4} acc {}{validation} zeros {}",
+                p.epoch,
+                p.epochs,
+                p.loss,
+                percent(p.accuracy),
+                percent(p.zeros)
+            ));
+        }
+        Control::Continue
+    }
+
+    fn epoch(&mut self, _: &EpochRecord, _: Duration) -> Control {
+        Control::Continue
+    }
+}
+
+/// Trains with a progress bar, then checks the export on every test sample (or training sample, when there are none).
+pub fn train_and_check(
+    dataset: &Dataset,
+    config: &Config,
+    checkpoints: Option<&Checkpoints>,
+    what: &str,
+    ui: &Ui,
+) -> Result<Trained> {
+    let mut watch = Watch { bar: ui.bar(what, 0, "steps") };
+    let trained = train(dataset, config, checkpoints, &mut watch);
+    watch.bar.finish_and_clear();
+    let trained = trained?;
+    let split = if dataset.test.is_empty() { &dataset.train } else { &dataset.test };
+    check_export(&trained.model, &trained.network, split).context("the exported network differs from the trainer's own")?;
+    Ok(trained)
+}
+
+/// Runs `sterna train`.
+pub fn run(args: &Args, ui: &Ui) -> Result<Outcome> {
+    let config = args.recipe.config()?;
+    store::ensure_writable(&args.output)?;
+    let dataset = load(&args.data, &args.source, config.seed, ui)?;
+    let checkpoints = args.checkpoint.clone().map(|path| Checkpoints { path, every: 1, resume: true });
+    let trained = train_and_check(&dataset, &config, checkpoints.as_ref(), "train", ui)?;
+    store::write(&args.output, format::write(&trained.network).as_bytes())?;
+
+    let optional = |v: Option<f64>| v.map_or("-".to_string(), percent);
+    let zeros: Vec<String> = trained.zeros.iter().map(|z| percent(*z)).collect();
+    let rows = [
+        ("test accuracy (integers)", optional(trained.test_accuracy)),
+        ("test accuracy (before export)", optional(trained.float_accuracy)),
+        ("validation accuracy", optional(trained.validation_accuracy)),
+        ("zeros per layer", zeros.join(", ")),
+        ("nonzero weights", thousands(trained.nonzeros as u64)),
+        ("kept epoch", format!("{} of {}", trained.best_epoch, config.epochs)),
+    ];
+    let rows: Vec<Vec<String>> = rows.into_iter().map(|(a, b)| vec![a.to_string(), b]).collect();
+    ui.say(table(&[&dataset.name, ""], &rows))?;
+    ui.say(format!("every hidden code and class of the written network equals the trainer's; in {}", args.output.display()))?;
+    ui.object(&json!({
+        "network": args.output, "data": dataset.name, "config": config, "scaling": dataset.scaling,
+        "test_accuracy": trained.test_accuracy, "float_accuracy": trained.float_accuracy,
+        "validation_accuracy": trained.validation_accuracy, "zeros": trained.zeros,
+        "nonzeros": trained.nonzeros, "best_epoch": trained.best_epoch, "history": trained.history,
+    }))?;
+    Ok(Outcome::Done)
+}

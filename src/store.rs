@@ -1,0 +1,84 @@
+//! Files: read with the path in every error, written whole or not at all.
+
+use std::fs;
+use std::io::Write;
+use std::path::Path;
+
+use anyhow::{Context, Result, bail};
+use sterna_ir::{Network, format};
+
+/// Reads a text file; an error names the path.
+pub fn read_text(path: &Path) -> Result<String> {
+    let bytes = fs::read(path).with_context(|| format!("cannot read {}", path.display()))?;
+    String::from_utf8(bytes).map_err(|e| anyhow::anyhow!("{}: not text: {}", path.display(), e.utf8_error()))
+}
+
+/// Reads a network file.
+pub fn read_network(path: &Path) -> Result<Network> {
+    format::read(&read_text(path)?).with_context(|| path.display().to_string())
+}
+
+/// Writes a file through a temporary in the same folder, so that it is whole or absent.
+pub fn write(path: &Path, bytes: &[u8]) -> Result<()> {
+    let folder = match path.parent() {
+        Some(parent) if !parent.as_os_str().is_empty() => parent,
+        _ => Path::new("."),
+    };
+    let fail = || format!("cannot write {}", path.display());
+    let mut file = tempfile::Builder::new().prefix(".sterna-").tempfile_in(folder).with_context(fail)?;
+    file.write_all(bytes).with_context(fail)?;
+    set_mode(file.path(), 0o644).with_context(fail)?;
+    file.persist(path).with_context(fail)?;
+    Ok(())
+}
+
+/// Says early that `path` cannot be written, before minutes of work are lost.
+pub fn ensure_writable(path: &Path) -> Result<()> {
+    if path.is_dir() {
+        bail!("cannot write {}: it is a folder; give a file name", path.display());
+    }
+    let folder = match path.parent() {
+        Some(parent) if !parent.as_os_str().is_empty() => parent,
+        _ => Path::new("."),
+    };
+    tempfile::Builder::new()
+        .prefix(".sterna-")
+        .tempfile_in(folder)
+        .with_context(|| format!("cannot write {}: its folder must exist and be writable", path.display()))?;
+    Ok(())
+}
+
+/// Writes a folder of files. `marker` is the file that shows a folder was made by us; it is written last. In an existing
+/// folder the files that the old marker's writer `owned` and that are not written again are removed; all others stay.
+pub fn write_folder(path: &Path, marker: &str, owned: &[String], files: &[(String, Vec<u8>)]) -> Result<()> {
+    let fail = || format!("cannot write {}", path.display());
+    if path.exists() && !path.join(marker).is_file() {
+        let empty = path.is_dir() && fs::read_dir(path).with_context(fail)?.next().is_none();
+        if !empty {
+            bail!("{} exists and is no build folder (it has no {marker}); choose another with -o", path.display());
+        }
+    }
+    fs::create_dir_all(path).with_context(fail)?;
+    for stale in owned.iter().filter(|name| files.iter().all(|(new, _)| new != *name)) {
+        // A name from a file must not lead out of the folder.
+        if Path::new(stale).file_name().is_some_and(|f| f == stale.as_str()) && path.join(stale).is_file() {
+            fs::remove_file(path.join(stale)).with_context(fail)?;
+        }
+    }
+    let (last, others): (Vec<_>, Vec<_>) = files.iter().partition(|(name, _)| name == marker);
+    for (name, bytes) in others.into_iter().chain(last) {
+        write(&path.join(name), bytes)?;
+    }
+    Ok(())
+}
+
+#[cfg(unix)]
+fn set_mode(path: &Path, mode: u32) -> std::io::Result<()> {
+    use std::os::unix::fs::PermissionsExt;
+    fs::set_permissions(path, fs::Permissions::from_mode(mode))
+}
+
+#[cfg(not(unix))]
+fn set_mode(_: &Path, _: u32) -> std::io::Result<()> {
+    Ok(())
+}

@@ -1,0 +1,96 @@
+//! What the command shows: text or one JSON object on standard output, progress and notes on standard error.
+
+use std::io::{IsTerminal, Write};
+
+use comfy_table::{CellAlignment, ContentArrangement, Table, presets};
+use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+
+/// How a command ended, when nothing was wrong with its input.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Outcome {
+    /// All done, all checks held.
+    Done,
+    /// A check failed: exit status 1.
+    CheckFailed,
+}
+
+/// Where output goes.
+#[derive(Debug)]
+pub struct Ui {
+    /// One JSON object instead of text.
+    pub json: bool,
+    quiet: bool,
+}
+
+impl Ui {
+    /// Output as `--json` and `--quiet` ask.
+    pub fn new(json: bool, quiet: bool) -> Self {
+        Ui { json, quiet }
+    }
+
+    /// Output for a step inside a command that reports on the whole itself.
+    pub fn silent() -> Self {
+        Ui { json: true, quiet: true }
+    }
+
+    /// A result line for people.
+    pub fn say(&self, text: impl AsRef<str>) -> std::io::Result<()> {
+        if self.json { Ok(()) } else { writeln!(std::io::stdout(), "{}", text.as_ref()) }
+    }
+
+    /// The result for programs.
+    pub fn object(&self, value: &serde_json::Value) -> std::io::Result<()> {
+        if self.json { writeln!(std::io::stdout(), "{value:#}") } else { Ok(()) }
+    }
+
+    /// A remark on the way, on standard error.
+    pub fn note(&self, text: impl AsRef<str>) {
+        if !self.quiet && !self.json {
+            eprintln!("{}", text.as_ref());
+        }
+    }
+
+    /// A progress bar on standard error with rate and remaining time; hidden when nobody looks.
+    pub fn bar(&self, what: &str, total: u64, unit: &str) -> ProgressBar {
+        if self.quiet || self.json || !std::io::stderr().is_terminal() {
+            return ProgressBar::hidden();
+        }
+        let bar = ProgressBar::with_draw_target(Some(total), ProgressDrawTarget::stderr_with_hz(10));
+        let template = format!("{{prefix:12}} {{wide_bar}} {{pos}}/{{len}} {unit} {{per_sec}} eta {{eta}} {{msg}}");
+        bar.set_style(ProgressStyle::with_template(&template).expect("the template is fixed"));
+        bar.set_prefix(what.to_string());
+        bar
+    }
+}
+
+/// A plain table: the first column to the left, numbers to the right.
+pub fn table(header: &[&str], rows: &[Vec<String>]) -> String {
+    let mut table = Table::new();
+    table.load_preset(presets::UTF8_HORIZONTAL_ONLY).set_content_arrangement(ContentArrangement::Disabled);
+    table.set_header(header.iter().copied());
+    for row in rows {
+        table.add_row(row);
+    }
+    for column in table.column_iter_mut().skip(1) {
+        column.set_cell_alignment(CellAlignment::Right);
+    }
+    table.to_string().lines().map(str::trim_end).collect::<Vec<_>>().join("\n")
+}
+
+/// `12345` as `12,345`.
+pub fn thousands(n: impl Into<u64>) -> String {
+    let digits = n.into().to_string();
+    let mut out = String::new();
+    for (i, c) in digits.chars().enumerate() {
+        if i > 0 && (digits.len() - i) % 3 == 0 {
+            out.push(',');
+        }
+        out.push(c);
+    }
+    out
+}
+
+/// `0.9812` as `98.12 %`.
+pub fn percent(fraction: f64) -> String {
+    format!("{:.2} %", 100.0 * fraction)
+}
