@@ -1,1 +1,30 @@
 //! Sterna's trainer: data sets to integer networks.
+//!
+//! [`train`] takes a [`data::Dataset`] and a [`Config`] and gives an integer network whose hidden codes and classes equal the
+//! trainer's own evaluation on every sample. The crate prints nothing; an [`Observer`] follows the progress. Results do not
+//! depend on the number of threads of the rayon pool it is called from.
+
+pub mod activation;
+pub mod batches;
+pub mod checkpoint;
+pub mod config;
+pub mod data;
+pub mod encode;
+mod error;
+pub mod export;
+pub mod freeze;
+pub mod infer;
+pub mod kernel;
+pub mod model;
+pub mod net;
+pub mod optim;
+pub mod quantise;
+pub mod step;
+pub mod train;
+
+pub use checkpoint::Checkpoints;
+pub use config::Config;
+pub use error::{Error, Result};
+pub use export::check_export;
+pub use model::{Model, evaluate};
+pub use train::{Control, EpochRecord, Observer, Outcome, Progress, train};

@@ -1,0 +1,44 @@
+//! The two ways in which work is done fast: matrix products, and loops at the vector width of the CPU at hand.
+//!
+//! Work is cut into shards whose size depends on the data alone, never on the number of threads, and partial results are
+//! combined in the order of the shards: the bytes of a result do not depend on the machine's load or cores.
+
+use faer::linalg::matmul::matmul;
+use faer::traits::RealField;
+use faer::{Accum, MatMut, MatRef, Par};
+
+/// Rows of a batch, or of a weight matrix, that one task handles.
+pub const ROWS: usize = 32;
+/// Elements that one task of an element-wise pass handles.
+pub const CHUNK: usize = 16_384;
+
+/// A row-major matrix over a slice of `rows * cols` elements.
+pub fn matrix<T>(data: &[T], rows: usize, cols: usize) -> MatRef<'_, T> {
+    MatRef::from_row_major_slice(data, rows, cols)
+}
+
+/// `out = a b`, `out` row-major `[a.nrows(), b.ncols()]`; on the calling thread only.
+pub fn product<T: RealField>(out: &mut [T], a: MatRef<'_, T>, b: MatRef<'_, T>) {
+    let dst = MatMut::from_row_major_slice_mut(out, a.nrows(), b.ncols());
+    matmul(dst, Accum::Replace, a, b, T::one_impl(), Par::Seq);
+}
+
+/// Runs `work` compiled for the widest vectors of this CPU. Floating-point order is that of the source, on every CPU.
+#[inline(always)]
+pub fn wide<R>(work: impl FnOnce() -> R) -> R {
+    pulp::Arch::new().dispatch(work)
+}
+
+/// Sum in a fixed order of 16 lanes, which vectorises.
+#[inline(always)]
+pub fn lane_sum(values: &[f32], map: impl Fn(f32) -> f32) -> f64 {
+    let mut lanes = [0f32; 16];
+    let chunks = values.chunks_exact(16);
+    let rest: f64 = chunks.remainder().iter().map(|&v| f64::from(map(v))).sum();
+    for chunk in chunks {
+        for (lane, &v) in lanes.iter_mut().zip(chunk) {
+            *lane += map(v);
+        }
+    }
+    rest + lanes.iter().map(|&v| f64::from(v)).sum::<f64>()
+}

@@ -1,0 +1,140 @@
+//! The trained network as the trainer evaluates it: integer weights, batch-norm as an affine map of the exact sum, and a
+//! staircase. [`HiddenLayer::code`] is the expression that the export turns into thresholds.
+
+use ndarray::{Array2, ArrayView2, Axis};
+use rayon::prelude::*;
+use serde::{Deserialize, Serialize};
+use sterna_ir::Range;
+
+use crate::activation::Staircase;
+use crate::encode::Encoder;
+use crate::kernel::{matrix, product, wide};
+
+/// Samples that one task evaluates.
+const SAMPLES: usize = 256;
+
+/// A trained network.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Model {
+    /// Name of the data set it was trained on.
+    pub name: String,
+    /// Shape of a sample.
+    pub shape: Vec<usize>,
+    /// Range of every feature.
+    pub range: Range,
+    /// Features to codes.
+    pub encoder: Encoder,
+    /// Hidden layers in order.
+    pub hidden: Vec<HiddenLayer>,
+    /// Weights of the last layer.
+    pub last: Linear,
+    /// Integer bias of each class: the real one over the common scale, rounded.
+    pub bias: Vec<i64>,
+}
+
+/// Integer weights.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Linear {
+    /// Length of the input.
+    pub inputs: usize,
+    /// Length of the output.
+    pub outputs: usize,
+    /// `[outputs][inputs]`.
+    pub weights: Vec<i16>,
+}
+
+/// A dense layer, its batch-norm and its activation.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct HiddenLayer {
+    /// Weights.
+    pub linear: Linear,
+    /// Batch-norm: factor of the sum, per channel.
+    pub slope: Vec<f64>,
+    /// Batch-norm: added to it, per channel.
+    pub offset: Vec<f64>,
+    /// The activation.
+    pub stairs: Staircase,
+}
+
+/// What a model says about samples.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Evaluation {
+    /// Codes of each hidden layer, `[samples][outputs]`.
+    pub codes: Vec<Array2<u8>>,
+    /// Class of each sample.
+    pub classes: Vec<u8>,
+}
+
+impl HiddenLayer {
+    /// Code of channel `c` when its sum is `z`: the definition that thresholds reproduce. Monotone in `z`.
+    #[inline(always)]
+    pub fn code(&self, c: usize, z: f64) -> f64 {
+        self.stairs.code(self.slope[c] * z + self.offset[c])
+    }
+
+    /// Codes of whole rows of sums.
+    pub(crate) fn codes(&self, sums: &[f64], out: &mut [f64]) {
+        wide(|| {
+            for (out, sums) in out.chunks_exact_mut(self.slope.len()).zip(sums.chunks_exact(self.slope.len())) {
+                out.iter_mut().zip(sums).enumerate().for_each(|(c, (o, &z))| *o = self.code(c, z));
+            }
+        });
+    }
+}
+
+impl Linear {
+    /// `out[s][o] = sum_i weights[o][i] x[s][i]`, exact while every sum stays below 2^53, as 16-bit weights and 8-bit codes
+    /// do for any layer that a network may have.
+    pub(crate) fn sums(&self, x: &[f64]) -> Vec<f64> {
+        let weights: Vec<f64> = self.weights.iter().map(|&w| f64::from(w)).collect();
+        let rows = x.len() / self.inputs;
+        let mut out = vec![0.0; rows * self.outputs];
+        out.par_chunks_mut(SAMPLES * self.outputs).zip(x.par_chunks(SAMPLES * self.inputs)).for_each(|(out, x)| {
+            let x = matrix(x, x.len() / self.inputs, self.inputs);
+            product(out, x, matrix(&weights, self.outputs, self.inputs).transpose());
+        });
+        out
+    }
+}
+
+/// Encodes samples, `[samples][features]`, for the first layer.
+pub(crate) fn encode(encoder: &Encoder, x: ArrayView2<'_, u8>) -> Vec<f64> {
+    let width = x.ncols() * encoder.width();
+    let mut out = vec![0.0; x.nrows() * width];
+    out.par_chunks_mut(width).enumerate().for_each(|(s, out)| {
+        encoder.encode(&x.row(s).to_vec(), out);
+    });
+    out
+}
+
+/// The trainer's own forward pass over samples `x`, `[samples][features]`.
+pub fn evaluate(model: &Model, x: ArrayView2<'_, u8>) -> Evaluation {
+    let mut codes: Vec<Vec<u8>> = vec![Vec::new(); model.hidden.len()];
+    let mut classes = Vec::with_capacity(x.nrows());
+    // Large slabs keep memory bounded while each product is still cut into parallel tasks.
+    for slab in x.axis_chunks_iter(Axis(0), 16 * SAMPLES) {
+        let mut values = encode(&model.encoder, slab);
+        for (layer, codes) in model.hidden.iter().zip(&mut codes) {
+            let sums = layer.linear.sums(&values);
+            values = vec![0.0; sums.len()];
+            layer.codes(&sums, &mut values);
+            codes.extend(values.iter().map(|&v| v as u8));
+        }
+        let sums = model.last.sums(&values);
+        let score = |(s, b): (&f64, &i64)| *s as i64 + b;
+        classes.extend(sums.chunks_exact(model.last.outputs).map(|row| {
+            let scores: Vec<i64> = row.iter().zip(&model.bias).map(score).collect();
+            sterna_ir::eval::arg_max(&scores) as u8
+        }));
+    }
+    let shaped = |(layer, codes): (&HiddenLayer, Vec<u8>)| {
+        Array2::from_shape_vec((x.nrows(), layer.linear.outputs), codes).expect("one code per sample and channel")
+    };
+    Evaluation { codes: model.hidden.iter().zip(codes).map(shaped).collect(), classes }
+}
+
+/// Fraction of `classes` that equal `labels`; 0 for no samples.
+pub fn accuracy(classes: &[u8], labels: &[u8]) -> f64 {
+    let correct = classes.iter().zip(labels).filter(|(c, l)| c == l).count();
+    correct as f64 / labels.len().max(1) as f64
+}
