@@ -1,1 +1,3 @@
 //! Sterna's trainer: data sets to integer networks.
+
+pub mod data;
