@@ -1,27 +1,143 @@
-//! Data sets as the trainer sees them: 8-bit features, class labels, a training and a test part.
+//! Data sets: named ones (MNIST, Fashion-MNIST, optdigits), one's own tables, and digits drawn by the program.
+//!
+//! Whatever the source, a [`Dataset`] holds 8-bit unsigned codes, because that is what the circuit will read. Real
+//! numbers are mapped to codes by a [`Scaling`] learned on the training split.
 
-/// A classification data set.
-#[derive(Clone, Debug)]
+mod bytes;
+mod digits;
+mod error;
+mod fetch;
+mod idx;
+mod named;
+mod npy;
+mod optdigits;
+mod own;
+mod scaling;
+mod table;
+#[cfg(test)]
+mod tests;
+
+use std::path::{Path, PathBuf};
+
+use ndarray::Array2;
+use sterna_ir::Range;
+
+pub use error::Error;
+pub use scaling::Scaling;
+
+/// Most classes a data set may have: a label is one byte.
+pub const MAX_CLASSES: usize = 256;
+
+/// A classification task, split into training and test samples.
+#[derive(Clone, Debug, PartialEq)]
 pub struct Dataset {
-    /// Name, for reports.
+    /// Name of the set, or the file name without its ending; free text.
     pub name: String,
-    /// `[n]` or `[channels, height, width]`.
+    /// Shape of one sample: `[elements]` or `[channels, height, width]`, row-major.
     pub shape: Vec<usize>,
-    /// Range of every feature, within 0..=255.
-    pub range: sterna_ir::Range,
+    /// Range of every element, within `0..=255`.
+    pub range: Range,
     /// Number of classes; labels are `0..classes`.
     pub classes: usize,
     /// Samples to learn from.
     pub train: Split,
-    /// Samples to judge by, never used for a decision.
+    /// Samples to measure on.
     pub test: Split,
+    /// How features became codes; `None` where they were integers in `0..=255` already.
+    pub scaling: Option<Scaling>,
 }
 
 /// Samples and their labels.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Split {
-    /// `[samples, elements]`.
-    pub x: ndarray::Array2<u8>,
-    /// One label per sample.
+    /// Codes, `[samples, elements]`.
+    pub x: Array2<u8>,
+    /// Class of each sample.
     pub y: Vec<u8>,
+}
+
+impl Split {
+    /// Number of samples.
+    pub fn len(&self) -> usize {
+        self.y.len()
+    }
+
+    /// Whether there is no sample.
+    pub fn is_empty(&self) -> bool {
+        self.y.is_empty()
+    }
+}
+
+/// Where data may come from and how one's own tables are split.
+#[derive(Clone, Debug)]
+pub struct Options {
+    /// Directory searched first for named sets: `DIR/mnist/FILE`, then `DIR/FILE`.
+    pub data_dir: Option<PathBuf>,
+    /// Directory that keeps downloads; by default `sterna` in the platform's cache directory.
+    pub cache_dir: Option<PathBuf>,
+    /// Never use the network.
+    pub offline: bool,
+    /// Seed of the split of one's own tables. The embedded digits do not depend on it: they are the same set for all.
+    pub seed: u64,
+    /// Share of each class that becomes the test split of a table that has none; inside `0..1`.
+    pub test_fraction: f64,
+}
+
+impl Default for Options {
+    fn default() -> Self {
+        Options { data_dir: None, cache_dir: None, offline: false, seed: 0, test_fraction: 0.2 }
+    }
+}
+
+/// Loads a data set.
+///
+/// `spec` is one of
+/// - `mnist`, `fashion-mnist`: idx files, plain or gzip, from `data_dir`, the cache or a mirror;
+/// - `optdigits`: 8x8 counts `0..=16` from the same places;
+/// - `digits`, `digits:TRAIN`, `digits:TRAIN,TEST`: drawn by the program, 28x28, by default 12000 and 2000 samples;
+/// - a path ending in `.npz`: arrays `x_train`, `y_train`, `x_test`, `y_test`, or `x` and `y` to be split;
+/// - a path `NAME.npy`: the features, with the labels in `NAME.labels.npy` beside it;
+/// - a path ending in `.csv`: a row a sample; the label is the column named `label`, `class` or `y`, else the last.
+///
+/// Feature arrays have the shape `(samples, elements)`, `(samples, height, width)` or
+/// `(samples, channels, height, width)`. `progress` hears of downloads: what, bytes done, bytes in all (0: unknown).
+///
+/// # Errors
+/// Each is one line that names value, place and fix: see [`Error`].
+pub fn load(spec: &str, options: &Options, progress: &dyn Fn(&str, u64, u64)) -> Result<Dataset, Error> {
+    match spec {
+        "mnist" => idx::load(&named::MNIST, options, progress),
+        "fashion-mnist" => idx::load(&named::FASHION_MNIST, options, progress),
+        "optdigits" => optdigits::load(options, progress),
+        _ => match spec.strip_prefix("digits") {
+            Some("") => digits::load(None),
+            Some(sizes) if sizes.starts_with(':') => digits::load(Some(&sizes[1..])),
+            _ => own::load(Path::new(spec), options),
+        },
+    }
+}
+
+impl Dataset {
+    /// Checks what every source owes its users: samples in both splits and more than one class to tell apart.
+    fn checked(self, place: &str) -> Result<Self, Error> {
+        let elements: usize = self.shape.iter().product();
+        for split in [&self.train, &self.test] {
+            assert_eq!(split.x.dim(), (split.len(), elements));
+        }
+        for (split, name) in [(&self.train, "training"), (&self.test, "test")] {
+            if split.is_empty() {
+                return Err(Error::content(
+                    place,
+                    format!("0 {name} samples"),
+                    "give at least one of each class",
+                ));
+            }
+        }
+        let first = self.train.y[0];
+        if self.train.y.iter().all(|&y| y == first) {
+            let what = format!("all {} training samples are of class {first}", self.train.len());
+            return Err(Error::content(place, what, "give samples of at least two classes"));
+        }
+        Ok(self)
+    }
 }

@@ -1,0 +1,80 @@
+"""What the measuring scripts share: running `sterna`, printing a table, ending in one line of JSON.
+
+A script installs nothing. `--quick` ends within a minute, `--full` measures everything.
+"""
+
+import argparse
+import json
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+
+ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
+
+
+def arguments(about):
+    """The flags of every measuring script."""
+    parser = argparse.ArgumentParser(description=about)
+    size = parser.add_mutually_exclusive_group()
+    size.add_argument("--quick", action="store_true", help="a small version, under a minute")
+    size.add_argument("--full", action="store_true", help="measure everything")
+    return parser.parse_args()
+
+
+def binary():
+    """Path of the release build, built if need be."""
+    subprocess.run(["cargo", "build", "--release", "--quiet"], cwd=ROOT, check=True)
+    target = os.environ.get("CARGO_TARGET_DIR", os.path.join(ROOT, "target"))
+    return os.path.join(target, "release", "sterna")
+
+
+def sterna(*args, may_fail=False):
+    """Runs `sterna ARGS --json` and returns the object it prints."""
+    run = subprocess.run([binary.path, *map(str, args), "--json"], stdout=subprocess.PIPE, text=True)
+    if run.returncode != 0 and not may_fail:
+        sys.exit(f"sterna {' '.join(map(str, args))}: exit {run.returncode}: {run.stdout}")
+    return json.loads(run.stdout)
+
+
+def need(tool):
+    """Ends the script, loudly, when a tool is missing."""
+    if shutil.which(tool) is None:
+        sys.exit(f"{tool} is not on the PATH; scripts/setup.sh installs it")
+
+
+def version(*command):
+    """First line of what a tool prints of its version."""
+    out = subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True).stdout
+    return out.strip().splitlines()[0]
+
+
+def folder():
+    """A temporary folder that goes with the script."""
+    return tempfile.TemporaryDirectory(prefix="sterna-measure-")
+
+
+def figure(what, ours, bar, below=False, peer=None):
+    """One figure and whether it meets its bar (at least the bar, or at most when `below`)."""
+    entry = {"what": what, "ours": ours, "bar": bar, "holds": ours <= bar if below else ours >= bar}
+    if peer is not None:
+        entry.update(peer=peer, ratio=round(ours / peer, 4) if peer else None)
+    return entry
+
+
+def table(header, rows):
+    """Prints rows in columns."""
+    cells = [list(map(str, row)) for row in [header, *rows]]
+    widths = [max(len(row[i]) for row in cells) for i in range(len(header))]
+    for row in cells:
+        print("  ".join(c.ljust(w) if i == 0 else c.rjust(w) for i, (c, w) in enumerate(zip(row, widths))))
+
+
+def finish(measure, tools, figures):
+    """The last line, and an exit status that says whether all bars hold."""
+    print(json.dumps({"measure": measure, "tools": tools, "figures": figures}, separators=(",", ":")))
+    sys.exit(0 if all(f["holds"] for f in figures) else 1)
+
+
+binary.path = binary()
