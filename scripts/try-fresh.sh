@@ -110,7 +110,7 @@ printf '   %s seconds\n' "$SECONDS"
 variables=("HOME=$home" "PATH=/opt/rust/bin:/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin" "TERM=dumb" "LANG=C.UTF-8")
 while IFS= read -r name; do
     case $name in
-        CARGO_HOME | CARGO_TARGET_DIR | CARGO_BUILD_*) ;;
+        CARGO_HOME | CARGO_TARGET_DIR | CARGO_BUILD_* | *_TOKEN) ;;
         CARGO_* | SSL_CERT_* | http_proxy | https_proxy | no_proxy | all_proxy | HTTP_PROXY | HTTPS_PROXY | NO_PROXY | ALL_PROXY)
             variables+=("$name=${!name}")
             ;;
@@ -130,7 +130,7 @@ for command in "${commands[@]}"; do
         shift 3
         mount -t proc proc "$root/proc"
         mount -t tmpfs -o mode=1777 tmpfs "$root/dev/shm"
-        exec chroot "$root" "$@" bash -c "cd $home/sterna && $command"
+        exec chroot "$root" "$@" bash -c "cd $home/sterna || exit 1; $command"
     ' try-fresh "$root" "$home" "$command" "${as[@]}" env -i "${variables[@]}" || code=$?
     printf '   exit code %s, %s seconds\n' "$code" "$SECONDS"
     [[ $code -eq 0 ]] || exit "$code"
