@@ -65,6 +65,7 @@ else
 fi
 # Mounts live in a namespace that ends with the commands, so nothing but files is left here.
 cleanup() {
+    rm -f "$root.log"
     if $keep; then printf 'try-fresh: kept %s\n' "$root"; else rm -rf --one-file-system "$root"; fi
 }
 trap cleanup EXIT
@@ -80,8 +81,7 @@ packages=git
 [[ $user != sudo ]] || packages=git,sudo
 printf '== debootstrap %s\n' "$suite"
 debootstrap --variant=minbase --include="$packages" "$suite" "$root" ${mirror:+"$mirror"} >"$root.log" 2>&1 ||
-    { tail -n 20 "$root.log" >&2 && fail "debootstrap failed, all of its output is in $root.log"; }
-rm -f "$root.log"
+    { tail -n 20 "$root.log" >&2 && fail "debootstrap failed; with --keep its log stays in $root/debootstrap"; }
 [[ -z $sources ]] || awk '{ print "deb", $0 }' <<<"$sources" >"$root/etc/apt/sources.list"
 apt-config dump | grep -E '^Acquire::(https?|ftp|Check-[A-Za-z-]+)(::| )' >"$root/etc/apt/apt.conf.d/90host" || :
 cp -L /etc/resolv.conf /etc/hosts "$root/etc/"
