@@ -34,20 +34,20 @@ const TRAIN_SEED: u64 = 0;
 const TEST_SEED: u64 = 1 << 40;
 
 /// Random displacement of a control point, in units of the digit's height.
-const JITTER: f64 = 0.042;
+const JITTER: f64 = 0.038;
 /// Largest tangent of the rotation.
-const ROTATION: f64 = 0.30;
+const ROTATION: f64 = 0.25;
 /// Largest shear.
-const SHEAR: f64 = 0.40;
+const SHEAR: f64 = 0.35;
 /// Height of a digit in pixels, and its width relative to the style's own.
 const HEIGHT: (f64, f64) = (14.5, 21.5);
 const WIDTH: (f64, f64) = (0.72, 1.15);
 /// Largest shift of the centre, in pixels.
-const SHIFT: f64 = 2.2;
+const SHIFT: f64 = 1.8;
 /// Half the width of the pen, in pixels.
 const PEN: (f64, f64) = (0.65, 1.75);
 /// Share of samples with a stray stroke.
-const STRAY: f64 = 0.2;
+const STRAY: f64 = 0.15;
 /// Largest noise of a sample, as standard deviation in codes.
 const NOISE: f64 = 16.0;
 
