@@ -2,8 +2,9 @@
 //!
 //! A sample takes one of several ways to write its digit ([`strokes`]), moves the control points, bends them into
 //! smooth curves, and applies rotation, shear, scale and shift. A pen of random width draws them ([`raster`]); blur,
-//! uneven ink, noise and now and then a stray stroke follow. The numbers below were chosen so that a linear classifier
-//! stays well below 95 % and a small dense network below 99 %.
+//! uneven ink, noise and now and then a stray stroke follow. The numbers below were chosen so
+//! that on the default sizes logistic regression reaches 89.6 % and one hidden layer of 256 rectified units 97.8 % of
+//! the test samples (the latter with all training samples learned).
 //!
 //! Every sample has its own generator, so the set does not depend on the number of threads, and a smaller set is the
 //! beginning of a larger one. Only operations that IEEE 754 rounds exactly are used (no sine, exponential or
@@ -34,20 +35,20 @@ const TRAIN_SEED: u64 = 0;
 const TEST_SEED: u64 = 1 << 40;
 
 /// Random displacement of a control point, in units of the digit's height.
-const JITTER: f64 = 0.042;
+const JITTER: f64 = 0.038;
 /// Largest tangent of the rotation.
-const ROTATION: f64 = 0.30;
+const ROTATION: f64 = 0.25;
 /// Largest shear.
-const SHEAR: f64 = 0.40;
+const SHEAR: f64 = 0.35;
 /// Height of a digit in pixels, and its width relative to the style's own.
 const HEIGHT: (f64, f64) = (14.5, 21.5);
 const WIDTH: (f64, f64) = (0.72, 1.15);
 /// Largest shift of the centre, in pixels.
-const SHIFT: f64 = 2.2;
+const SHIFT: f64 = 1.8;
 /// Half the width of the pen, in pixels.
 const PEN: (f64, f64) = (0.65, 1.75);
 /// Share of samples with a stray stroke.
-const STRAY: f64 = 0.2;
+const STRAY: f64 = 0.15;
 /// Largest noise of a sample, as standard deviation in codes.
 const NOISE: f64 = 16.0;
 
