@@ -1,1 +1,8 @@
-//! Integration tests: one binary, a module per concern.
+//! Integration tests through the command itself: one binary, a module per concern.
+
+mod errors;
+mod lint;
+mod mutants;
+mod reproducible;
+mod road;
+mod util;

@@ -1,0 +1,172 @@
+//! Bad input: one clear line with value, place and fix, status 2, nothing left behind.
+
+use crate::util::{Folder, small_network, text};
+
+/// Runs a command that must refuse: status 2, no panic, the message holds every part of `expected`, and the folder holds
+/// what it held before.
+#[track_caller]
+fn refuses(folder: &Folder, args: &[&str], expected: &[&str]) {
+    let before = folder.names();
+    let output = folder.sterna(args);
+    let (out, err) = (text(&output.stdout), text(&output.stderr));
+    assert_eq!(output.status.code(), Some(2), "sterna {args:?}\n{out}\n{err}");
+    assert!(!err.contains("panicked"), "{err}");
+    for part in expected {
+        assert!(err.contains(part), "sterna {args:?} says {err:?} without {part:?}");
+    }
+    assert!(err.trim_end().lines().count() <= 2 || err.contains("Usage"), "more than a line: {err}");
+    assert_eq!(folder.names(), before, "sterna {args:?} left something behind");
+}
+
+#[test]
+fn network_files() {
+    let folder = Folder::new();
+    let good = small_network();
+    let case = |text: &str, expected: &[&str]| {
+        folder.put("bad.sterna", text);
+        refuses(&folder, &["info", "bad.sterna"], expected);
+        refuses(&folder, &["compile", "bad.sterna", "-o", "out"], expected);
+    };
+    case("", &["bad.sterna", "not a network file"]);
+    case("{}", &["bad.sterna", "format"]);
+    case(&good[..good.len() / 2], &["bad.sterna"]);
+    case(&good.replacen("\"version\": 1", "\"version\": 9", 1), &["version 9"]);
+    case(&good.replacen("\"type\": \"dense\"", "\"type\": \"attention\"", 1), &["attention"]);
+    case(&good.replacen("\"inputs\": 784", "\"inputs\": 1000000000", 1), &["layers[0].weights"]);
+    case(&good.replacen("\"outputs\": 16", "\"outputs\": 17", 1), &["layers[0].weights"]);
+    case(&good.replacen("\"hi\": 255", "\"hi\": -1", 1), &["input.range"]);
+    case(&good.replacen("\"levels\": 3", "\"levels\": 4", 1), &["thresholds"]);
+    refuses(&folder, &["info", "absent.sterna"], &["absent.sterna"]);
+    folder.put("binary.sterna", [0xff, 0xfe, 0x00]);
+    refuses(&folder, &["info", "binary.sterna"], &["binary.sterna", "not text"]);
+}
+
+#[test]
+fn data_sets() {
+    let folder = Folder::new();
+    let train = |data: &str, expected: &[&str]| {
+        refuses(&folder, &["train", data, "--epochs", "1", "--offline", "--data-dir", "data"], expected);
+    };
+    let idx = |magic: u32, dims: &[u32], body: &[u8]| {
+        let header: Vec<u8> = std::iter::once(&magic).chain(dims).flat_map(|v| v.to_be_bytes()).collect();
+        [&header, body].concat()
+    };
+    let images = "data/mnist/train-images-idx3-ubyte";
+    let labels = "data/mnist/train-labels-idx1-ubyte";
+    folder.put("data/mnist/t10k-images-idx3-ubyte", idx(0x803, &[2, 28, 28], &[0; 2 * 784]));
+    folder.put("data/mnist/t10k-labels-idx1-ubyte", idx(0x801, &[2], &[0, 1]));
+    folder.put(labels, idx(0x801, &[2], &[0, 1]));
+    folder.put(images, idx(0x803, &[2, 28, 28], &[0; 100]));
+    train("mnist", &["train-images", "100"]);
+    folder.put(images, idx(0x999, &[2, 28, 28], &[0; 2 * 784]));
+    train("mnist", &["train-images"]);
+    folder.put(images, idx(0x803, &[1_000_000_000, 28, 28], &[0; 10]));
+    train("mnist", &["train-images"]);
+    folder.put(images, idx(0x803, &[2, 28, 28], &[0; 2 * 784]));
+    folder.put(labels, idx(0x801, &[3], &[0, 1, 2]));
+    train("mnist", &["3", "2"]);
+    folder.put(labels, idx(0x801, &[2], &[0, 77]));
+    train("mnist", &["77"]);
+
+    folder.put("nan.csv", "a,b,label\n1.5,2,0\nNaN,3,1\n2.5,1,0\n");
+    train("nan.csv", &["nan.csv", "NaN"]);
+    folder.put("empty.csv", "a,b,label\n");
+    train("empty.csv", &["empty.csv"]);
+    folder.put("ragged.csv", "a,b,label\n1,2,0\n1,2\n");
+    train("ragged.csv", &["ragged.csv"]);
+    folder.put("one.csv", "a,label\n1,0\n2,0\n3,0\n4,0\n5,0\n");
+    train("one.csv", &["class"]);
+    folder.put("bad.npz", b"PK\x03\x04 not a zip");
+    train("bad.npz", &["bad.npz"]);
+    folder.put("bad.npy", b"\x93NUMPY\x01\x00\x10\x00{'descr': broken");
+    train("bad.npy", &["bad.npy"]);
+    train("absent.csv", &["absent.csv"]);
+    train("imagenet", &["imagenet"]);
+    train("fashion-mnist", &["fashion-mnist", "--data-dir"]);
+    train("digits:0,10", &["digits"]);
+}
+
+#[test]
+fn settings() {
+    let folder = Folder::new();
+    folder.put("net.sterna", small_network());
+    let train = |flags: &[&str], expected: &[&str]| {
+        refuses(&folder, &[&["train", "digits:100,50"], flags].concat(), expected);
+    };
+    train(&["--hidden", "0"], &["hidden"]);
+    train(&["--epochs", "0"], &["epochs"]);
+    train(&["--rate", "nan"], &["rate"]);
+    train(&["--activation", "9"], &["9", "1 to 8"]);
+    train(&["--weights", "top-k", "--zeros", "1.5"], &["1.5"]);
+    train(&["--zeros", "0.9", "--weights", "twn"], &["top-k"]);
+    train(&["--weights", "magic"], &["magic", "twn"]);
+    refuses(&folder, &["compile", "net.sterna", "--pes", "0"], &["0"]);
+    refuses(&folder, &["compile", "net.sterna", "--style", "unrolled"], &["3"]);
+    refuses(&folder, &["compile", "net.sterna", "--style", "unrolled,x,4"], &["\"x\""]);
+    refuses(&folder, &["compile", "net.sterna", "--input-lanes", "785"], &["785"]);
+    refuses(&folder, &["compile", "net.sterna", "--board", "nosuch"], &["nosuch", "icebreaker"]);
+    refuses(&folder, &["compile", "net.sterna", "--clock", "-3"], &["-3"]);
+    refuses(&folder, &["estimate", "net.sterna", "--family", "stratix"], &["stratix", "ecp5"]);
+    refuses(&folder, &["--threads", "0", "info", "net.sterna"], &["threads"]);
+    refuses(&folder, &["frobnicate"], &["frobnicate"]);
+}
+
+#[test]
+fn places() {
+    let folder = Folder::new();
+    folder.put("net.sterna", small_network());
+    folder.put("mine/notes.txt", "keep me");
+    refuses(&folder, &["compile", "net.sterna", "-o", "mine"], &["mine", "no build folder"]);
+    refuses(&folder, &["compile", "net.sterna", "-o", "net.sterna/x"], &["net.sterna"]);
+    refuses(&folder, &["train", "digits:100,50", "-o", "absent/net.sterna"], &["absent/net.sterna"]);
+    refuses(&folder, &["train", "digits:100,50", "-o", "mine"], &["mine", "folder"]);
+    refuses(&folder, &["verify", "mine"], &["manifest.json"]);
+    folder.put("notours/manifest.json", "{\"version\": 7}");
+    refuses(&folder, &["verify", "notours"], &["manifest.json"]);
+    refuses(&folder, &["info", "mine"], &["manifest.json"]);
+    assert_eq!(std::fs::read_to_string(folder.join("mine/notes.txt")).unwrap(), "keep me");
+}
+
+#[test]
+fn missing_tools() {
+    let folder = Folder::new();
+    folder.put("net.sterna", small_network());
+    folder.ok(&["compile", "net.sterna", "--pes", "4", "-o", "out"]);
+    for (command, tool) in [(vec!["verify", "out", "--samples", "2"], "verilator"), (vec!["synth", "out"], "yosys")] {
+        let output = crate::util::command(folder.path(), &command).env("PATH", "").output().unwrap();
+        let err = text(&output.stderr);
+        assert_eq!(output.status.code(), Some(2), "{err}");
+        assert!(err.contains(tool) && err.contains("scripts/setup.sh"), "{err}");
+    }
+}
+
+#[test]
+fn samples_that_do_not_fit_the_network() {
+    let folder = Folder::new();
+    folder.put("net.sterna", small_network());
+    folder.put("small.csv", "a,b,label\n1,2,0\n3,4,1\n5,6,0\n7,8,1\n1,3,0\n2,2,1\n");
+    refuses(&folder, &["simulate", "net.sterna", "--data", "small.csv"], &["2", "784"]);
+}
+
+/// Names from files reach neither Verilog nor a tool's command line unescaped.
+#[test]
+fn hostile_names() {
+    let folder = Folder::new();
+    let long = "x".repeat(10_000);
+    let names = ["; rm -rf /", "-o out", "a b\\\"c", "module", "\\n\\nendmodule", "ünï", "", "$(id)", "__", "1st", &long];
+    for name in names {
+        let quoted = |text: &str| format!("\"name\": \"{text}\"");
+        let mut net: serde_json::Value = serde_json::from_str(small_network()).unwrap();
+        let name: String = serde_json::from_str(&format!("\"{}\"", name.replace('"', "\\\"").replace("\\\\\"", "\\\""))).unwrap();
+        net["name"] = name.clone().into();
+        for layer in net["layers"].as_array_mut().unwrap() {
+            layer["name"] = name.clone().into();
+        }
+        let _ = quoted;
+        folder.put("net.sterna", net.to_string());
+        folder.ok(&["compile", "net.sterna", "--style", "4,unrolled,2", "-o", "out"]);
+        if crate::util::has("verilator", "--version") {
+            crate::lint::lint(&folder.join("out"));
+        }
+    }
+}
