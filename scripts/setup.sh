@@ -121,7 +121,7 @@ check_versions() {
         version=$(verilator_version)
         if ! at_least "${version:-0}" "$VERILATOR_MIN"; then
             complain "Verilator ${version:-of unknown version} at $(command -v verilator) is too old:" \
-                "$VERILATOR_MIN or newer is needed (Debian 12, Ubuntu 23.10 or later have it;" \
+                "$VERILATOR_MIN or newer is needed (Debian 12, Ubuntu 24.04 or later have it;" \
                 "else https://verilator.org/guide/latest/install.html)"
             good=false
         fi
