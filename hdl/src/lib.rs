@@ -1,1 +1,3 @@
 //! Sterna's compiler: integer network to netlist to Verilog.
+
+pub mod verilog;
