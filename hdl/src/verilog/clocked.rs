@@ -107,7 +107,7 @@ fn memory_block(w: &mut Writer<'_>, index: usize, reads: &[NodeId], lines: &mut 
     });
     if let Some(words) = rom_words(&name, &memory.kind, word) {
         *out += &format!(
-            "\n    // {name}: {} constant words\n    initial begin\n{words}\n    end\n",
+            "\n    // {name}: constant, {} x {word} bit\n    initial begin\n{words}\n    end\n",
             memory.depth
         );
     }

@@ -49,7 +49,7 @@ impl Scope<'_> {
     pub fn bits(&mut self, id: NodeId, lo: u32, width: u32) -> String {
         match self.netlist.node(id).op {
             Op::Const(value) => return literal((value >> lo) as u64, width),
-            Op::Not(a) if self.inlined[id.index()] => return format!("~{}", self.bits(a, 0, 1)),
+            Op::Not(a) if self.inlined[id.index()] => return self.inverted(a),
             Op::Slice { a, lo: below } if self.inlined[id.index()] => return self.bits(a, below + lo, width),
             _ => {}
         }
@@ -65,6 +65,12 @@ impl Scope<'_> {
     /// A bit.
     pub fn bit(&mut self, id: NodeId) -> String {
         self.bits(id, 0, 1)
+    }
+
+    /// The inverse of a bit; two in a row, which no tool would read, cancel.
+    fn inverted(&mut self, id: NodeId) -> String {
+        let bit = self.bit(id);
+        bit.strip_prefix('~').map_or_else(|| format!("~{bit}"), str::to_string)
     }
 
     /// `node << shift` modulo 2^width: sign- or zero-extended, or cut.
@@ -124,7 +130,7 @@ impl Scope<'_> {
             }
             Op::And(bits) => widen(self.join(bits, '&'), 1),
             Op::Or(bits) => widen(self.join(bits, '|'), 1),
-            Op::Not(a) => widen(format!("~{}", self.bit(*a)), 1),
+            Op::Not(a) => widen(self.inverted(*a), 1),
             Op::Mux { sel, zero, one } => {
                 let (sel, one, zero) =
                     (self.bit(*sel), self.word(*one, 0, width), self.word(*zero, 0, width));

@@ -42,6 +42,6 @@ const CPP: &str = "abort alignas alignof and_eq asm atomic_cancel atomic_commit 
     dynamic_cast explicit false far float friend goto huge inline interrupt iterator list long main mutable
     namespace near noexcept not_eq nullptr operator or_eq override pascal private public queue reference
     reinterpret_cast requires sc_clock sc_in sc_inout sc_out sc_signal sensitive sensitive_neg sensitive_pos set
-    short sizeof stack static_assert static_cast std switch synchronized template thread_local throw top
+    short sizeof stack static_assert static_cast std switch synchronized template thread_local throw
     transaction_safe transaction_safe_dynamic true try type_info typeid typename uint16_t uint32_t uint8_t using
     vector volatile wchar_t xor_eq";

@@ -287,7 +287,8 @@ impl Writer<'_> {
         let mut signals: Vec<Line> = wires.iter().map(|wire| self.wire(wire)).collect();
         signals.extend(lines(from_children));
         section(&mut out, "From the instances below", signals);
-        section(&mut out, "Registers", self.registers(&clocked, declarations));
+        let title = if self.memories().is_empty() { "Registers" } else { "Registers and memories" };
+        section(&mut out, title, self.registers(&clocked, declarations));
         let values = values.into_iter().map(|(id, value)| self.value_line(id, value)).collect();
         section(&mut out, "Combinational logic", values);
         out.push_str(&blocks);

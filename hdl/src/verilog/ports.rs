@@ -155,7 +155,7 @@ pub fn print(
     let bounds_pad = ports.iter().map(|p| head(p).1.len()).max().unwrap_or(0);
     let mut waiver = Waiver::default();
     for (i, port) in ports.iter().enumerate() {
-        if 0 < i && ports[i - 1].group != port.group {
+        if i.checked_sub(1).map_or("", |before| &ports[before].group) != port.group {
             waiver.before(out, false);
             let members = ports.iter().filter(|p| p.group == port.group);
             let mut abouts: Vec<&str> = members.map(|p| p.about.as_str()).filter(|a| !a.is_empty()).collect();
@@ -163,7 +163,9 @@ pub fn print(
             if abouts.is_empty() && [OTHER_INPUTS, OTHER_OUTPUTS].contains(&port.group.as_str()) {
                 abouts.push(&port.group);
             }
-            out.push('\n');
+            if 0 < i {
+                out.push('\n');
+            }
             for about in abouts {
                 out.push_str(&format!("    // {about}\n"));
             }

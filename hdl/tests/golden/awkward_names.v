@@ -17,7 +17,7 @@ module n3_nets_include_x_2 (
     input  wire signed [1:0] gr_e,
     input  wire signed [1:0] long_long_long_long_long_long_long_long_52b73dcd,
     input  wire signed [1:0] display,
-    input  wire signed [1:0] top_v,
+    input  wire signed [1:0] top,
     input  wire signed [1:0] entity_v,
 
     // Outputs
@@ -62,7 +62,7 @@ module n3_nets_include_x_2 (
             module_v_6  <= gr_e;
             module_v_7  <= long_long_long_long_long_long_long_long_52b73dcd;
             module_v_8  <= display;
-            module_v_9  <= top_v;
+            module_v_9  <= top;
             module_v_10 <= entity_v;
         end
     end
@@ -91,7 +91,7 @@ module n3_nets_include_x (
     input  wire signed [1:0] gr_e,
     input  wire signed [1:0] long_long_long_long_long_long_long_long_52b73dcd,
     input  wire signed [1:0] display,
-    input  wire signed [1:0] top_v,
+    input  wire signed [1:0] top,
     input  wire signed [1:0] entity_v,
 
     // Outputs
@@ -124,7 +124,7 @@ module n3_nets_include_x (
         .gr_e                                             (gr_e),
         .long_long_long_long_long_long_long_long_52b73dcd (long_long_long_long_long_long_long_long_52b73dcd),
         .display                                          (display),
-        .top_v                                            (top_v),
+        .top                                              (top),
         .entity_v                                         (entity_v),
         .module_v                                         (module_v),
         .module_v_2                                       (module_v_2),

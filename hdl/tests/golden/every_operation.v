@@ -4,6 +4,7 @@
 `default_nettype none
 
 module ops (
+    // Inputs
     input  wire signed [3:0] a,
     input  wire        [2:0] u,
     input  wire signed [3:0] n,

@@ -19,7 +19,7 @@ module mem (
     output reg  signed [4:0] second
 );
 
-    // Registers
+    // Registers and memories
     reg [4:0] digits [0:9];
     reg       bits [0:2];
     reg [6:0] single [0:0];
@@ -27,7 +27,7 @@ module mem (
     reg [4:0] first_word;
     assign    first = {{3{first_word[4]}}, first_word};
 
-    // digits: 10 constant words
+    // digits: constant, 10 x 5 bit
     initial begin
         digits[0] = 5'h03; digits[1] = 5'h1f; digits[2] = 5'h04; digits[3] = 5'h1f;
         digits[4] = 5'h05; digits[5] = 5'h17; digits[6] = 5'h02; digits[7] = 5'h06;
@@ -38,7 +38,7 @@ module mem (
         if (go) digit <= digits[addr];
     end
 
-    // bits: 3 constant words
+    // bits: constant, 3 x 1 bit
     initial begin
         bits[0] = 1'b1; bits[1] = 1'b0; bits[2] = 1'b1;
     end
@@ -47,7 +47,7 @@ module mem (
         flag <= bits[addr[1:0]];
     end
 
-    // single: 1 constant words
+    // single: constant, 1 x 7 bit
     initial begin
         single[0] = 7'h4d;
     end

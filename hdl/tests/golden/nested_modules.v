@@ -61,6 +61,7 @@ endmodule
 `default_nettype none
 
 module vote (
+    // Inputs
     input  wire f0,
     input  wire f1,
     input  wire f2,
