@@ -1,0 +1,480 @@
+//! One module as text.
+//!
+//! Order inside: words unpacked from input ports, signals from instances, registers and memories, combinational nodes in
+//! arena order (so that everything is declared before it is read), clocked blocks, packed outputs, instances.
+
+use std::collections::{HashMap, HashSet};
+
+use sterna_ir::netlist::{MemoryKind, ModuleId, Netlist, NodeId, Op};
+
+use super::borders::Borders;
+use super::clocked;
+use super::expr::{Scope, literal, side_by_side};
+use super::layout::{BREAK, Line, block, wrap};
+use super::names::{Names, comment};
+use super::ports::{self, Direction, ModulePort, width};
+
+/// A module that has been printed, for its parent.
+#[derive(Debug)]
+pub struct Printed {
+    /// Its ports.
+    pub ports: Vec<ModulePort>,
+    /// Its text, from the header to the last line.
+    pub text: String,
+    /// Where its nodes can be seen: signal name and lowest bit.
+    pub seen: HashMap<NodeId, (String, u32)>,
+}
+
+/// Several nodes side by side in one signal.
+struct Packed {
+    name: String,
+    nodes: Vec<NodeId>,
+    /// An output port, whose unread bits nobody minds.
+    is_output: bool,
+}
+
+/// The module being printed.
+pub struct Writer<'a> {
+    /// The whole netlist.
+    pub netlist: &'a Netlist,
+    borders: &'a Borders,
+    module: ModuleId,
+    /// Names of everything inside.
+    pub names: Names,
+    /// Names and uses of the nodes.
+    pub scope: Scope<'a>,
+    ports: Vec<ModulePort>,
+    packed: Vec<Packed>,
+    /// Signal and lowest bit of nodes that come packed from a port or an instance.
+    home: HashMap<NodeId, (usize, u32)>,
+    /// Packed nodes that are read.
+    packed_used: HashSet<NodeId>,
+    /// Nodes whose own signal is an output port.
+    exported: HashSet<NodeId>,
+}
+
+/// An instance: its module and the signal at each of its ports.
+struct Instance {
+    module: ModuleId,
+    name: String,
+    connections: Vec<(String, String)>,
+}
+
+/// Prints `module`; `printed` holds the modules inside it, `module_names` the names of all.
+pub fn print(
+    netlist: &Netlist,
+    borders: &Borders,
+    module: ModuleId,
+    children: &[ModuleId],
+    printed: &HashMap<ModuleId, Printed>,
+    module_names: &[String],
+    generator: &str,
+) -> Printed {
+    let mut names = Names::default();
+    let ports = ports::ports(netlist, borders, module, &mut names);
+    let scope = Scope { netlist, inlined: &borders.inlined, names: HashMap::new(), used: HashMap::new() };
+    let mut w = Writer {
+        netlist,
+        borders,
+        module,
+        names,
+        scope,
+        ports,
+        packed: Vec::new(),
+        home: HashMap::new(),
+        packed_used: HashSet::new(),
+        exported: HashSet::new(),
+    };
+    w.enter_ports();
+    let wires = w.enter_children(children, printed);
+    w.enter_own();
+    w.text(children, printed, module_names, generator, &wires)
+}
+
+impl Writer<'_> {
+    fn is_own(&self, id: NodeId) -> bool {
+        let node = self.netlist.node(id);
+        node.module == self.module && !matches!(node.op, Op::Input | Op::Const(_))
+    }
+
+    /// Whether the node gets a signal in this module, other than a port from outside.
+    fn has_line(&self, id: NodeId) -> bool {
+        self.is_own(id) && self.borders.live[id.index()] && !self.borders.inlined[id.index()]
+    }
+
+    fn enter_ports(&mut self) {
+        for port in self.ports.clone().iter().filter(|p| !p.is_clock()) {
+            let is_output = port.direction == Direction::Output;
+            match port.single() {
+                // Inputs and constants that leave the top module are assigned to their port.
+                Some(node) if is_output && !self.crosses_out(node) => {}
+                Some(node) => {
+                    self.scope.names.insert(node, port.name.clone());
+                    if is_output {
+                        self.exported.insert(node);
+                    }
+                }
+                None => {
+                    let nodes = port.bundle.nodes.clone();
+                    if !is_output {
+                        self.pack(&nodes);
+                    }
+                    self.packed.push(Packed { name: port.name.clone(), nodes, is_output });
+                }
+            }
+        }
+    }
+
+    fn crosses_out(&self, node: NodeId) -> bool {
+        !matches!(self.netlist.node(node).op, Op::Input | Op::Const(_))
+    }
+
+    /// Notes that `nodes` are in the signal that is about to be pushed.
+    fn pack(&mut self, nodes: &[NodeId]) {
+        let mut lo = 0;
+        for node in nodes {
+            self.home.insert(*node, (self.packed.len(), lo));
+            lo += self.netlist.node(*node).range.width();
+        }
+    }
+
+    /// Names the signals driven by instances; returns the declarations still needed, as (packed signal or node).
+    fn enter_children(
+        &mut self,
+        children: &[ModuleId],
+        printed: &HashMap<ModuleId, Printed>,
+    ) -> Vec<Result<usize, NodeId>> {
+        let mut wires = Vec::new();
+        for child in children {
+            for port in printed[child].ports.iter().filter(|p| p.direction == Direction::Output) {
+                if let Some(node) = port.single() {
+                    if !self.scope.names.contains_key(&node) {
+                        // One node of a wider bus is better known by its own name.
+                        let bus = port.bundle.bus.filter(|bus| self.netlist.buses[*bus].nodes.len() == 1);
+                        let own =
+                            bus.map_or(&self.netlist.node(node).name, |bus| &self.netlist.buses[bus].name);
+                        let name = self.names.claim(own);
+                        self.scope.names.insert(node, name);
+                        wires.push(Err(node));
+                    }
+                    continue;
+                }
+                let nodes = &port.bundle.nodes;
+                // The same nodes on an output of this module: the instance drives that port.
+                let same = self.packed.iter().position(|p| p.is_output && p.nodes == *nodes);
+                let at = same.unwrap_or_else(|| {
+                    let name = self.names.claim(&port.name);
+                    self.packed.push(Packed { name, nodes: nodes.clone(), is_output: false });
+                    wires.push(Ok(self.packed.len() - 1));
+                    self.packed.len() - 1
+                });
+                let mut lo = 0;
+                for node in nodes {
+                    self.home.insert(*node, (at, lo));
+                    lo += self.netlist.node(*node).range.width();
+                }
+            }
+        }
+        wires
+    }
+
+    /// Names the nodes computed here, and those unpacked here.
+    fn enter_own(&mut self) {
+        let mut packed: Vec<NodeId> = self.home.keys().copied().collect();
+        packed.sort();
+        for node in packed {
+            if !self.scope.names.contains_key(&node) {
+                let name = self.names.claim(&self.netlist.node(node).name);
+                self.scope.names.insert(node, name);
+            }
+        }
+        for id in self.netlist.ids() {
+            if self.has_line(id) && !self.scope.names.contains_key(&id) {
+                let name = self.names.claim(&self.netlist.node(id).name);
+                self.scope.names.insert(id, name);
+            }
+        }
+    }
+
+    /// A whole node as it is best read by a port: a slice of what it is packed in, or its name.
+    fn source(&mut self, nodes: &[NodeId]) -> String {
+        let mut runs: Vec<String> = Vec::new();
+        let mut at = 0;
+        while at < nodes.len() {
+            let node = nodes[at];
+            let Some(&(signal, lo)) = self.home.get(&node) else {
+                let width = self.netlist.node(node).range.width();
+                runs.push(self.scope.bits(node, 0, width));
+                at += 1;
+                continue;
+            };
+            let mut hi = lo;
+            while let Some(next) = nodes.get(at).filter(|n| self.home.get(n) == Some(&(signal, hi))) {
+                self.packed_used.insert(*next);
+                hi += self.netlist.node(*next).range.width();
+                at += 1;
+            }
+            let packed = &self.packed[signal];
+            runs.push(match width(self.netlist, &packed.nodes) {
+                all if all == hi - lo => packed.name.clone(),
+                _ if hi - lo == 1 => format!("{}[{lo}]", packed.name),
+                _ => format!("{}[{}:{lo}]", packed.name, hi - 1),
+            });
+        }
+        runs.reverse();
+        side_by_side(runs)
+    }
+
+    fn instance(&mut self, child: ModuleId, printed: &Printed, name: &str) -> Instance {
+        let mut connections = Vec::new();
+        for port in &printed.ports {
+            let signal = match port.direction {
+                _ if port.is_clock() => self.ports[0].name.clone(),
+                Direction::Input => self.source(&port.bundle.nodes),
+                Direction::Output => match port.single() {
+                    Some(node) => self.scope.name(node).to_string(),
+                    None => self.packed[self.home[&port.bundle.nodes[0]].0].name.clone(),
+                },
+            };
+            connections.push((port.name.clone(), signal));
+        }
+        Instance { module: child, name: self.names.claim(&format!("u_{name}")), connections }
+    }
+
+    /// The declaration of a node's own signal.
+    pub fn line(&self, head: [&'static str; 2], id: NodeId, value: Option<String>) -> Line {
+        let range = self.netlist.node(id).range;
+        Line {
+            head: head[usize::from(range.is_signed())],
+            width: Some(range.width()),
+            name: self.scope.name(id).to_string(),
+            value,
+            remark: None,
+            unused: !self.scope.is_used(id),
+        }
+    }
+
+    /// Builds the text: values first, since declarations depend on which bits the values read.
+    fn text(
+        mut self,
+        children: &[ModuleId],
+        printed: &HashMap<ModuleId, Printed>,
+        module_names: &[String],
+        generator: &str,
+        wires: &[Result<usize, NodeId>],
+    ) -> Printed {
+        let own: Vec<NodeId> = self.netlist.ids().filter(|id| self.has_line(*id)).collect();
+        let (clocked, values): (Vec<NodeId>, Vec<NodeId>) =
+            own.into_iter().partition(|id| self.netlist.node(*id).op.is_sequential());
+        let values: Vec<(NodeId, String)> = values.into_iter().map(|id| (id, self.scope.value(id))).collect();
+        let (declarations, blocks) = clocked::print(&mut self, &clocked);
+        let assigns = self.assigns();
+        let instances: Vec<Instance> = children
+            .iter()
+            .map(|child| self.instance(*child, &printed[child], &module_names[child.index()]))
+            .collect();
+        let unpacked = self.unpacked();
+
+        let mut out = self.header(&module_names[self.module.index()], generator);
+        out.push_str("`default_nettype none\n\n");
+        self.port_list(&mut out, &module_names[self.module.index()]);
+        let is_input =
+            |name: &str| self.ports.iter().any(|p| p.direction == Direction::Input && p.name == name);
+        let (from_ports, from_children): (Vec<_>, Vec<_>) =
+            unpacked.into_iter().partition(|(at, _)| is_input(&self.packed[*at].name));
+        let lines = |unpacked: Vec<(usize, Line)>| unpacked.into_iter().map(|(_, line)| line).collect();
+        section(&mut out, "Inputs, unpacked", lines(from_ports));
+        let mut signals: Vec<Line> = wires.iter().map(|wire| self.wire(wire)).collect();
+        signals.extend(lines(from_children));
+        section(&mut out, "From the instances below", signals);
+        let title = if self.memories().is_empty() { "Registers" } else { "Registers and memories" };
+        section(&mut out, title, self.registers(&clocked, declarations));
+        let values = values.into_iter().map(|(id, value)| self.value_line(id, value)).collect();
+        section(&mut out, "Combinational logic", values);
+        out.push_str(&blocks);
+        section(&mut out, "Outputs", assigns);
+        for instance in &instances {
+            out.push_str(&print_instance(instance, &module_names[instance.module.index()]));
+        }
+        out.push_str("\nendmodule\n\n`default_nettype wire\n");
+        let seen = self.seen();
+        Printed { ports: self.ports, text: out, seen }
+    }
+
+    fn header(&self, name: &str, generator: &str) -> String {
+        let about: Vec<String> =
+            self.netlist.module(self.module).about.iter().map(|line| comment(line)).collect();
+        let mut out = match about.first() {
+            Some(first) => format!("// {name} : {first}\n"),
+            None => format!("// {name}\n"),
+        };
+        for line in about.iter().skip(1) {
+            out += format!("//   {line}").trim_end();
+            out.push('\n');
+        }
+        out + &format!("//\n// Generated by {generator}.  Do not edit.\n")
+    }
+
+    fn port_list(&self, out: &mut String, name: &str) {
+        if self.ports.is_empty() {
+            *out += &format!("module {name};\n");
+            return;
+        }
+        *out += &format!("module {name} (\n");
+        let is_reg = |port: &ModulePort| {
+            port.single().is_some_and(|id| self.is_own(id) && clocked::is_reg(self.netlist, id))
+        };
+        let unused = |port: &ModulePort| match port.single() {
+            _ if port.direction == Direction::Output || port.is_clock() => false,
+            Some(node) => !self.scope.is_used(node),
+            None => port.bundle.nodes.iter().any(|n| !self.packed_used.contains(n)),
+        };
+        ports::print(out, self.netlist, &self.ports, is_reg, unused);
+        *out += ");\n";
+    }
+
+    /// Words read from packed signals, with the signal they come from.
+    fn unpacked(&mut self) -> Vec<(usize, Line)> {
+        let mut nodes: Vec<(usize, u32, NodeId)> =
+            self.home.iter().map(|(id, (at, lo))| (*at, *lo, *id)).collect();
+        nodes.sort();
+        nodes.retain(|(_, _, id)| self.scope.used.contains_key(id) && !self.exported.contains(id));
+        let mut lines = Vec::new();
+        for (at, _, id) in nodes {
+            let value = self.source(&[id]);
+            lines.push((at, self.line(["wire", "wire signed"], id, Some(value))));
+        }
+        lines
+    }
+
+    fn wire(&self, wire: &Result<usize, NodeId>) -> Line {
+        match wire {
+            Err(node) => self.line(["wire", "wire signed"], *node, None),
+            Ok(at) => {
+                let packed = &self.packed[*at];
+                Line {
+                    head: "wire",
+                    width: Some(width(self.netlist, &packed.nodes)),
+                    name: packed.name.clone(),
+                    value: None,
+                    remark: None,
+                    unused: packed.nodes.iter().any(|n| !self.packed_used.contains(n)),
+                }
+            }
+        }
+    }
+
+    fn registers(&self, clocked: &[NodeId], declarations: Vec<Line>) -> Vec<Line> {
+        let own = clocked.iter().filter(|id| !self.exported.contains(id));
+        let own = own.filter(|id| clocked::is_reg(self.netlist, **id));
+        own.map(|id| self.line(["reg", "reg signed"], *id, None)).chain(declarations).collect()
+    }
+
+    fn value_line(&self, id: NodeId, value: String) -> Line {
+        let node = self.netlist.node(id);
+        let line = self.line(["wire", "wire signed"], id, Some(value));
+        // The range tells why the width is enough; a whole word needs no telling.
+        let remark = match node.op {
+            Op::Sum(_) if node.range != node.range.word() => Some(node.range.to_string()),
+            _ => None,
+        };
+        match self.exported.contains(&id) {
+            true => Line { head: "assign", width: None, remark, unused: false, ..line },
+            false => Line { remark, ..line },
+        }
+    }
+
+    /// Output ports that no signal of this module is, or that pack several.
+    fn assigns(&mut self) -> Vec<Line> {
+        let mut lines = Vec::new();
+        for port in self.ports.clone().iter().filter(|p| p.direction == Direction::Output) {
+            let driven = match port.single() {
+                Some(node) => self.crosses_out(node) && !self.home.contains_key(&node),
+                None => port
+                    .bundle
+                    .nodes
+                    .iter()
+                    .all(|n| self.home.get(n).is_some_and(|(at, _)| self.packed[*at].name == port.name)),
+            };
+            if !driven {
+                let value = Some(self.source(&port.bundle.nodes));
+                let name = port.name.clone();
+                lines.push(Line { head: "assign", width: None, name, value, remark: None, unused: false });
+            }
+        }
+        lines
+    }
+
+    /// Where nodes can be seen; ports come first, since they are what a harness drives.
+    fn seen(&self) -> HashMap<NodeId, (String, u32)> {
+        let mut seen = HashMap::new();
+        let (inputs, outputs): (Vec<&ModulePort>, Vec<&ModulePort>) =
+            self.ports.iter().partition(|p| p.direction == Direction::Input);
+        for port in inputs.into_iter().chain(outputs) {
+            let mut lo = 0;
+            for node in &port.bundle.nodes {
+                seen.entry(*node).or_insert((port.name.clone(), lo));
+                lo += self.netlist.node(*node).range.width();
+            }
+        }
+        for (node, (at, lo)) in &self.home {
+            seen.entry(*node).or_insert((self.packed[*at].name.clone(), *lo));
+        }
+        for (node, name) in &self.scope.names {
+            seen.entry(*node).or_insert((name.clone(), 0));
+        }
+        seen
+    }
+
+    /// Whether the node's own signal is an output port.
+    pub fn is_exported(&self, id: NodeId) -> bool {
+        self.exported.contains(&id)
+    }
+
+    /// Memories of this module that live nodes read.
+    pub fn memories(&self) -> Vec<usize> {
+        let memories = self.netlist.memories.iter().enumerate();
+        let live = memories.filter(|(i, m)| m.module == self.module && self.borders.memories[*i]);
+        live.map(|(i, _)| i).collect()
+    }
+
+    /// Name of the clock.
+    pub fn clock(&self) -> &str {
+        &self.ports[0].name
+    }
+}
+
+fn section(out: &mut String, title: &str, lines: Vec<Line>) {
+    if !lines.is_empty() {
+        *out += &format!("\n    // {title}\n");
+        block(out, &lines);
+    }
+}
+
+fn print_instance(instance: &Instance, module: &str) -> String {
+    let mut out = format!("\n    {module} {} (\n", instance.name);
+    let pad = instance.connections.iter().map(|(port, _)| port.len()).max().unwrap_or(0);
+    for (i, (port, signal)) in instance.connections.iter().enumerate() {
+        let comma = if i + 1 == instance.connections.len() { "" } else { "," };
+        out += &wrap(&format!("        .{port:pad$} ("), signal, 12);
+        out += &format!("){comma}\n");
+    }
+    out + "    );\n"
+}
+
+/// Contents of a ROM as assignments, several per line.
+pub fn rom_words(name: &str, kind: &MemoryKind, word: u32) -> Option<String> {
+    let MemoryKind::Rom(words) = kind else { return None };
+    let text: Vec<String> = words
+        .iter()
+        .enumerate()
+        .map(|(i, value)| match word {
+            1 => format!("{name}[{i}] = {};", literal(*value as u64, 1)),
+            _ => {
+                let digits = word.div_ceil(4) as usize;
+                format!("{name}[{i}] = {word}'h{:0digits$x};", *value as u64 & (u64::MAX >> (64 - word)))
+            }
+        })
+        .collect();
+    Some(wrap("        ", &text.join(&BREAK.to_string()), 8))
+}

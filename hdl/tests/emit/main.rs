@@ -1,0 +1,5 @@
+//! Tests of the emitted text: golden files, lint, and equality with the interpreter.
+
+mod golden;
+mod random;
+mod tools;

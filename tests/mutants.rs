@@ -1,0 +1,91 @@
+//! Breaking one weight, one threshold or one ROM word in the emitted Verilog makes `verify` fail.
+
+use std::path::Path;
+
+use crate::util::{Folder, has, small_network};
+
+/// Verilog files of a build folder, sorted, test bench aside.
+fn verilog(folder: &Path) -> Vec<std::path::PathBuf> {
+    let (files, _) = crate::lint::sources(folder);
+    files.iter().map(|f| folder.join(f)).collect()
+}
+
+/// Applies `edit` to the first line of the build that it changes, starting half-way through each file that `wanted` picks.
+#[track_caller]
+fn change(folder: &Path, wanted: impl Fn(&str) -> bool, edit: impl Fn(&str) -> Option<String>) {
+    for path in verilog(folder) {
+        let name = path.file_name().unwrap().to_string_lossy().into_owned();
+        let text = std::fs::read_to_string(&path).unwrap();
+        let lines: Vec<&str> = text.lines().collect();
+        let middle = (lines.len() / 2..lines.len()).chain(0..lines.len() / 2);
+        let Some((at, new)) = middle.filter(|_| wanted(&name)).find_map(|i| Some((i, edit(lines[i])?))) else { continue };
+        let mut lines: Vec<String> = lines.into_iter().map(str::to_string).collect();
+        lines[at] = new;
+        std::fs::write(&path, lines.join("\n") + "\n").unwrap();
+        return;
+    }
+    panic!("nothing to change in {}", folder.display());
+}
+
+/// Flips the sign bit of one word of a weight ROM.
+pub fn change_rom_word(folder: &Path) {
+    change(folder, |name| name.contains("_pe"), |line| {
+        let (head, tail) = line.split_once("'d")?;
+        let digits: String = tail.chars().take_while(char::is_ascii_digit).collect();
+        let width: u32 = head.rsplit(|c: char| !c.is_ascii_digit()).next()?.parse().ok()?;
+        let value: u64 = digits.parse().ok()?;
+        // A nonzero word that is no escape moves and adds; its top bit is the sign.
+        let delta = value & ((1 << (width - 1)) - 1);
+        let assigns = line.contains("] = ");
+        let adds = delta != 0 && delta != (1 << (width - 1)) - 1;
+        (assigns && adds).then(|| format!("{head}'d{}{}", value ^ (1 << (width - 1)), &tail[digits.len()..]))
+    });
+}
+
+#[track_caller]
+fn caught(style: &[&str], damage: impl Fn(&Path)) {
+    if !has("verilator", "--version") {
+        return;
+    }
+    let folder = Folder::new();
+    folder.put("net.sterna", small_network());
+    folder.ok(&[&["compile", "net.sterna", "-o", "out"], style].concat());
+    let verify = ["verify", "out", "--data", "digits:600,200", "--samples", "100"];
+    let report = folder.json(0, &verify);
+    assert_eq!(report["equal"], true, "{report:#}");
+    damage(&folder.join("out"));
+    let report = folder.json(1, &verify);
+    assert_eq!(report["equal"], false, "{report:#}");
+    assert!(report["mismatch"]["cycle"].is_u64(), "{report:#}");
+    assert_eq!(report["edited"].as_array().map(Vec::len), Some(1), "{report:#}");
+}
+
+#[test]
+fn a_rom_word() {
+    caught(&["--pes", "6"], change_rom_word);
+}
+
+#[test]
+fn a_weight() {
+    caught(&["--unrolled"], |folder| {
+        change(folder, |_| true, |line| {
+            let sum = line.trim_start().starts_with("wire") && line.contains(" + ");
+            sum.then(|| line.replacen(" + ", " - ", 1))
+        });
+    });
+}
+
+#[test]
+fn a_threshold() {
+    caught(&["--unrolled"], |folder| {
+        change(folder, |_| true, |line| {
+            let (head, tail) = line.split_once(" >= ")?;
+            let at = tail.find("'sd").or_else(|| tail.find("'d"))?;
+            let mark = at + tail[at..].find('d')? + 1;
+            let digits: String = tail[mark..].chars().take_while(char::is_ascii_digit).collect();
+            let value: u64 = digits.parse().ok()?;
+            let changed = if value % 2 == 0 { value + 1 } else { value - 1 };
+            Some(format!("{head} >= {}{changed}{}", &tail[..mark], &tail[mark + digits.len()..]))
+        });
+    });
+}
