@@ -40,6 +40,13 @@ impl Builder {
         self.module = self.netlist.module(self.module).parent.expect("the top module is never left");
     }
 
+    /// Goes back into a module opened before inside the current one, until [`Builder::leave`]. Handshakes need it: `ready`
+    /// runs against the data, so control nodes of a later module come first in the arena.
+    pub fn resume(&mut self, module: ModuleId) {
+        assert_eq!(self.netlist.module(module).parent, Some(self.module), "resumed from its parent");
+        self.module = module;
+    }
+
     /// The range of a node.
     pub fn range(&self, id: NodeId) -> Range {
         self.netlist.node(id).range

@@ -261,6 +261,21 @@ impl Op {
         }
     }
 
+    /// Replaces every operand, for passes that renumber.
+    pub fn map_operands(&mut self, mut to: impl FnMut(NodeId) -> NodeId) {
+        match self {
+            Op::Input | Op::Const(_) => {}
+            Op::Sum(terms) => terms.iter_mut().for_each(|t| t.node = to(t.node)),
+            Op::Ge(a, b) | Op::Eq(a, b) => [a, b].into_iter().for_each(|id| *id = to(*id)),
+            Op::And(list) | Op::Or(list) | Op::Concat(list) => list.iter_mut().for_each(|id| *id = to(*id)),
+            Op::Not(a) | Op::Wrap(a) | Op::Slice { a, .. } => *a = to(*a),
+            Op::Mux { sel, zero, one } => [sel, zero, one].into_iter().for_each(|id| *id = to(*id)),
+            Op::Reg { d: a, enable, .. } | Op::Read { addr: a, enable, .. } => {
+                std::iter::once(a).chain(enable).for_each(|id| *id = to(*id));
+            }
+        }
+    }
+
     /// Whether the node changes only at the clock edge.
     pub fn is_sequential(&self) -> bool {
         matches!(self, Op::Reg { .. } | Op::Read { .. })

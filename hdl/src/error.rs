@@ -1,0 +1,62 @@
+//! Errors of the compiler.
+
+/// Why a network cannot be compiled as asked.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum Error {
+    /// The network, or a netlist the compiler built, breaks a rule of the common language.
+    #[error(transparent)]
+    Ir(#[from] sterna_ir::Error),
+    /// A folded layer, or the whole network, was given no processing element.
+    #[error("folding of {place}: 0 PEs; want at least 1")]
+    NoPes {
+        /// `the network`, or the layer's index and name.
+        place: String,
+    },
+    /// Fewer processing elements than layers that each need one.
+    #[error("folding: {pes} PEs for {layers} dense layers; want at least one for each")]
+    TooFewPes {
+        /// PEs asked for.
+        pes: usize,
+        /// Dense layers of the network.
+        layers: usize,
+    },
+    /// The list of styles does not match the dense layers.
+    #[error("folding: {given} styles given, the network has {layers} dense layers; want one for each")]
+    StyleCount {
+        /// Styles given.
+        given: usize,
+        /// Dense layers of the network.
+        layers: usize,
+    },
+    /// Input beats of an impossible size.
+    #[error("input lanes: {lanes}; want 1 to {elements}, the elements of a sample")]
+    InputLanes {
+        /// Lanes asked for.
+        lanes: usize,
+        /// Elements of a sample.
+        elements: usize,
+    },
+    /// Pipeline registers at an impossible distance.
+    #[error("levels per stage: 0; want at least 1")]
+    LevelsPerStage,
+    /// A sum whose signed digits or partial sums do not fit the widest word.
+    #[error("layer {layer} ({name}): partial sums need more than 59 bits; use smaller weights or inputs")]
+    TooWide {
+        /// Index of the layer.
+        layer: usize,
+        /// Its name.
+        name: String,
+    },
+    /// The circuit does not compute what the network says: a fault of the compiler, caught before anything is emitted.
+    #[error("proof of {place}: {what}; the circuit is not the network, nothing is emitted")]
+    Proof {
+        /// Module and neuron.
+        place: String,
+        /// The difference.
+        what: String,
+    },
+}
+
+/// Shorthand for results of this crate.
+pub type Result<T> = std::result::Result<T, Error>;

@@ -1,0 +1,8 @@
+//! A folded stage: processing elements in lock step walk a static schedule of the nonzeros.
+
+mod engine;
+mod pe;
+mod schedule;
+
+pub use engine::{Built, Folded, open};
+pub use schedule::{Entry, Schedule, ScheduleInfo, Word, slots_of};

@@ -1,0 +1,110 @@
+//! One processing element: its part of the schedule, its copy of the activations, its accumulator.
+//!
+//! ```text
+//! cycle  0       1                  2        3            4             5
+//!        pc      word, first        addr     x            term          acc
+//! ```
+
+use sterna_ir::Range;
+use sterna_ir::build::Builder;
+use sterna_ir::netlist::{MemoryId, NodeId, Term};
+
+use super::schedule::Word;
+
+/// What all PEs of a stage share.
+#[derive(Clone, Copy, Debug)]
+pub struct Shared {
+    /// Enable of the compute engine.
+    pub ce: NodeId,
+    /// Program counter.
+    pub pc: NodeId,
+    /// Cycle 1: the word opens a row.
+    pub first: NodeId,
+    /// Cycle 4: the term opens a row.
+    pub first_late: NodeId,
+    /// Cycle 2: half of the activation memory that is read.
+    pub bank: NodeId,
+    /// A beat is written, where, and what.
+    pub write: (NodeId, NodeId, NodeId),
+    /// Bits of a position.
+    pub address: u32,
+    /// Layout of the schedule.
+    pub word: Word,
+    /// Every partial sum.
+    pub acc: Range,
+}
+
+/// Builds a PE; returns its accumulator and its ROM.
+pub fn build(b: &mut Builder, s: &Shared, words: Vec<i64>) -> (NodeId, MemoryId) {
+    let ce = Some(s.ce);
+    let rom = b.rom(words, "schedule");
+    let word = b.read(rom, s.pc, ce, "word");
+    let delta = field(b, word, 0, s.word.delta, "delta");
+    let negate = field(b, word, s.word.delta, 1, "negate");
+    let hop = b.eq_const(delta, i64::from(s.word.ones()), "hop");
+    let adds = match s.word.shift {
+        Some(_) => field(b, word, s.word.delta + 1, 1, "adds"),
+        None => {
+            let none = b.eq_const(delta, 0, "none");
+            let idle = b.or(&[none, hop], "idle");
+            b.not(idle, "adds")
+        }
+    };
+    let shift = s.word.shift.map(|bits| field(b, word, s.word.delta + 2, bits, "shift"));
+
+    // One before position 0, so that every entry moves ahead; wrapped, it is the highest address.
+    let before = b.constant((1 << s.address) - 1);
+    let addr = b.loop_reg(Range::unsigned(s.address), ce, None, "addr");
+    let from = b.mux(s.first, addr, before, "addr_from");
+    let mut terms = vec![Term::plus(from), Term::plus(delta)];
+    if s.word.shift.is_none() {
+        terms.push(Term::minus(hop));
+    }
+    let to = b.sum(&terms, "addr_to");
+    let next = b.wrap(to, Range::unsigned(s.address), "addr_next");
+    b.drive(addr, next);
+
+    let (enable, at, data) = s.write;
+    let ram = b.ram(2 << s.address, enable, at, data, "activations");
+    let place = b.concat(&[addr, s.bank], "addr_in_bank");
+    let x = b.read(ram, place, ce, "x");
+    let mut late = |b: &mut Builder, node: NodeId, name: &str| {
+        let once = b.reg(node, ce, format!("{name}2"));
+        b.reg(once, ce, format!("{name}3"))
+    };
+    let (negate, adds) = (late(b, negate, "negate"), late(b, adds, "adds"));
+    let mut scaled = x;
+    if let Some(shift) = shift {
+        let shift = late(b, shift, "shift");
+        for bit in 0..b.range(shift).width() {
+            let sel = b.slice(shift, bit, 1, format!("shift_{bit}"));
+            let far = Term { node: scaled, shift: 1 << bit, negate: false };
+            let moved = b.sum(&[far], format!("x_by_{}", 1 << bit));
+            scaled = b.mux(sel, scaled, moved, format!("x_{bit}"));
+        }
+    }
+    let minus = b.sum(&[Term::minus(scaled)], "x_minus");
+    let signed = b.mux(negate, scaled, minus, "x_signed");
+    let zero = b.constant(0);
+    let term = b.mux(adds, zero, signed, "term_next");
+    let term = b.reg(term, ce, "term");
+
+    let acc = b.loop_reg(s.acc.word(), ce, None, "acc");
+    let from = b.mux(s.first_late, acc, zero, "acc_from");
+    let sum = b.sum(&[Term::plus(from), Term::plus(term)], "acc_sum");
+    let next = b.wrap(sum, s.acc, "acc_next");
+    b.drive(acc, next);
+    (acc, rom)
+}
+
+/// Bits `lo .. lo + width` of a word; the ROM may be narrower when its words never set the high ones.
+fn field(b: &mut Builder, word: NodeId, lo: u32, width: u32, name: &str) -> NodeId {
+    match b.range(word).width().saturating_sub(lo).min(width) {
+        0 => {
+            let zero = b.constant(0);
+            b.rename(zero, name);
+            zero
+        }
+        width => b.slice(word, lo, width, name),
+    }
+}

@@ -1,0 +1,245 @@
+//! The static schedule: which nonzero each processing element adds in each cycle, as relative indices.
+//!
+//! Rows are sorted by length and dealt out in slots of one row per PE; a slot lasts as long as its longest row. So the PEs
+//! need no control of their own, and rows leave in the order slot by slot, PE by PE.
+
+use crate::digits::digits;
+use crate::rows::Row;
+
+/// What one PE does in one cycle.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Entry {
+    /// Positions to move ahead before the addition.
+    pub delta: u32,
+    /// The digit to add at the new position, as (shift, negate); `None` only moves.
+    pub add: Option<(u8, bool)>,
+}
+
+/// Layout of a ROM word, from the low bit: delta, sign, then for digits of several powers a valid bit and the shift.
+///
+/// Ternary words have no valid bit: delta 0 does nothing, and delta all-ones moves by one less without an addition.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Word {
+    /// Bits of the delta.
+    pub delta: u32,
+    /// Bits of the shift; `None` for ternary words.
+    pub shift: Option<u32>,
+}
+
+impl Word {
+    /// Bits of a word.
+    pub fn width(self) -> u32 {
+        self.delta + 1 + self.shift.map_or(0, |bits| 1 + bits)
+    }
+
+    /// Largest delta code.
+    pub fn ones(self) -> u32 {
+        (1 << self.delta) - 1
+    }
+
+    /// Farthest move with an addition, and without.
+    fn reach(self) -> (u32, u32) {
+        if self.shift.is_some() { (self.ones(), self.ones()) } else { (self.ones() - 1, self.ones() - 1) }
+    }
+
+    /// The word of an entry.
+    pub fn pack(self, entry: Entry) -> i64 {
+        let code = match (entry.add, self.shift) {
+            (None, None) if entry.delta > 0 => self.ones(),
+            _ => entry.delta,
+        };
+        let (shift, negate) = entry.add.unwrap_or((0, false));
+        let mut word = i64::from(code) | i64::from(negate) << self.delta;
+        if self.shift.is_some() {
+            word |= i64::from(entry.add.is_some()) << (self.delta + 1) | i64::from(shift) << (self.delta + 2);
+        }
+        word
+    }
+
+    /// The entry of a word.
+    pub fn unpack(self, word: i64) -> Entry {
+        let code = (word & i64::from(self.ones())) as u32;
+        let negate = word >> self.delta & 1 == 1;
+        match self.shift {
+            Some(_) => {
+                let valid = word >> (self.delta + 1) & 1 == 1;
+                let shift = (word >> (self.delta + 2)) as u8;
+                Entry { delta: code, add: valid.then_some((shift, negate)) }
+            }
+            None if code == self.ones() => Entry { delta: code - 1, add: None },
+            None => Entry { delta: code, add: (code > 0).then_some((0, negate)) },
+        }
+    }
+}
+
+/// A compiled schedule.
+#[derive(Clone, Debug)]
+pub struct Schedule {
+    /// Processing elements.
+    pub pes: usize,
+    /// Layout of the words.
+    pub word: Word,
+    /// Per PE, one word per cycle.
+    pub words: Vec<Vec<i64>>,
+    /// Per cycle, 1 in the last of a slot.
+    pub last: Vec<i64>,
+    /// Row of each output position.
+    pub order: Vec<usize>,
+    /// Nonzero weights of all rows.
+    pub nonzeros: usize,
+}
+
+/// Figures of a schedule.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct ScheduleInfo {
+    /// Processing elements built.
+    pub pes: usize,
+    /// Cycles of the schedule; the stage takes a new sample after so many when nothing holds it up.
+    pub cycles: usize,
+    /// Nonzero weights.
+    pub nonzeros: usize,
+    /// Nonzeros per PE and cycle: 1 is an addition in every PE in every cycle.
+    pub utilisation: f64,
+    /// Bits of all weight ROMs.
+    pub rom_bits: usize,
+    /// Bits of a relative index.
+    pub delta_bits: u32,
+}
+
+/// Shortest slot: the accumulators of the one before leave one per cycle, and one cycle later the next may load.
+fn shortest(pes: usize) -> usize {
+    pes + 1
+}
+
+/// Cycles of rows of these lengths on `pes` PEs; `lengths` descending.
+pub fn slots_of(lengths: &[usize], pes: usize) -> usize {
+    lengths.chunks(pes).map(|slot| slot[0].max(shortest(pes))).sum()
+}
+
+impl Schedule {
+    /// Compiles `rows`; `position` gives the place of an input element in the stream. With `sorted` unset rows leave in the
+    /// given order, at the price of longer slots.
+    pub fn new(rows: &[Row], position: &[u32], pes: usize, sorted: bool) -> Self {
+        let pes = pes.min(rows.len());
+        let lists: Vec<Vec<(u32, u8, bool)>> = rows.iter().map(|row| list(row, position)).collect();
+        let top = lists.iter().flatten().map(|e| e.1).max().unwrap_or(0);
+        let ternary = rows.iter().flat_map(|r| &r.terms).all(|(_, w)| w.abs() == 1);
+        let shift = (!ternary).then(|| u32::from(top).checked_ilog2().map_or(0, |n| n + 1));
+        let farthest = position.iter().max().map_or(1, |p| p + 2);
+        let widest = farthest.ilog2() + 2;
+        let plans: Vec<_> = (2..=widest)
+            .map(|delta| {
+                let word = Word { delta, shift };
+                let order = order(&lists, word, sorted);
+                let lengths: Vec<usize> = order.iter().map(|r| length(&lists[*r], word)).collect();
+                let cycles: usize = lengths
+                    .chunks(pes)
+                    .map(|slot| slot.iter().max().map_or(0, |n| *n).max(shortest(pes)))
+                    .sum();
+                (word, order, cycles)
+            })
+            .collect();
+        let fastest = plans.iter().map(|p| p.2).min().expect("there are widths");
+        let (word, order, _) = plans
+            .into_iter()
+            .filter(|p| p.2 * 50 <= fastest * 51)
+            .min_by_key(|p| p.2 * p.0.width() as usize)
+            .expect("the fastest is among them");
+        Self::lay_out(&lists, word, order, pes, rows.iter().map(|r| r.terms.len()).sum())
+    }
+
+    fn lay_out(
+        lists: &[Vec<(u32, u8, bool)>],
+        word: Word,
+        order: Vec<usize>,
+        pes: usize,
+        nonzeros: usize,
+    ) -> Self {
+        let mut words = vec![Vec::new(); pes];
+        let mut last = Vec::new();
+        for slot in order.chunks(pes) {
+            let encoded: Vec<Vec<i64>> = slot.iter().map(|r| encode(&lists[*r], word)).collect();
+            let cycles = encoded.iter().map(Vec::len).max().unwrap_or(0).max(shortest(pes));
+            last.resize(last.len() + cycles, 0);
+            *last.last_mut().expect("a slot has cycles") = 1;
+            for (pe, row) in words.iter_mut().enumerate() {
+                row.extend(encoded.get(pe).into_iter().flatten());
+                row.resize(last.len(), 0);
+            }
+        }
+        Schedule { pes, word, words, last, order, nonzeros }
+    }
+
+    /// Length in cycles.
+    pub fn cycles(&self) -> usize {
+        self.last.len()
+    }
+
+    /// Rows of the last slot.
+    pub fn rest(&self) -> usize {
+        (self.order.len() - 1) % self.pes + 1
+    }
+
+    /// Figures for reports.
+    pub fn info(&self) -> ScheduleInfo {
+        let steps = self.pes * self.cycles();
+        ScheduleInfo {
+            pes: self.pes,
+            cycles: self.cycles(),
+            nonzeros: self.nonzeros,
+            utilisation: self.nonzeros as f64 / steps as f64,
+            rom_bits: steps * self.word.width() as usize,
+            delta_bits: self.word.delta,
+        }
+    }
+}
+
+/// Digits of a row by position.
+fn list(row: &Row, position: &[u32]) -> Vec<(u32, u8, bool)> {
+    let of = |(element, weight): &(u32, i64)| {
+        let at = position[*element as usize];
+        digits(*weight).map(move |d| (at, d.shift, d.negate))
+    };
+    let mut list: Vec<_> = row.terms.iter().flat_map(of).collect();
+    list.sort_unstable();
+    list
+}
+
+fn order(lists: &[Vec<(u32, u8, bool)>], word: Word, sorted: bool) -> Vec<usize> {
+    let mut order: Vec<usize> = (0..lists.len()).collect();
+    if sorted {
+        order.sort_by_cached_key(|r| std::cmp::Reverse(length(&lists[*r], word)));
+    }
+    order
+}
+
+/// Moves without addition before a gap can be added at, and what remains of the gap.
+fn hops(gap: u32, word: Word) -> (u32, u32) {
+    let (near, far) = word.reach();
+    let hops = gap.saturating_sub(near).div_ceil(far);
+    (hops, gap - hops * far)
+}
+
+fn gaps(list: &[(u32, u8, bool)]) -> impl Iterator<Item = (u32, u8, bool)> {
+    let mut at = -1i64;
+    list.iter().map(move |&(position, shift, negate)| {
+        let gap = (i64::from(position) - at) as u32;
+        at = i64::from(position);
+        (gap, shift, negate)
+    })
+}
+
+fn length(list: &[(u32, u8, bool)], word: Word) -> usize {
+    gaps(list).map(|(gap, ..)| hops(gap, word).0 as usize + 1).sum()
+}
+
+fn encode(list: &[(u32, u8, bool)], word: Word) -> Vec<i64> {
+    let mut out = Vec::new();
+    for (gap, shift, negate) in gaps(list) {
+        let (moves, rest) = hops(gap, word);
+        let hop = Entry { delta: word.reach().1, add: None };
+        out.extend((0..moves).map(|_| word.pack(hop)));
+        out.push(word.pack(Entry { delta: rest, add: Some((shift, negate)) }));
+    }
+    out
+}

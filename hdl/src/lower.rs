@@ -1,0 +1,156 @@
+//! Network to design: plan, build, prove, check, time.
+
+use sterna_ir::build::Builder;
+use sterna_ir::check::check;
+use sterna_ir::design::{Probe, Stream};
+use sterna_ir::netlist::{ModuleId, NodeId};
+use sterna_ir::{Design, LayerOp, Network};
+
+use crate::folded::{self, ScheduleInfo};
+use crate::pipe::{Gate, Link, open_pipe};
+use crate::plan::{self, Plan, Stage, Unit};
+use crate::prove::{Claim, prove};
+use crate::{Options, Result, adapt, argmax, shell, timing};
+
+/// Compiles `network` to a netlist with valid/ready streams between layers inside an AXI-Stream shell.
+///
+/// Every stage is proved against the network, and the netlist is checked, before it is returned.
+///
+/// Errors when the network does not check, when the options ask for the impossible, or when a sum may pass 59 bits.
+pub fn lower(network: &Network, options: &Options) -> Result<Design> {
+    let plan = plan::plan(network, options)?;
+    let (mut design, claims) = build(network, options, &plan);
+    prove(&design.netlist, &claims)?;
+    check(&design.netlist)?;
+    design.timing = timing::measure(&design.netlist, &design.input, &design.output, plan.stages.len());
+    Ok(design)
+}
+
+/// Figures of the schedules that [`lower`] would build: one per dense layer, `None` where it is unrolled.
+///
+/// Errors as [`lower`] does.
+pub fn schedules(network: &Network, options: &Options) -> Result<Vec<Option<ScheduleInfo>>> {
+    let plan = plan::plan(network, options)?;
+    let info = |stage: &Stage| {
+        stage.units.iter().find_map(|unit| match unit {
+            Unit::Folded(folded) => Some(folded.schedule.info()),
+            _ => None,
+        })
+    };
+    let dense = |stage: &&Stage| stage.name.starts_with("layer");
+    Ok(plan.stages.iter().filter(dense).map(info).collect())
+}
+
+/// Builds the plan. Timing is left at zero.
+pub(crate) fn build(network: &Network, options: &Options, plan: &Plan) -> (Design, Vec<Claim>) {
+    let top = options.top.clone().unwrap_or_else(|| network.name.clone());
+    let mut b = Builder::new(top, about(network, plan));
+    let inputs = shell::inputs(&mut b, network, plan.lanes);
+
+    // `ready` runs against the data: gates first, from the last stage to the first.
+    let mut ready = inputs.m_ready;
+    let mut opened: Vec<(ModuleId, Vec<Gate>, NodeId)> = Vec::new();
+    for (k, stage) in plan.stages.iter().enumerate().rev() {
+        let y_ready = ready;
+        let module = b.enter(stage.name.as_str(), stage.about.clone());
+        let mut gates: Vec<Gate> = Vec::new();
+        for unit in stage.units.iter().rev() {
+            let gate = open(&mut b, unit, ready);
+            ready = gate.ready;
+            gates.push(gate);
+        }
+        if k > 0 {
+            ready = b.or(&[ready], format!("l{}_y_ready", k - 1));
+        }
+        gates.reverse();
+        b.leave();
+        opened.push((module, gates, y_ready));
+    }
+    opened.reverse();
+    let input = shell::frame(&mut b, &inputs, ready);
+
+    let mut link = inputs.link.clone();
+    let (mut probes, mut claims) = (Vec::new(), Vec::new());
+    for (k, (stage, (module, gates, y_ready))) in plan.stages.iter().zip(&opened).enumerate() {
+        b.resume(*module);
+        for (unit, gate) in stage.units.iter().zip(gates) {
+            link = build_unit(&mut b, unit, *gate, &link, options, &stage.name, &mut claims);
+        }
+        b.rename(link.valid, format!("l{k}_y_valid"));
+        b.bus(format!("l{k}_y_data"), link.data.clone(), order_text(&link));
+        b.leave();
+        if k + 1 < plan.stages.len() {
+            let (data, order) = (link.data.clone(), link.order.clone());
+            let stream = Stream { valid: link.valid, ready: *y_ready, last: None, data, order };
+            probes.push(Probe { layer: stage.layer, stream });
+        }
+    }
+    let output = shell::results(&mut b, &link, inputs.m_ready);
+    let timing = sterna_ir::design::Timing { latency: 0, interval: 0 };
+    (Design { netlist: b.finish(), input, output, probes, timing }, claims)
+}
+
+fn open(b: &mut Builder, unit: &Unit, y_ready: NodeId) -> Gate {
+    match unit {
+        Unit::Serialise(lanes) => adapt::open_serialise(b, y_ready, *lanes),
+        Unit::Folded(_) => folded::open(b, y_ready),
+        _ => open_pipe(b, y_ready),
+    }
+}
+
+fn build_unit(
+    b: &mut Builder,
+    unit: &Unit,
+    gate: Gate,
+    x: &Link,
+    options: &Options,
+    stage: &str,
+    claims: &mut Vec<Claim>,
+) -> Link {
+    let levels = options.levels_per_stage;
+    let place = stage.to_string();
+    match unit {
+        Unit::Gather => adapt::gather(b, gate, x),
+        Unit::Serialise(_) => adapt::serialise(b, gate, x),
+        Unit::Unrolled(unit) => {
+            let (y, built) = unit.build(b, gate, x, levels);
+            claims.push(Claim::Unrolled { place, unit: unit.clone(), built });
+            y
+        }
+        Unit::Table(unit) => {
+            let (y, built) = unit.build(b, gate, x, levels);
+            claims.push(Claim::Table { place, unit: unit.clone(), built });
+            y
+        }
+        Unit::Folded(unit) => {
+            let (y, built) = unit.build(b, gate, x);
+            claims.push(Claim::Folded { place, unit: unit.clone(), built });
+            y
+        }
+        Unit::ArgMaxVector => argmax::vector(b, gate, x, levels),
+        Unit::ArgMaxSerial => argmax::serial(b, gate, x),
+    }
+}
+
+/// Which element each position carries, short enough for a comment.
+fn order_text(link: &Link) -> String {
+    const SHOWN: usize = 16;
+    let shown: Vec<String> = link.order.iter().take(SHOWN).map(u32::to_string).collect();
+    let more = if link.order.len() > SHOWN { ", ..." } else { "" };
+    format!("{} per beat; elements {}{more}", link.data.len(), shown.join(", "))
+}
+
+fn about(network: &Network, plan: &Plan) -> Vec<String> {
+    let elements = network.input.elements();
+    let beats = elements.div_ceil(plan.lanes);
+    let result = match network.layers.last().map(|l| &l.op) {
+        Some(LayerOp::ArgMax) => format!("the class, 0 to {}", network.classes() - 1),
+        _ => format!("{} outputs", network.classes()),
+    };
+    vec![
+        format!("Network {}: {elements} elements of {} in, {result} out.", plan::clean(&network.name), network.input.range),
+        format!("A sample is {beats} beats of {} elements; s_axis_tlast marks its last beat.", plan.lanes),
+        "Beats are counted: a tlast in the wrong beat, or none in the last, sets frame_error until reset;".into(),
+        "the count goes on regardless, so after a frame_error the core must be reset.".into(),
+    ]
+}

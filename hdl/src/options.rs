@@ -1,0 +1,43 @@
+//! What the user chooses about the hardware.
+
+/// Choices of a compilation.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Options {
+    /// Style of each dense layer.
+    pub folding: Folding,
+    /// Adder levels between pipeline registers in unrolled layers; at least 1.
+    pub levels_per_stage: u32,
+    /// Elements per input beat; by default all for an unrolled first layer, 1 for a folded one.
+    pub input_lanes: Option<usize>,
+    /// Name of the top module; by default the network's.
+    pub top: Option<String>,
+}
+
+impl Default for Options {
+    fn default() -> Self {
+        Options { folding: Folding::Unrolled, levels_per_stage: 2, input_lanes: None, top: None }
+    }
+}
+
+/// How the dense layers are built.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Folding {
+    /// Every layer as adder trees: one vector per cycle.
+    Unrolled,
+    /// Every layer folded, this many processing elements in all, shared out so that the slowest layer is fastest.
+    Pes(usize),
+    /// One style per dense layer.
+    PerLayer(Vec<Style>),
+}
+
+/// How one dense layer is built.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Style {
+    /// Adder trees: one vector per cycle.
+    Unrolled,
+    /// A static schedule of the nonzeros on processing elements, each adding one of them per cycle.
+    Folded {
+        /// Processing elements; no more than the rows of the layer are built.
+        pes: usize,
+    },
+}

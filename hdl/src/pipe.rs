@@ -1,0 +1,180 @@
+//! A pipeline under one clock enable, and the handshakes that the units of a stage are made of.
+
+use std::collections::HashMap;
+
+use sterna_ir::Range;
+use sterna_ir::build::Builder;
+use sterna_ir::netlist::{NodeId, Op};
+
+/// A stream inside the design, as its producer gives it; the consumer's `ready` is known before (see [`Gate`]).
+#[derive(Clone, Debug)]
+pub struct Link {
+    /// The beat is there.
+    pub valid: NodeId,
+    /// One node per lane.
+    pub data: Vec<NodeId>,
+    /// Element carried at each position.
+    pub order: Vec<u32>,
+}
+
+impl Link {
+    /// Beats per vector.
+    pub fn beats(&self) -> usize {
+        self.order.len().div_ceil(self.data.len())
+    }
+}
+
+/// The side of a unit that is built first, from the last unit to the first, because `ready` runs against the data.
+#[derive(Clone, Copy, Debug)]
+pub struct Gate {
+    /// The unit takes a beat.
+    pub ready: NodeId,
+    /// The consumer takes the unit's beat.
+    pub y_ready: NodeId,
+    /// The register that `ready` depends on.
+    pub state: NodeId,
+}
+
+/// Opens a unit that holds at most its registers: it moves whenever its output is free or leaves.
+pub fn open_pipe(b: &mut Builder, y_ready: NodeId) -> Gate {
+    let state = b.loop_reg(Range::BIT, None, Some(0), "y_valid");
+    let empty = b.not(state, "y_empty");
+    let ready = b.or(&[empty, y_ready], "ce");
+    b.gate(state, ready);
+    Gate { ready, y_ready, state }
+}
+
+/// A node with its place in the pipeline.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Timed {
+    /// The value.
+    pub node: NodeId,
+    /// Clock edges since the input beat moved.
+    pub time: u32,
+    /// Adder levels since the last register.
+    pub level: u32,
+}
+
+/// Feed-forward logic with registers at chosen places.
+#[derive(Debug)]
+pub struct Pipe {
+    ce: NodeId,
+    levels_per_stage: u32,
+    delays: HashMap<NodeId, Vec<NodeId>>,
+}
+
+impl Pipe {
+    /// A pipeline that moves while `ce` is 1.
+    pub fn new(ce: NodeId, levels_per_stage: u32) -> Self {
+        Pipe { ce, levels_per_stage, delays: HashMap::new() }
+    }
+
+    /// A value that moves with the input beat.
+    pub fn input(node: NodeId) -> Timed {
+        Timed { node, time: 0, level: 0 }
+    }
+
+    /// Operands brought together for an operation of one adder level, and the place of its result. Constants never wait.
+    pub fn meet(&mut self, b: &mut Builder, operands: &[Timed]) -> (Vec<NodeId>, u32, u32) {
+        let moving = || operands.iter().filter(|t| !is_constant(b, t.node));
+        let mut time = moving().map(|t| t.time).max().unwrap_or(0);
+        let mut level = moving().filter(|t| t.time == time).map(|t| t.level).max().unwrap_or(0);
+        if level >= self.levels_per_stage {
+            (time, level) = (time + 1, 0);
+        }
+        let nodes = operands.iter().map(|t| self.at(b, *t, time)).collect();
+        (nodes, time, level + 1)
+    }
+
+    /// The value `time` clock edges after the input beat; one chain of registers serves all users.
+    pub fn at(&mut self, b: &mut Builder, t: Timed, time: u32) -> NodeId {
+        if is_constant(b, t.node) {
+            return t.node;
+        }
+        let wait = (time - t.time) as usize;
+        let chain = self.delays.entry(t.node).or_default();
+        while chain.len() < wait {
+            let before = chain.last().copied().unwrap_or(t.node);
+            let name = format!("{}_d{}", b.netlist().node(t.node).name, chain.len() + 1);
+            chain.push(b.reg(before, Some(self.ce), name));
+        }
+        if wait == 0 { t.node } else { chain[wait - 1] }
+    }
+
+    /// Output registers, all at the same time, each its own; and `y_valid`, driven by as many delays of `valid`.
+    /// Returns the outputs and the latency.
+    pub fn finish(
+        &mut self,
+        b: &mut Builder,
+        valid: NodeId,
+        gate: Gate,
+        outputs: Vec<(Timed, String)>,
+    ) -> (Vec<NodeId>, u32) {
+        let last = outputs.iter().map(|(t, _)| t.time).max().unwrap_or(0);
+        let mut nodes = Vec::with_capacity(outputs.len());
+        for (t, name) in outputs {
+            let d = self.at(b, t, last);
+            nodes.push(match b.netlist().node(d).op {
+                Op::Const(value) => {
+                    let constant = b.constant(value);
+                    b.rename(constant, name);
+                    constant
+                }
+                _ => b.reg(d, Some(self.ce), name),
+            });
+        }
+        let mut v = valid;
+        for k in 1..=last {
+            v = b.control(v, Some(self.ce), 0, format!("v{k}"));
+        }
+        b.drive(gate.state, v);
+        (nodes, last + 1)
+    }
+}
+
+/// Whether a node is a constant by construction.
+pub fn is_constant(b: &Builder, node: NodeId) -> bool {
+    matches!(b.netlist().node(node).op, Op::Const(_))
+}
+
+/// A counter of moved beats, `0 .. beats`, back to 0 after the last; and the bit that is 1 at the last. `None` for one beat,
+/// which is always the last.
+pub fn beat_counter(b: &mut Builder, beats: usize, step: NodeId, name: &str) -> Option<(NodeId, NodeId)> {
+    if beats <= 1 {
+        return None;
+    }
+    let range = Range::new(0, beats as i64 - 1).word();
+    let count = b.loop_reg(range, Some(step), Some(0), name);
+    let last = b.eq_const(count, beats as i64 - 1, format!("{name}_last"));
+    let next = increment(b, count, name);
+    let zero = b.constant(0);
+    let next = b.mux(last, next, zero, format!("{name}_next"));
+    b.drive(count, next);
+    Some((count, last))
+}
+
+/// `node + 1` in the node's own word.
+pub fn increment(b: &mut Builder, node: NodeId, name: &str) -> NodeId {
+    use sterna_ir::netlist::Term;
+    let one = b.constant(1);
+    let sum = b.sum(&[Term::plus(node), Term::plus(one)], format!("{name}_inc"));
+    let range = b.range(node);
+    b.wrap(sum, range, format!("{name}_low"))
+}
+
+/// One word out of a table by position: constant when all words are equal, else a ROM read at `addr`, one clock edge later.
+pub fn table(
+    b: &mut Builder,
+    words: Vec<i64>,
+    addr: Option<NodeId>,
+    ce: NodeId,
+    name: &str,
+) -> Timed {
+    match addr {
+        Some(addr) if words.iter().any(|w| *w != words[0]) => {
+            let rom = b.rom(words, format!("{name}_rom"));
+            Timed { node: b.read(rom, addr, Some(ce), name), time: 1, level: 0 }
+        }
+        _ => Pipe::input(b.constant(words[0])),
+    }
+}

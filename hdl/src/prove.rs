@@ -1,0 +1,158 @@
+//! The proof: what was built is read back from the netlist and compared with the network's rows.
+//!
+//! Unrolled stages are walked with exact integer linear forms over the stage's inputs and comparisons, which gives every
+//! neuron's weights and thresholds back; every path must hold as many registers as the stage says. Folded stages are decoded
+//! from the words of their ROMs. The proof shares no code with the builders beyond the layout of a ROM word.
+
+mod forms;
+mod roms;
+
+use sterna_ir::Netlist;
+
+use crate::folded::{self, Folded};
+use crate::table::{self, Table};
+use crate::unrolled::{self, Unrolled};
+use crate::{Error, Result};
+
+/// A unit as it was meant and as it was built.
+#[derive(Clone, Debug)]
+pub enum Claim {
+    /// Adder trees.
+    Unrolled {
+        /// Module.
+        place: String,
+        /// What it computes.
+        unit: Unrolled,
+        /// Where its nodes are.
+        built: unrolled::Built,
+    },
+    /// Constants by position.
+    Table {
+        /// Module.
+        place: String,
+        /// What it computes.
+        unit: Table,
+        /// Where its words are.
+        built: table::Built,
+    },
+    /// Processing elements.
+    Folded {
+        /// Module.
+        place: String,
+        /// What it computes.
+        unit: Folded,
+        /// Where its words are.
+        built: folded::Built,
+    },
+}
+
+/// Refuses a netlist that does not compute what is claimed, naming module and neuron.
+pub fn prove(netlist: &Netlist, claims: &[Claim]) -> Result<()> {
+    for claim in claims {
+        let (place, result) = match claim {
+            Claim::Unrolled { place, unit, built } => (place, forms::prove(netlist, unit, built)),
+            Claim::Table { place, unit, built } => (place, roms::prove_table(netlist, unit, built)),
+            Claim::Folded { place, unit, built } => (place, roms::prove_schedule(netlist, unit, built)),
+        };
+        result.map_err(|(neuron, what)| Error::Proof { place: format!("{place}, {neuron}"), what })?;
+    }
+    Ok(())
+}
+
+/// A difference: where and what.
+type Difference = (String, String);
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{Folding, Options, Style, plan};
+    use sterna_ir::netlist::{MemoryKind, Op};
+    use sterna_ir::{Dense, Input, Layer, LayerOp, Network, Range, Threshold};
+
+    /// Weights without a pattern, thresholds inside the ranges, both slopes, a bias at the end.
+    fn network() -> Network {
+        let weight = |i: usize| [1, 0, -1, 1, -1, 0, 1, 1, 0, -1, -1][i * i % 11];
+        let dense = |inputs: usize, outputs: usize, bias: Vec<i64>| {
+            let weights = (0..inputs * outputs).map(|i| weight(i + outputs)).collect();
+            LayerOp::Dense(Dense { inputs, outputs, weights, bias })
+        };
+        let threshold = LayerOp::Threshold(Threshold {
+            channels: 6,
+            levels: 3,
+            thresholds: (0..6).flat_map(|c| [-4 + c, c, 3 + c]).collect(),
+            falling: vec![false, true, false, false, true, false],
+            thermometer: false,
+        });
+        let ops = [dense(8, 6, vec![]), threshold, dense(6, 4, vec![3, -1, 0, 2]), LayerOp::ArgMax];
+        let layers = ops.into_iter().map(|op| Layer { name: "layer".into(), op }).collect();
+        let input = Input { shape: vec![8], range: Range::new(-3, 5) };
+        Network { name: "proof".into(), input, layers }
+    }
+
+    fn built(style: Style) -> (Netlist, Vec<Claim>) {
+        let options = Options { folding: Folding::PerLayer(vec![style; 2]), ..Options::default() };
+        lower::lower(&network(), &options).unwrap();
+        let plan = plan::plan(&network(), &options).unwrap();
+        let (design, claims) = lower::build(&network(), &options, &plan);
+        prove(&design.netlist, &claims).unwrap();
+        (design.netlist, claims)
+    }
+
+    use crate::lower;
+
+    #[test]
+    fn every_changed_sign_operand_constant_and_register_of_a_tree_is_refused() {
+        let (netlist, claims) = built(Style::Unrolled);
+        let inside = |i: usize| netlist.module(netlist.nodes[i].module).name.starts_with("layer");
+        let mut mutants = 0;
+        for i in (0..netlist.nodes.len()).filter(|i| inside(*i)) {
+            let mut bad = netlist.clone();
+            match &mut bad.nodes[i].op {
+                Op::Sum(terms) => terms[0].negate ^= true,
+                Op::Ge(_, t) => {
+                    let Op::Const(value) = &mut bad.nodes[t.index()].op else { continue };
+                    *value += 1;
+                }
+                Op::Reg { d, enable: Some(_), reset: None } => {
+                    // The register's input taken one cycle early or late.
+                    let d = *d;
+                    match netlist.node(d).op {
+                        Op::Reg { d: before, reset: None, .. } => {
+                            bad.nodes[i].op = Op::Sum(vec![sterna_ir::netlist::Term::plus(before)]);
+                        }
+                        _ => bad.nodes[i].op = Op::Sum(vec![sterna_ir::netlist::Term::plus(d)]),
+                    }
+                }
+                _ => continue,
+            }
+            mutants += 1;
+            assert!(prove(&bad, &claims).is_err(), "node {i} {:?}", netlist.nodes[i]);
+        }
+        assert!(mutants > 50, "{mutants}");
+    }
+
+    #[test]
+    fn every_changed_rom_word_is_refused() {
+        let (netlist, claims) = built(Style::Folded { pes: 2 });
+        let mut mutants = 0;
+        for (m, memory) in netlist.memories.iter().enumerate() {
+            let MemoryKind::Rom(words) = &memory.kind else { continue };
+            if netlist.module(memory.module).name == "argmax" {
+                continue;
+            }
+            for k in 0..words.len() {
+                for flip in [1, 2] {
+                    if memory.name == "slot_ends" && flip == 2 {
+                        continue;
+                    }
+                    let mut bad = netlist.clone();
+                    let MemoryKind::Rom(words) = &mut bad.memories[m].kind else { unreachable!() };
+                    words[k] ^= flip;
+                    mutants += 1;
+                    assert!(prove(&bad, &claims).is_err(), "{} word {k}", memory.name);
+                }
+            }
+        }
+        assert!(mutants > 50, "{mutants}");
+    }
+}

@@ -1,0 +1,240 @@
+//! Linear forms: the value of a node as an integer combination of atoms, which are the stage's inputs and comparisons.
+
+use std::collections::HashMap;
+
+use sterna_ir::netlist::{Netlist, NodeId, Op};
+use sterna_ir::range::Range;
+
+use super::Difference;
+use crate::rows::{Levels, Row};
+use crate::unrolled::{Built, Unrolled};
+
+/// `sum coefficient * atom + constant`, the atoms ascending, no coefficient zero.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
+struct Form {
+    terms: Vec<(u32, i128)>,
+    constant: i128,
+}
+
+/// A form and how many clock edges it lies behind the inputs; constants have no age.
+#[derive(Clone, Debug, PartialEq, Eq)]
+struct Value {
+    form: Form,
+    age: Option<u32>,
+}
+
+/// Atoms by number. A comparison is `form >= 0` in a normal form, so that equal comparisons are one atom.
+#[derive(Debug, Default)]
+struct Atoms {
+    ranges: Vec<Range>,
+    comparisons: HashMap<Form, u32>,
+    inputs: HashMap<u32, u32>,
+}
+
+impl Form {
+    fn constant(value: i64) -> Self {
+        Form { terms: Vec::new(), constant: i128::from(value) }
+    }
+
+    fn atom(atom: u32) -> Self {
+        Form { terms: vec![(atom, 1)], constant: 0 }
+    }
+
+    fn scaled(mut self, factor: i128) -> Self {
+        self.terms.iter_mut().for_each(|t| t.1 *= factor);
+        self.constant *= factor;
+        self
+    }
+
+    fn plus(self, other: Form) -> Self {
+        let mut terms = Vec::with_capacity(self.terms.len() + other.terms.len());
+        let (mut a, mut b) = (self.terms.into_iter().peekable(), other.terms.into_iter().peekable());
+        loop {
+            let next = match (a.peek(), b.peek()) {
+                (Some(x), Some(y)) if x.0 == y.0 => {
+                    let sum = (x.0, x.1 + y.1);
+                    (a.next(), b.next());
+                    sum
+                }
+                (Some(x), Some(y)) if x.0 < y.0 => a.next().expect("peeked"),
+                (_, Some(_)) => b.next().expect("peeked"),
+                (Some(_), None) => a.next().expect("peeked"),
+                (None, None) => break,
+            };
+            if next.1 != 0 {
+                terms.push(next);
+            }
+        }
+        Form { terms, constant: self.constant + other.constant }
+    }
+}
+
+impl Atoms {
+    /// The bit `form >= 0`.
+    fn compare(&mut self, form: Form) -> Form {
+        let bound = |high: bool| -> i128 {
+            let term = |(atom, factor): &(u32, i128)| {
+                let range = self.ranges[*atom as usize];
+                factor * i128::from(if (*factor > 0) == high { range.hi } else { range.lo })
+            };
+            form.constant + form.terms.iter().map(term).sum::<i128>()
+        };
+        if bound(false) >= 0 {
+            return Form::constant(1);
+        }
+        if bound(true) < 0 {
+            return Form::constant(0);
+        }
+        // Integers: `f >= 0` is not `-f - 1 >= 0`; and common factors leave with the constant rounded down.
+        let turned = form.terms[0].1 < 0;
+        let mut form = match turned {
+            true => form.scaled(-1).plus(Form::constant(-1)),
+            false => form,
+        };
+        let divisor = form.terms.iter().fold(0, |d, t| gcd(d, t.1.abs()));
+        form.terms.iter_mut().for_each(|t| t.1 /= divisor);
+        form.constant = form.constant.div_euclid(divisor);
+        let fresh = self.ranges.len() as u32;
+        let atom = *self.comparisons.entry(form).or_insert(fresh);
+        if atom == fresh {
+            self.ranges.push(Range::BIT);
+        }
+        match turned {
+            true => Form::atom(atom).scaled(-1).plus(Form::constant(1)),
+            false => Form::atom(atom),
+        }
+    }
+}
+
+fn gcd(a: i128, b: i128) -> i128 {
+    if b == 0 { a } else { gcd(b, a % b) }
+}
+
+/// Compares every output of an unrolled stage with its row.
+pub fn prove(netlist: &Netlist, unit: &Unrolled, built: &Built) -> Result<(), Difference> {
+    let mut atoms = Atoms::default();
+    let mut values: HashMap<NodeId, Value> = HashMap::new();
+    let mut inputs: Vec<(&NodeId, &u32)> = built.inputs.iter().collect();
+    inputs.sort();
+    for (node, element) in inputs {
+        let atom = atoms.ranges.len() as u32;
+        atoms.ranges.push(netlist.node(*node).range);
+        atoms.inputs.insert(*element, atom);
+        values.insert(*node, Value { form: Form::atom(atom), age: Some(0) });
+    }
+    let mut outputs = built.outputs.iter();
+    for row in &unit.rows {
+        let wanted = expected(&mut atoms, row, unit.thermometer);
+        for form in wanted {
+            let place = || format!("neuron {}", row.element);
+            let node = outputs.next().ok_or_else(|| (place(), "an output is missing".to_string()))?;
+            let value = walk(netlist, built, &mut atoms, &mut values, *node).map_err(|what| (place(), what))?;
+            if value.form != form {
+                return Err((place(), "weights or thresholds differ from the network's".into()));
+            }
+            if value.age.is_some_and(|age| age != built.latency) {
+                return Err((place(), "the output comes in another cycle than its valid bit".into()));
+            }
+        }
+    }
+    match outputs.next() {
+        Some(_) => Err(("the last neuron".into(), "an output too many".into())),
+        None => Ok(()),
+    }
+}
+
+/// The forms of a row's outputs, from the network's numbers alone.
+fn expected(atoms: &mut Atoms, row: &Row, thermometer: bool) -> Vec<Form> {
+    let mut terms: Vec<(u32, i128)> =
+        row.terms.iter().map(|(e, w)| (atoms.inputs[e], i128::from(*w))).collect();
+    terms.sort_unstable();
+    let sum = Form { terms, constant: i128::from(row.bias) };
+    let Some(Levels { thresholds, falling }) = &row.levels else { return vec![sum] };
+    let mut bit = |t: &i64| match falling {
+        false => atoms.compare(sum.clone().plus(Form::constant(-t))),
+        true => atoms.compare(sum.clone().scaled(-1).plus(Form::constant(*t))),
+    };
+    let bits: Vec<Form> = thresholds.iter().map(&mut bit).collect();
+    match thermometer {
+        true => bits,
+        false => vec![bits.into_iter().fold(Form::default(), Form::plus)],
+    }
+}
+
+/// The value of a node, after those of everything it reads.
+fn walk(
+    netlist: &Netlist,
+    built: &Built,
+    atoms: &mut Atoms,
+    values: &mut HashMap<NodeId, Value>,
+    node: NodeId,
+) -> Result<Value, String> {
+    let mut stack = vec![(node, false)];
+    while let Some((id, ready)) = stack.pop() {
+        if values.contains_key(&id) {
+            continue;
+        }
+        let op = &netlist.node(id).op;
+        let reads: Vec<NodeId> = match op {
+            Op::Reg { d, .. } => vec![*d],
+            Op::Sum(_) | Op::Ge(..) | Op::Not(_) | Op::Const(_) => op.operands(),
+            other => return Err(format!("{} is no part of an adder tree: {other:?}", netlist.node(id).name)),
+        };
+        if ready {
+            let value = value(netlist, built, atoms, values, id)?;
+            values.insert(id, value);
+        } else {
+            stack.push((id, true));
+            if stack.len() > netlist.nodes.len() * 4 {
+                return Err("a loop".into());
+            }
+            stack.extend(reads.into_iter().map(|r| (r, false)));
+        }
+    }
+    Ok(values[&node].clone())
+}
+
+fn value(
+    netlist: &Netlist,
+    built: &Built,
+    atoms: &mut Atoms,
+    values: &HashMap<NodeId, Value>,
+    id: NodeId,
+) -> Result<Value, String> {
+    let of = |id: &NodeId| values.get(id).cloned().ok_or("a loop".to_string());
+    let name = &netlist.node(id).name;
+    let together = |a: Option<u32>, b: Option<u32>| match (a, b) {
+        (Some(a), Some(b)) if a != b => Err(format!("{name} mixes values of different cycles")),
+        (a, b) => Ok(a.or(b)),
+    };
+    Ok(match &netlist.node(id).op {
+        Op::Const(value) => Value { form: Form::constant(*value), age: None },
+        Op::Reg { d, enable, reset } => {
+            if *enable != Some(built.ce) || reset.is_some() {
+                return Err(format!("register {name} is not under the stage's enable"));
+            }
+            let Value { form, age } = of(d)?;
+            Value { form, age: age.map(|age| age + 1) }
+        }
+        Op::Not(a) => {
+            let Value { form, age } = of(a)?;
+            Value { form: form.scaled(-1).plus(Form::constant(1)), age }
+        }
+        Op::Ge(a, b) => {
+            let (a, b) = (of(a)?, of(b)?);
+            let age = together(a.age, b.age)?;
+            Value { form: atoms.compare(a.form.plus(b.form.scaled(-1))), age }
+        }
+        Op::Sum(terms) => {
+            let (mut form, mut age) = (Form::default(), None);
+            for t in terms {
+                let x = of(&t.node)?;
+                let factor = (1i128 << t.shift) * if t.negate { -1 } else { 1 };
+                age = together(age, x.age)?;
+                form = form.plus(x.form.scaled(factor));
+            }
+            Value { form, age }
+        }
+        other => return Err(format!("{name} is no part of an adder tree: {other:?}")),
+    })
+}

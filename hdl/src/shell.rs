@@ -1,0 +1,103 @@
+//! The AXI-Stream shell: ports of the top module, frame check, packing.
+
+use sterna_ir::build::Builder;
+use sterna_ir::design::Stream;
+use sterna_ir::netlist::{NodeId, Term};
+use sterna_ir::{Network, Range};
+
+use crate::pipe::{Link, beat_counter};
+
+/// Ports that exist before anything else.
+#[derive(Clone, Debug)]
+pub struct Inputs {
+    /// The sample stream.
+    pub link: Link,
+    /// End of a sample, as the sender says.
+    pub last: NodeId,
+    /// The receiver takes a result beat.
+    pub m_ready: NodeId,
+}
+
+/// Creates the input ports: elements side by side in their natural width, the first in the low bits, then unused bits up to
+/// whole bytes.
+pub fn inputs(b: &mut Builder, network: &Network, lanes: usize) -> Inputs {
+    b.reset("rst");
+    let range = network.input.range.union(Range::point(0));
+    let data: Vec<NodeId> = (0..lanes).map(|lane| b.input(format!("x{lane}"), range)).collect();
+    let mut bus = data.clone();
+    let pad = padding(lanes as u32 * range.width());
+    if pad > 0 {
+        bus.push(b.input("s_axis_tdata_unused", Range::unsigned(pad)));
+    }
+    let about = format!("{lanes} elements of {} bits per beat, the first in the low bits", range.width());
+    b.bus("s_axis_tdata", bus, about);
+    let valid = b.input("s_axis_tvalid", Range::BIT);
+    let last = b.input("s_axis_tlast", Range::BIT);
+    let m_ready = b.input("m_axis_tready", Range::BIT);
+    let order = (0..network.input.elements() as u32).collect();
+    Inputs { link: Link { valid, data, order }, last, m_ready }
+}
+
+/// Creates the ready port and the sticky frame check.
+pub fn frame(b: &mut Builder, inputs: &Inputs, ready: NodeId) -> Stream {
+    let ready = b.or(&[ready], "s_axis_tready");
+    let moved = b.and(&[inputs.link.valid, ready], "s_moved");
+    let early = b.not(inputs.last, "s_no_last");
+    let wrong = match beat_counter(b, inputs.link.beats(), moved, "s_beat") {
+        Some((_, last)) => b.mux(last, inputs.last, early, "s_last_wrong"),
+        None => early,
+    };
+    let wrong = b.and(&[moved, wrong], "s_frame_wrong");
+    let error = b.loop_reg(Range::BIT, None, Some(0), "frame_error");
+    let next = b.or(&[error, wrong], "frame_error_next");
+    b.drive(error, next);
+    b.output(ready);
+    b.output(error);
+    Stream {
+        valid: inputs.link.valid,
+        ready,
+        last: Some(inputs.last),
+        data: inputs.link.data.clone(),
+        order: inputs.link.order.clone(),
+    }
+}
+
+/// Creates the result ports.
+pub fn results(b: &mut Builder, link: &Link, ready: NodeId) -> Stream {
+    let valid = b.or(&[link.valid], "m_axis_tvalid");
+    let name = |lane: usize| if link.data.len() == 1 { "result".into() } else { format!("result{lane}") };
+    let data: Vec<NodeId> = (link.data.iter().enumerate())
+        .map(|(lane, node)| b.sum(&[Term::plus(*node)], name(lane)))
+        .collect();
+    let mut bus = data.clone();
+    let widths: Vec<u32> = data.iter().map(|node| b.range(*node).width()).collect();
+    let pad = padding(widths.iter().sum());
+    if pad > 0 {
+        // A constant is as wide as its value: so many zero bits are so many constants.
+        bus.extend((0..pad).map(|_| b.constant(0)));
+    }
+    let about = match data.len() {
+        1 => format!("one value of {} bits per beat, zero above", widths[0]),
+        n => format!("{n} values of {widths:?} bits, the first in the low bits, zero above"),
+    };
+    b.bus("m_axis_tdata", bus.clone(), about);
+    let last = match link.beats() {
+        1 => {
+            let one = b.constant(1);
+            b.rename(one, "m_axis_tlast");
+            one
+        }
+        beats => {
+            let moved = b.and(&[valid, ready], "m_moved");
+            let (_, last) = beat_counter(b, beats, moved, "m_beat").expect("several beats");
+            b.rename(last, "m_axis_tlast");
+            last
+        }
+    };
+    [valid, last].into_iter().chain(bus).for_each(|node| b.output(node));
+    Stream { valid, ready, last: Some(last), data, order: link.order.clone() }
+}
+
+fn padding(width: u32) -> u32 {
+    width.next_multiple_of(8) - width
+}

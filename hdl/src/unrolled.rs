@@ -1,0 +1,87 @@
+//! An unrolled stage: every row as an adder tree over its nonzeros, a whole vector per cycle.
+
+use std::collections::HashMap;
+
+use sterna_ir::build::Builder;
+use sterna_ir::netlist::NodeId;
+
+use crate::digits::digits;
+use crate::pipe::{Gate, Link, Pipe, Timed};
+use crate::rows::Row;
+use crate::tree::{self, Bit, Item};
+
+/// What an unrolled stage computes.
+#[derive(Clone, Debug)]
+pub struct Unrolled {
+    /// Output channels.
+    pub rows: Vec<Row>,
+    /// Keep comparison bits apart.
+    pub thermometer: bool,
+}
+
+/// What the proof needs to know about a built stage.
+#[derive(Clone, Debug)]
+pub struct Built {
+    /// Input element behind each input node.
+    pub inputs: HashMap<NodeId, u32>,
+    /// The clock enable.
+    pub ce: NodeId,
+    /// Registers on every path.
+    pub latency: u32,
+    /// Output nodes, in the order of the rows' outputs.
+    pub outputs: Vec<NodeId>,
+}
+
+impl Unrolled {
+    /// Builds the stage behind `gate`. `x` carries a whole vector per beat.
+    pub fn build(&self, b: &mut Builder, gate: Gate, x: &Link, levels_per_stage: u32) -> (Link, Built) {
+        let mut pipe = Pipe::new(gate.ready, levels_per_stage);
+        let node_of: HashMap<u32, NodeId> = x.order.iter().copied().zip(x.data.iter().copied()).collect();
+        let (mut outputs, mut order) = (Vec::new(), Vec::new());
+        for row in &self.rows {
+            let name = format!("n{}", row.element);
+            let results = self.row(b, &mut pipe, row, &node_of, &name);
+            for (k, (element, at)) in row.outputs(self.thermometer).into_iter().zip(results).enumerate() {
+                let suffix = if self.thermometer { format!("_{k}") } else { String::new() };
+                outputs.push((at, format!("{name}{suffix}_q")));
+                order.push(element);
+            }
+        }
+        let (data, latency) = pipe.finish(b, x.valid, gate, outputs);
+        let inputs = node_of.iter().map(|(element, node)| (*node, *element)).collect();
+        let built = Built { inputs, ce: gate.ready, latency, outputs: data.clone() };
+        (Link { valid: gate.state, data, order }, built)
+    }
+
+    fn row(
+        &self,
+        b: &mut Builder,
+        pipe: &mut Pipe,
+        row: &Row,
+        node_of: &HashMap<u32, NodeId>,
+        name: &str,
+    ) -> Vec<Timed> {
+        let mut items = Vec::new();
+        for &(element, weight) in &row.terms {
+            let at = Pipe::input(node_of[&element]);
+            items.extend(digits(weight).map(|d| Item { at, shift: d.shift, negate: d.negate }));
+        }
+        if row.bias != 0 || items.is_empty() {
+            items.push(Item::plus(Pipe::input(b.constant(row.bias))));
+        }
+        let acc = tree::sum(b, pipe, &items, name, row.levels.is_none()).expect("there are items");
+        let Some(levels) = &row.levels else { return vec![acc.at] };
+        let compare = |(k, t): (usize, &i64)| {
+            tree::compare(b, pipe, acc, *t, levels.falling, &format!("{name}_{k}"))
+        };
+        let bits: Vec<Bit> = levels.thresholds.iter().enumerate().map(compare).collect();
+        if !self.thermometer {
+            return vec![tree::count(b, pipe, &bits, name)];
+        }
+        let known = |b: &mut Builder, bit: &Bit| match bit {
+            Bit::Node(at) => *at,
+            Bit::Known(value) => Pipe::input(b.constant(i64::from(*value))),
+        };
+        bits.iter().map(|bit| known(b, bit)).collect()
+    }
+}
