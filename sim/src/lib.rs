@@ -1,1 +1,14 @@
 //! Sterna's simulators: netlist simulation and Verilator co-simulation.
+
+pub mod dual;
+mod error;
+mod machine;
+mod order;
+mod program;
+mod simulator;
+mod word;
+
+pub use error::{Error, Result};
+pub use program::{Program, Watch};
+pub use simulator::Simulator;
+pub use word::WordSize;
