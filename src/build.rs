@@ -1,20 +1,26 @@
 //! A compiled network: the design, its Verilog, and the build folder that holds them.
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use anyhow::{Context, Result, bail};
-use serde::{Deserialize, Serialize};
-use sterna_hdl::lower::{self, Options};
-use sterna_hdl::manifest::{self, Manifest};
+use serde::Serialize;
+use sterna_hdl::constraints::constraints;
+use sterna_hdl::testbench::testbench;
 use sterna_hdl::verilog::{self, Emitted, PrintOptions, SourceFile};
-use sterna_ir::{Design, Network, format};
+use sterna_hdl::{Options, ScheduleInfo, manifest};
+use sterna_ir::{Dense, Design, LayerOp, Network, eval, format};
 
 use crate::store;
+use crate::{board, cli};
 
 /// File that marks a build folder.
 pub const MANIFEST: &str = "manifest.json";
 /// The network inside a build folder.
 pub const NETWORK: &str = "network.sterna";
+/// Samples inside the emitted test bench.
+const BENCH_SAMPLES: usize = 16;
+/// Clock when neither a board nor the user names one.
+const DEFAULT_MHZ: f64 = 100.0;
 
 /// Everything about one compiled network.
 #[derive(Debug)]
@@ -29,30 +35,67 @@ pub struct Build {
     pub emitted: Emitted,
     /// The Verilog to check and measure: as printed, or as it lies in the build folder, edited or not.
     pub sources: Vec<SourceFile>,
-    /// The folder it was read from.
-    pub folder: Option<PathBuf>,
-    /// Files in the folder that are not what the manifest says.
+    /// Files in the folder that are not what the compiler prints.
     pub edited: Vec<String>,
+}
+
+/// Figures of one dense layer in hardware.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct StageInfo {
+    /// Name of the layer in the network.
+    pub layer: String,
+    /// Weights that are not zero.
+    pub nonzeros: usize,
+    /// All weights.
+    pub weights: usize,
+    /// The schedule, for a folded layer.
+    #[serde(flatten)]
+    pub schedule: Option<ScheduleInfo>,
+}
+
+/// Board and clock that constraints are written for.
+#[derive(Clone, Debug)]
+pub struct Target {
+    khz: u32,
+    files: Vec<(String, Vec<u8>)>,
+}
+
+impl Target {
+    /// A board by name, or a bare clock in MHz.
+    pub fn choose(name: Option<&str>, mhz: Option<f64>) -> Result<Self> {
+        let (board_mhz, files) = match name {
+            Some(name) => board::find(name).map(|(board, files)| (board.clock_mhz, files))?,
+            None => (DEFAULT_MHZ, Vec::new()),
+        };
+        let mhz = mhz.unwrap_or(board_mhz);
+        if !(0.001..=10_000.0).contains(&mhz) {
+            bail!("--clock {mhz}: want 0.001 to 10000 MHz");
+        }
+        Ok(Target { khz: (mhz * 1000.0).round() as u32, files })
+    }
 }
 
 /// Compiles a network in memory.
 pub fn compile(network: Network, options: Options) -> Result<Build> {
-    let design = lower::lower(&network, &options)?;
-    let emitted = verilog::print(&design.netlist, &PrintOptions::default())?;
+    let design = sterna_hdl::lower(&network, &options)?;
+    let streams = design.probes.iter().map(|p| &p.stream);
+    let visible = streams.flat_map(|s| [s.valid, s.ready].into_iter().chain(s.data.iter().copied())).collect();
+    let emitted = verilog::print(&design.netlist, &PrintOptions { version: true, visible })?;
     let sources = emitted.files.clone();
-    Ok(Build { network, options, design, emitted, sources, folder: None, edited: Vec::new() })
+    Ok(Build { network, options, design, emitted, sources, edited: Vec::new() })
 }
 
-/// Reads a build folder: recompiles its network as the manifest says, and takes the Verilog as it lies there.
+/// Reads a build folder: compiles its network again as the manifest says, and takes the Verilog as it lies there.
 pub fn open(folder: &Path) -> Result<Build> {
     let path = folder.join(MANIFEST);
-    let manifest = manifest::read(&store::read_text(&path)?).with_context(|| path.display().to_string())?;
+    let place = || path.display().to_string();
+    let manifest = manifest::read(&store::read_text(&path)?).with_context(place)?;
     let network = store::read_network(&folder.join(NETWORK))?;
-    let options: Options = serde_json::from_value(manifest.options.clone())
-        .with_context(|| format!("{}: options", path.display()))?;
+    let options = serde_json::from_value(manifest.options).with_context(|| format!("{}: options", path.display()))?;
     let mut build = compile(network, options)?;
     if manifest.top != build.emitted.top {
-        bail!("{}: top module {:?}, but the network compiles to {:?}; compile again", path.display(), manifest.top, build.emitted.top);
+        let (old, new) = (&manifest.top, &build.emitted.top);
+        bail!("{}: top module {old:?}, but the network compiles to {new:?}; compile it again", path.display());
     }
     for file in &mut build.sources {
         let text = store::read_text(&folder.join(&file.name))?;
@@ -61,6 +104,58 @@ pub fn open(folder: &Path) -> Result<Build> {
             file.text = text;
         }
     }
-    build.folder = Some(folder.to_path_buf());
     Ok(build)
+}
+
+/// Writes a build folder and returns the names of its files.
+pub fn write(build: &Build, target: &Target, folder: &Path) -> Result<Vec<String>> {
+    let text = format::write(&build.network);
+    let samples = cli::corner_samples(&build.network, BENCH_SAMPLES);
+    let results = samples.iter().map(|s| Ok(eval::evaluate(&build.network, s)?.pop().unwrap_or_default()));
+    let results: Vec<Vec<i64>> = results.collect::<Result<_>>()?;
+    let mut files = build.emitted.files.clone();
+    files.push(testbench(&build.design, &build.emitted, &samples, &results)?);
+    files.extend(constraints(&build.emitted, target.khz));
+    files.push(SourceFile { name: NETWORK.into(), text: text.clone() });
+    let stages = build.stages()?.iter().map(serde_json::to_value).collect::<Result<_, _>>()?;
+    let options = serde_json::to_value(&build.options)?;
+    let manifest = manifest::manifest(&build.design, &build.emitted, &files, (&build.network.name, &text), options, stages);
+    let mut bytes: Vec<(String, Vec<u8>)> = files.into_iter().map(|f| (f.name, f.text.into_bytes())).collect();
+    bytes.extend(target.files.iter().cloned());
+    bytes.push((MANIFEST.into(), manifest.to_text().into_bytes()));
+    let old = std::fs::read_to_string(folder.join(MANIFEST)).ok().and_then(|text| manifest::read(&text).ok());
+    let owned: Vec<String> = old.map_or(Vec::new(), |m| m.files.into_iter().map(|f| f.name).collect());
+    store::write_folder(folder, MANIFEST, &owned, &bytes)?;
+    Ok(bytes.into_iter().map(|(name, _)| name).collect())
+}
+
+impl Build {
+    /// Figures of each dense layer.
+    pub fn stages(&self) -> Result<Vec<StageInfo>> {
+        let schedules = sterna_hdl::schedules(&self.network, &self.options)?;
+        let dense = self.network.layers.iter().filter_map(|layer| match &layer.op {
+            LayerOp::Dense(dense) => Some((layer.name.clone(), dense)),
+            _ => None,
+        });
+        let stage = |((layer, dense), schedule): ((String, &Dense), Option<ScheduleInfo>)| StageInfo {
+            layer,
+            nonzeros: dense.nonzeros(),
+            weights: dense.weights.len(),
+            schedule,
+        };
+        Ok(dense.zip(schedules).map(stage).collect())
+    }
+
+    /// Two-operand additions of the unrolled design: what the network costs as adders, however it is folded here.
+    pub fn adders(&self) -> u64 {
+        let dense = self.network.layers.iter().filter_map(|layer| match &layer.op {
+            LayerOp::Dense(dense) => Some(dense),
+            _ => None,
+        });
+        let row = |row: &[i16]| {
+            let digits: usize = row.iter().map(|w| sterna_hdl::digits::digits(i64::from(*w)).count()).sum();
+            digits.saturating_sub(1) as u64
+        };
+        dense.map(|d| (0..d.outputs).map(|o| row(d.row(o))).sum::<u64>()).sum()
+    }
 }

@@ -1,5 +1,6 @@
 //! Sterna: sparse ternary networks for FPGAs. This crate is the door: the command, and one name for each part.
 
+pub mod board;
 pub mod build;
 pub mod cli;
 pub mod store;

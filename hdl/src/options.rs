@@ -1,7 +1,10 @@
 //! What the user chooses about the hardware.
 
+use serde::{Deserialize, Serialize};
+
 /// Choices of a compilation.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct Options {
     /// Style of each dense layer.
     pub folding: Folding,
@@ -20,7 +23,8 @@ impl Default for Options {
 }
 
 /// How the dense layers are built.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
 pub enum Folding {
     /// Every layer as adder trees: one vector per cycle.
     Unrolled,
@@ -31,7 +35,8 @@ pub enum Folding {
 }
 
 /// How one dense layer is built.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
 pub enum Style {
     /// Adder trees: one vector per cycle.
     Unrolled,

@@ -4,12 +4,12 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Result, bail};
 use serde_json::json;
-use sterna_hdl::lower::{Folding, Options, Style};
+use sterna_hdl::{Folding, Options, Style};
 use sterna_ir::{LayerOp, Network};
 
-use crate::build::{self, Build, Target};
+use crate::build::{self, Build, StageInfo, Target};
 use crate::store;
-use crate::ui::{Outcome, Ui, table, thousands};
+use crate::ui::{Outcome, Ui, percent, table, thousands};
 
 /// Networks up to this many nonzero weights are unrolled when nothing is asked for: about what fits a mid-size part.
 const UNROLL_LIMIT: usize = 20_000;
@@ -107,7 +107,7 @@ pub struct Args {
     /// Build folder to write. One that exists is brought up to date; any other folder is left alone.
     #[arg(short, long, default_value = "build", value_name = "DIR")]
     output: PathBuf,
-    /// Board from `constraints/`, for its clock and pins; `--board list` names them.
+    /// Board from `constraints/`, for its clock and pins.
     #[arg(long, value_name = "NAME")]
     board: Option<String>,
     /// Clock for the timing constraints, in MHz [default: the board's, or 100].
@@ -129,13 +129,35 @@ pub fn run(args: &Args, ui: &Ui) -> Result<Outcome> {
     ui.object(&json!({
         "folder": args.output, "top": build.emitted.top, "files": files,
         "latency": build.design.timing.latency, "interval": build.design.timing.interval,
-        "stages": build.design_stages(),
+        "stages": build.stages()?,
     }))?;
     Ok(Outcome::Done)
 }
 
-/// The stages of a design as a table, and its timing.
+/// The layers of a design as a table, and its timing.
 pub fn report(build: &Build, ui: &Ui) -> Result<()> {
-    let _ = (ui, build, table::<>, thousands::<u64>);
+    let row = |stage: StageInfo| {
+        let zeros = percent(1.0 - stage.nonzeros as f64 / stage.weights as f64);
+        let mut row = vec![stage.layer, thousands(stage.nonzeros as u64), zeros];
+        row.extend(match stage.schedule {
+            None => ["unrolled".into(), "1".into(), String::new(), String::new()],
+            Some(s) => [
+                format!("{} PEs", s.pes),
+                thousands(s.cycles as u64),
+                percent(s.utilisation),
+                thousands(s.rom_bits as u64),
+            ],
+        });
+        row
+    };
+    let rows: Vec<Vec<String>> = build.stages()?.into_iter().map(row).collect();
+    ui.say(table(&["layer", "nonzeros", "zeros", "style", "cycles", "PE use", "ROM bits"], &rows))?;
+    let timing = &build.design.timing;
+    ui.say(format!(
+        "{}: latency {} cycles, one sample every {} cycles; proved equal to the network",
+        build.emitted.top,
+        thousands(timing.latency),
+        thousands(timing.interval)
+    ))?;
     Ok(())
 }

@@ -1,0 +1,188 @@
+//! `sterna simulate`: a design run cycle by cycle on samples.
+
+use std::path::PathBuf;
+
+use anyhow::{Result, bail};
+use rayon::prelude::*;
+use serde_json::json;
+use sterna_ir::{LayerOp, Network, eval};
+use sterna_sim::run::{self, Run};
+
+use super::compile::DesignArgs;
+use super::data::{DataArgs, SPEC_HELP, load, test_samples};
+use crate::build::Build;
+use crate::ui::{Outcome, Ui, percent, table, thousands};
+
+/// Flags of `sterna simulate`.
+#[derive(Debug, clap::Args)]
+#[command(after_help = "\
+Examples:
+  sterna simulate build --data mnist
+  sterna simulate digits.sterna --unrolled --data digits --samples 500
+  sterna simulate build --samples 2 --vcd wave.vcd     waveform of two random samples")]
+pub struct Args {
+    /// Build folder, or network file to be compiled with the flags below.
+    input: PathBuf,
+    #[command(flatten)]
+    stimuli: Stimuli,
+    /// Write a waveform of the first segment of samples.
+    #[arg(long, value_name = "FILE")]
+    vcd: Option<PathBuf>,
+    #[command(flatten)]
+    design: DesignArgs,
+}
+
+/// What is streamed into a design.
+#[derive(Clone, Debug, clap::Args)]
+pub struct Stimuli {
+    /// Data set whose test samples are used. Default: random samples and corner cases.
+    #[arg(long, value_name = "SET", long_help = SPEC_HELP)]
+    pub data: Option<String>,
+    /// Number of samples.
+    #[arg(long, default_value_t = 1000, value_name = "N")]
+    pub samples: usize,
+    /// Percent of cycles in which each stream is stalled.
+    #[arg(long, default_value_t = 25, value_name = "PERCENT", value_parser = clap::value_parser!(u8).range(0..=99))]
+    pub stalls: u8,
+    /// Seed of stalls and random samples.
+    #[arg(long, default_value_t = 1, value_name = "N")]
+    pub seed: u64,
+    #[command(flatten)]
+    pub source: DataArgs,
+}
+
+impl Stimuli {
+    /// The samples, with their classes when they come from a data set.
+    pub fn load(&self, network: &Network, ui: &Ui) -> Result<(Vec<Vec<i64>>, Option<Vec<u8>>)> {
+        if self.samples == 0 {
+            bail!("--samples 0: want at least 1");
+        }
+        let Some(spec) = &self.data else { return Ok((random(network, self.samples, self.seed), None)) };
+        let dataset = load(spec, &self.source, self.seed, ui)?;
+        let (have, want) = (dataset.test.x.ncols(), network.input.elements());
+        if have != want {
+            bail!("{spec} has {have} elements a sample, the network takes {want}; give the data it was trained on");
+        }
+        let (samples, classes) = test_samples(&dataset, self.samples);
+        if samples.len() < self.samples {
+            ui.note(format!("{spec} has {} test samples; using all", samples.len()));
+        }
+        samples.iter().try_for_each(|s| eval::check_sample(network, s))?;
+        Ok((samples, Some(classes)))
+    }
+
+    /// The simulator's options.
+    pub fn options(&self) -> run::Options {
+        let stall_level = (u32::from(self.stalls) * 256 / 100) as u8;
+        run::Options { stall_level, seed: self.seed, ..run::Options::default() }
+    }
+}
+
+/// Corner cases first (all lowest, all highest, alternating, one-hot), then uniform noise.
+pub(crate) fn random(network: &Network, count: usize, seed: u64) -> Vec<Vec<i64>> {
+    let (n, range) = (network.input.elements(), network.input.range);
+    let span = (range.hi - range.lo) as u64 + 1;
+    let mut state = sterna_ir::bench::Stall::new(seed, 0);
+    let mut sample = |index: usize| -> Vec<i64> {
+        let pick = |high: bool| if high { range.hi } else { range.lo };
+        let mut noise = || {
+            state.draw();
+            range.lo + (state.state % span) as i64
+        };
+        match index {
+            0 => vec![range.lo; n],
+            1 => vec![range.hi; n],
+            2 | 3 => (0..n).map(|i| pick(i % 2 == index % 2)).collect(),
+            4..8 => (0..n).map(|i| pick(i == (index * n / 8))).collect(),
+            _ => (0..n).map(|_| noise()).collect(),
+        }
+    };
+    (0..count).map(&mut sample).collect()
+}
+
+/// Samples for the emitted test bench: corner cases and noise, the same for everyone.
+pub(crate) fn corner_samples(network: &Network, count: usize) -> Vec<Vec<i64>> {
+    random(network, count, 1)
+}
+
+/// What the network evaluator says of each sample: the layers that probes and output show.
+pub struct Expected {
+    outputs: Vec<Vec<i64>>,
+    layers: Vec<Vec<Vec<i64>>>,
+}
+
+/// Evaluates `samples` for comparison with runs of `build`.
+pub fn expected(build: &Build, samples: &[Vec<i64>]) -> Result<Expected> {
+    let last = build.network.layers.len() - 1;
+    let wanted: Vec<usize> = build.design.probes.iter().map(|p| p.layer).collect();
+    let one = |s: &Vec<i64>| -> Result<(Vec<i64>, Vec<Vec<i64>>)> {
+        let mut trace = eval::evaluate(&build.network, s)?;
+        let probes = wanted.iter().map(|l| trace[*l].clone()).collect();
+        Ok((trace.swap_remove(last), probes))
+    };
+    let traces: Vec<_> = samples.par_iter().map(one).collect::<Result<_>>()?;
+    let (outputs, probes): (Vec<_>, Vec<_>) = traces.into_iter().unzip();
+    let layers = (0..wanted.len()).map(|k| probes.iter().map(|p| p[k].clone()).collect()).collect();
+    Ok(Expected { outputs, layers })
+}
+
+/// The first difference between a run and the evaluator, as a line for people.
+pub fn difference(build: &Build, expected: &Expected, run: &Run) -> Option<String> {
+    for (probe, (want, got)) in build.design.probes.iter().zip(expected.layers.iter().zip(&run.probes)) {
+        for (sample, (want, got)) in want.iter().zip(got).enumerate() {
+            let element = probe.stream.order.iter().find(|e| want[**e as usize] != got[**e as usize]);
+            if let Some(&e) = element {
+                let layer = &build.network.layers[probe.layer].name;
+                let (want, got) = (want[e as usize], got[e as usize]);
+                return Some(format!("sample {sample}, layer {layer}, element {e}: network {want}, simulator {got}"));
+            }
+        }
+    }
+    let sample = (0..run.outputs.len()).find(|&s| expected.outputs[s] != run.outputs[s])?;
+    let (want, got) = (&expected.outputs[sample], &run.outputs[sample]);
+    Some(format!("sample {sample}, output: network {want:?}, simulator {got:?}"))
+}
+
+/// Fraction of results that are the right class; `None` for a network that does not end in an arg max.
+pub fn accuracy(network: &Network, run: &Run, classes: &[u8]) -> Option<f64> {
+    let last = network.layers.last()?;
+    let right = run.outputs.iter().zip(classes).filter(|(o, c)| o[0] == i64::from(**c)).count();
+    (last.op == LayerOp::ArgMax && !classes.is_empty()).then(|| right as f64 / classes.len() as f64)
+}
+
+/// Runs `sterna simulate`.
+pub fn run(args: &Args, ui: &Ui) -> Result<Outcome> {
+    let build = args.design.open(&args.input)?;
+    let (samples, classes) = args.stimuli.load(&build.network, ui)?;
+    let options = run::Options { probes: true, ..args.stimuli.options() };
+    let bar = ui.bar("simulate", samples.len() as u64, "samples");
+    let start = std::time::Instant::now();
+    let run = run::run(&build.design, &samples, &options, &|done, _| bar.set_position(done))?;
+    let seconds = start.elapsed().as_secs_f64();
+    bar.finish_and_clear();
+    let difference = difference(&build, &expected(&build, &samples)?, &run);
+    if let Some(path) = &args.vcd {
+        build.write_vcd(&samples, &options, path)?;
+    }
+    let accuracy = classes.as_deref().and_then(|c| accuracy(&build.network, &run, c));
+    let timing = &build.design.timing;
+    let rows = [
+        ("samples", thousands(samples.len() as u64)),
+        ("accuracy", accuracy.map_or("-".into(), percent)),
+        ("cycles, stalls included", thousands(run.cycles())),
+        ("latency without stalls", format!("{} cycles", thousands(timing.latency))),
+        ("interval without stalls", format!("{} cycles", thousands(timing.interval))),
+        ("simulated", format!("{} cycles/s", thousands((run.cycles() as f64 / seconds) as u64))),
+        ("codes and outputs", difference.clone().map_or("equal the network's".into(), |_| "DIFFER".into())),
+    ];
+    let rows: Vec<Vec<String>> = rows.into_iter().map(|(a, b)| vec![a.to_string(), b]).collect();
+    ui.say(table(&["simulation", ""], &rows))?;
+    if let Some(text) = &difference {
+        ui.say(format!("first difference: {text}"))?;
+    }
+    ui.object(&json!({
+        "samples": samples.len(), "accuracy": accuracy, "cycles": run.cycles(), "seconds": seconds,
+        "latency": timing.latency, "interval": timing.interval, "equal": difference.is_none(), "difference": difference,
+    }))?;
+    Ok(if difference.is_none() { Outcome::Done } else { Outcome::CheckFailed })
+}
