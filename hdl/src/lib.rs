@@ -1,3 +1,4 @@
 //! Sterna's compiler: integer network to netlist to Verilog.
 
+pub mod testbench;
 pub mod verilog;

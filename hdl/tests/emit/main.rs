@@ -2,4 +2,5 @@
 
 mod golden;
 mod random;
+mod testbench;
 mod tools;
