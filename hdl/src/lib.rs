@@ -1,4 +1,6 @@
 //! Sterna's compiler: integer network to netlist to Verilog.
 
+pub mod constraints;
+pub mod manifest;
 pub mod testbench;
 pub mod verilog;

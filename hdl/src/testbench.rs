@@ -12,7 +12,7 @@ use sterna_ir::netlist::NodeId;
 use sterna_ir::{Error, Result};
 
 use crate::verilog::layout::{BREAK, wrap};
-use crate::verilog::names::Names;
+use crate::verilog::names::{Names, comment};
 use crate::verilog::{Direction, Emitted, SourceFile};
 
 /// Chance of a stall on either side, in 1/256.
@@ -111,13 +111,16 @@ impl Bench<'_> {
 
     fn text(&self, name: &str, samples: &[Vec<i64>], expected: &[Vec<i64>]) -> String {
         let mut out = format!(
-            "// {name} : plays {count} samples with random stalls and compares every result\n//\n\
+            "// {title}\n//\n\
              // Follows the same stall generators as the simulators of sterna.  Prints PASS or FAIL; the exit\n\
              // status tells too.  Run it with every .v file of this folder:\n\
              //   with Icarus     iverilog -g2005 -s {name} -o {name}.vvp *.v && vvp -N {name}.vvp\n\
              //   with Verilator  verilator --binary --timing --top-module {name} *.v && obj_dir/V{name}\n\
              `default_nettype none\n\nmodule {name};\n",
-            count = samples.len()
+            title = comment(&format!(
+                "{name} : plays {} samples with stalls and compares results",
+                samples.len()
+            ))
         );
         self.declarations(&mut out, samples.len());
         self.instance(&mut out);

@@ -16,7 +16,7 @@ use crate::golden::emit;
 use crate::tools::{has, run, write};
 
 /// Adds and subtracts: three signed elements in beats of two lanes; sum, difference and a copy out in beats of two.
-fn design() -> Design {
+pub fn design() -> Design {
     let mut b = Builder::new("sums", vec!["sum and difference of a stream".into()]);
     let rst = b.reset("rst");
     let valid = b.input("s_axis_tvalid", Range::BIT);
