@@ -2,12 +2,14 @@
 
 mod adapt;
 mod argmax;
+pub mod constraints;
 pub mod digits;
 mod error;
 pub mod estimate;
 pub mod family;
 mod folded;
 mod lower;
+pub mod manifest;
 mod options;
 mod pipe;
 mod plan;
@@ -17,6 +19,7 @@ mod shell;
 pub mod simplify;
 pub mod synth;
 mod table;
+pub mod testbench;
 mod timing;
 mod tree;
 mod unrolled;

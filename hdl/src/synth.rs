@@ -110,7 +110,9 @@ fn script(files: &[&str], top: &str, family: Family) -> String {
     let flow = match family {
         Family::Ice40 => format!("synth_ice40 -top {top}"),
         Family::Ecp5 => format!("synth_ecp5 -nodsp -abc9 -top {top}"),
-        Family::Xcup => format!("synth_xilinx -family xcup -flatten -abc9 -noiopad -noclkbuf -nodsp -nosrl -top {top}"),
+        Family::Xcup => {
+            format!("synth_xilinx -family xcup -flatten -abc9 -noiopad -noclkbuf -nodsp -nosrl -top {top}")
+        }
     };
     format!(
         "read_verilog {files}\n\
@@ -131,14 +133,19 @@ fn script(files: &[&str], top: &str, family: Family) -> String {
 /// Reads the cell table of the last `stat`.
 fn parse(stat: &str, family: Family) -> Option<Cells> {
     let mut by_type = BTreeMap::new();
-    let mut lines = stat.lines().skip_while(|l| !l.contains("Number of cells") && !l.trim_end().ends_with(" cells"));
+    let mut lines =
+        stat.lines().skip_while(|l| !l.contains("Number of cells") && !l.trim_end().ends_with(" cells"));
     lines.next()?;
     for line in lines {
         // Old versions print `type count`, newer ones `count type`.
         let words: Vec<&str> = line.split_whitespace().collect();
         match words.as_slice() {
-            [name, count] if count.parse::<u64>().is_ok() => by_type.insert(name.to_string(), count.parse().ok()?),
-            [count, name] if count.parse::<u64>().is_ok() => by_type.insert(name.to_string(), count.parse().ok()?),
+            [name, count] if count.parse::<u64>().is_ok() => {
+                by_type.insert(name.to_string(), count.parse().ok()?)
+            }
+            [count, name] if count.parse::<u64>().is_ok() => {
+                by_type.insert(name.to_string(), count.parse().ok()?)
+            }
             _ => continue,
         };
     }

@@ -8,7 +8,7 @@ mod borders;
 mod clocked;
 mod expr;
 mod keywords;
-mod layout;
+pub(crate) mod layout;
 mod module;
 pub mod names;
 mod ports;

@@ -301,13 +301,23 @@ fn check_data(dataset: &Dataset) -> Result<()> {
     }
     for (name, split) in [("training", &dataset.train), ("test", &dataset.test)] {
         if split.x.nrows() != split.y.len() {
-            return fail(format!("{} {name} samples but {} labels; want as many", split.x.nrows(), split.y.len()));
+            return fail(format!(
+                "{} {name} samples but {} labels; want as many",
+                split.x.nrows(),
+                split.y.len()
+            ));
         }
         if split.x.ncols() != elements && !split.y.is_empty() {
-            return fail(format!("{name} samples have {} elements; the shape has {elements}", split.x.ncols()));
+            return fail(format!(
+                "{name} samples have {} elements; the shape has {elements}",
+                split.x.ncols()
+            ));
         }
         if let Some(i) = split.y.iter().position(|&y| usize::from(y) >= dataset.classes) {
-            return fail(format!("label {} of {name} sample {i}; want below {}", split.y[i], dataset.classes));
+            return fail(format!(
+                "label {} of {name} sample {i}; want below {}",
+                split.y[i], dataset.classes
+            ));
         }
         let outside = |v: &&u8| !dataset.range.contains(i64::from(**v));
         if let Some(v) = split.x.iter().find(outside) {

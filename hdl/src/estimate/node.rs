@@ -28,7 +28,9 @@ pub fn cost(netlist: &Netlist, id: NodeId, family: Family, inverted: &mut BTreeS
         Op::Mux { .. } => luts(width * if family == Family::Xcup { 0.5 } else { 1.0 }),
         Op::Reg { .. } => Resources { ff: width, ..Resources::default() },
         // The register of a read port is inside the block RAM; small tables keep it outside.
-        Op::Read { memory, .. } if super::memory::is_block(netlist.memory(*memory), family) => Resources::default(),
+        Op::Read { memory, .. } if super::memory::is_block(netlist.memory(*memory), family) => {
+            Resources::default()
+        }
         Op::Read { .. } => Resources { ff: width, ..Resources::default() },
         Op::Input | Op::Const(_) | Op::Wrap(_) | Op::Slice { .. } | Op::Concat(_) => Resources::default(),
     }
@@ -43,7 +45,13 @@ fn tree(inputs: f64, family: Family) -> f64 {
     if inputs <= 1.0 { 0.0 } else { ((inputs - 1.0) / f64::from(family.lut_inputs() - 1)).ceil() }
 }
 
-fn sum(netlist: &Netlist, terms: &[Term], width: f64, family: Family, inverted: &mut BTreeSet<NodeId>) -> Resources {
+fn sum(
+    netlist: &Netlist,
+    terms: &[Term],
+    width: f64,
+    family: Family,
+    inverted: &mut BTreeSet<NodeId>,
+) -> Resources {
     let constants = terms.iter().filter(|t| matches!(netlist.node(t.node).op, Op::Const(_))).count();
     let negated = terms.iter().filter(|t| t.negate).count();
     // All terms negated costs one more addition: -a - b is -(a + b).
@@ -73,7 +81,9 @@ fn compare(width: f64, constant: bool, family: Family) -> Resources {
         // The carry chain compares; only its end leaves through a table.
         (Family::Ice40, true) => Resources { lut: 1.0, carry: width, ..Resources::default() },
         (Family::Ice40, false) => Resources { lut: width + 1.0, carry: width, ..Resources::default() },
-        (Family::Ecp5, _) => Resources { lut: 2.0 * (width / 2.0).ceil() + 1.0, carry: width, ..Resources::default() },
+        (Family::Ecp5, _) => {
+            Resources { lut: 2.0 * (width / 2.0).ceil() + 1.0, carry: width, ..Resources::default() }
+        }
         (Family::Xcup, true) => luts((width / 5.0).ceil()),
         (Family::Xcup, false) => Resources { lut: width, carry: width, ..Resources::default() },
     }

@@ -5,6 +5,7 @@ use sterna_ir::netlist::{MemoryKind, Netlist, NodeId, Op};
 use super::expr::{literal, side_by_side};
 use super::layout::{BREAK, Line, wrap};
 use super::module::{Writer, rom_words};
+use super::names::comment;
 
 /// Whether the node's own signal is a `reg`: every register, and every read port as wide as its memory. A wider read
 /// port keeps the memory's word in a register and is extended from there.
@@ -106,10 +107,8 @@ fn memory_block(w: &mut Writer<'_>, index: usize, reads: &[NodeId], lines: &mut 
         unused: false,
     });
     if let Some(words) = rom_words(&name, &memory.kind, word) {
-        *out += &format!(
-            "\n    // {name}: constant, {} x {word} bit\n    initial begin\n{words}\n    end\n",
-            memory.depth
-        );
+        let title = comment(&format!("{name}: constant, {} x {word} bit", memory.depth));
+        *out += &format!("\n    // {title}\n    initial begin\n{words}\n    end\n");
     }
     *out += &format!("\n    always @(posedge {}) begin\n", w.clock());
     if let MemoryKind::Ram { enable, addr, data } = memory.kind {

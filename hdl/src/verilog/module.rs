@@ -305,8 +305,8 @@ impl Writer<'_> {
         let about: Vec<String> =
             self.netlist.module(self.module).about.iter().map(|line| comment(line)).collect();
         let mut out = match about.first() {
-            Some(first) => format!("// {name} : {first}\n"),
-            None => format!("// {name}\n"),
+            Some(first) => format!("// {}\n", comment(&format!("{name} : {first}"))),
+            None => format!("// {}\n", comment(name)),
         };
         for line in about.iter().skip(1) {
             out += format!("//   {line}").trim_end();

@@ -81,19 +81,17 @@ pub fn comment(text: &str) -> String {
         line.truncate(MAX_COMMENT - 3);
         line.push_str("...");
     }
-    for (bad, good) in [("*/", "* /"), ("/*", "/ *"), ("\\", "/"), ("`", "'")] {
+    for (bad, good) in [("\\", "/"), ("*/", "* /"), ("/*", "/ *"), ("`", "'")] {
         line = line.replace(bad, good);
     }
     let line = line.trim().to_string();
-    // `verilator ...`, `synthesis ...` and the like at the start of a comment are directives.
-    let first = line.split(|c: char| !c.is_ascii_alphanumeric()).next().unwrap_or("").to_ascii_lowercase();
-    if ["verilator", "synthesis", "synopsys", "pragma", "translate", "cadence", "xilinx", "verilint"]
-        .contains(&first.as_str())
-    {
-        return format!("\"{line}\"");
-    }
-    line
+    // Tools read a comment that starts with their name as a directive, whatever follows.
+    let lower = line.to_ascii_lowercase();
+    if DIRECTIVES.iter().any(|word| lower.starts_with(word)) { format!("\"{line}\"") } else { line }
 }
+
+const DIRECTIVES: [&str; 8] =
+    ["verilator", "synthesis", "synopsys", "pragma", "translate", "cadence", "xilinx", "verilint"];
 
 #[cfg(test)]
 mod tests {
@@ -141,6 +139,7 @@ mod tests {
             ("ends */ here \\", "ends * / here /"),
             ("a\nendmodule", "a?endmodule"),
             ("verilator lint_off WIDTH", "\"verilator lint_off WIDTH\""),
+            ("Verilator_2 : x", "\"Verilator_2 : x\""),
             ("`define x", "'define x"),
         ] {
             assert_eq!(comment(text), line);

@@ -178,13 +178,17 @@ fn awkward_names() {
             .collect();
     b.bus("bus\\ ", inputs[..2].to_vec(), "two words\nendmodule");
     b.enter("3 NETS include x", vec![]);
+    b.enter("Verilator", vec!["synthesis translate_off".into()]);
     let q: Vec<NodeId> = inputs.iter().map(|x| b.loop_reg(b.range(*x), None, Some(0), "module")).collect();
     for (q, x) in q.iter().zip(&inputs) {
         b.drive(*q, *x);
     }
     let flag = b.not(reset, "q\"");
+    let words = b.rom(vec![1, 2], "verilator");
+    let read = b.read(words, flag, None, "synthesis");
     b.leave();
-    for node in q.into_iter().chain([flag, inputs[2]]) {
+    b.leave();
+    for node in q.into_iter().chain([flag, inputs[2], read]) {
         b.output(node);
     }
     let five = b.constant(5);
