@@ -13,9 +13,7 @@ pub fn vector(b: &mut Builder, gate: Gate, x: &Link, levels_per_stage: u32) -> L
     row.sort_by_key(|(element, _)| *element);
     let mut row: Vec<(Timed, Timed)> = row
         .into_iter()
-        .map(|(element, node)| {
-            (Pipe::input(node), Pipe::input(b.constant(i64::from(element))))
-        })
+        .map(|(element, node)| (Pipe::input(node), Pipe::input(b.constant(i64::from(element)))))
         .collect();
     let mut made = 0;
     while row.len() > 1 {

@@ -148,9 +148,14 @@ fn about(network: &Network, plan: &Plan) -> Vec<String> {
         _ => format!("{} outputs", network.classes()),
     };
     vec![
-        format!("Network {}: {elements} elements of {} in, {result} out.", plan::clean(&network.name), network.input.range),
+        format!(
+            "Network {}: {elements} elements of {} in, {result} out.",
+            plan::clean(&network.name),
+            network.input.range
+        ),
         format!("A sample is {beats} beats of {} elements; s_axis_tlast marks its last beat.", plan.lanes),
-        "Beats are counted: a tlast in the wrong beat, or none in the last, sets frame_error until reset;".into(),
+        "Beats are counted: a tlast in the wrong beat, or none in the last, sets frame_error until reset;"
+            .into(),
         "the count goes on regardless, so after a frame_error the core must be reset.".into(),
     ]
 }

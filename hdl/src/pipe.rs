@@ -163,13 +163,7 @@ pub fn increment(b: &mut Builder, node: NodeId, name: &str) -> NodeId {
 }
 
 /// One word out of a table by position: constant when all words are equal, else a ROM read at `addr`, one clock edge later.
-pub fn table(
-    b: &mut Builder,
-    words: Vec<i64>,
-    addr: Option<NodeId>,
-    ce: NodeId,
-    name: &str,
-) -> Timed {
+pub fn table(b: &mut Builder, words: Vec<i64>, addr: Option<NodeId>, ce: NodeId, name: &str) -> Timed {
     match addr {
         Some(addr) if words.iter().any(|w| *w != words[0]) => {
             let rom = b.rom(words, format!("{name}_rom"));

@@ -120,8 +120,7 @@ pub fn plan(network: &Network, options: &Options) -> Result<Plan> {
             }
         };
         let (units, mut about) = (std::mem::take(&mut planner.units), std::mem::take(&mut planner.about));
-        let names: Vec<String> =
-            network.layers[index..=layer].iter().map(|l| clean(&l.name)).collect();
+        let names: Vec<String> = network.layers[index..=layer].iter().map(|l| clean(&l.name)).collect();
         about.insert(0, format!("Network layer {index}: {}.", names.join(", then ")));
         stages.push(Stage { name, about, layer, units });
         index = layer + 1;
@@ -165,7 +164,9 @@ fn styles(network: &Network, small: &Network, folding: &Folding) -> Result<Vec<S
 impl Planner<'_> {
     fn dense(&mut self, index: usize, threshold: Option<&Threshold>, style: Style) -> Result<()> {
         let small = &self.small;
-        let LayerOp::Dense(d) = &small.network.layers[index].op else { unreachable!("a dense layer stays one") };
+        let LayerOp::Dense(d) = &small.network.layers[index].op else {
+            unreachable!("a dense layer stays one")
+        };
         let after = threshold.map(|_| match &small.network.layers[index + 1].op {
             LayerOp::Threshold(t) => t,
             _ => unreachable!("a threshold stays one"),
@@ -185,7 +186,10 @@ impl Planner<'_> {
         ));
         let too_wide = || Error::TooWide { layer: index, name: clean(&self.network.layers[index].name) };
         let bound = (rows.iter())
-            .map(|row| row.partial_sums(|_| self.flow.range)?.checked_add(Range::point(0).union(Range::point(row.bias))))
+            .map(|row| {
+                row.partial_sums(|_| self.flow.range)?
+                    .checked_add(Range::point(0).union(Range::point(row.bias)))
+            })
             .try_fold(Range::point(0), |all, row| Some(all.union(row?)))
             .filter(|bound| bound.width() < sterna_ir::range::MAX_WIDTH - 1)
             .ok_or_else(too_wide)?;
@@ -217,7 +221,8 @@ impl Planner<'_> {
 
     fn unrolled(&mut self, rows: Vec<Row>, threshold: Option<&Threshold>) {
         let thermometer = threshold.is_some_and(|t| t.thermometer);
-        self.about.push("Unrolled: one vector per cycle while `ce` is 1; all registers share that enable.".into());
+        self.about
+            .push("Unrolled: one vector per cycle while `ce` is 1; all registers share that enable.".into());
         self.flow.order = rows.iter().flat_map(|r| r.outputs(thermometer)).collect();
         self.flow.lanes = self.flow.order.len();
         if let Some(t) = threshold {
@@ -226,7 +231,14 @@ impl Planner<'_> {
         self.units.push(Unit::Unrolled(Unrolled { rows, thermometer }));
     }
 
-    fn folded(&mut self, index: usize, rows: Vec<Row>, threshold: Option<&Threshold>, pes: usize, sorted: bool) {
+    fn folded(
+        &mut self,
+        index: usize,
+        rows: Vec<Row>,
+        threshold: Option<&Threshold>,
+        pes: usize,
+        sorted: bool,
+    ) {
         if self.flow.lanes > 1 {
             self.units.push(Unit::Serialise(self.flow.lanes));
             self.flow.lanes = 1;
@@ -261,7 +273,8 @@ impl Planner<'_> {
             "A new sample at most every {} cycles; one element in and one out per beat.",
             info.cycles.max(self.flow.order.len())
         ));
-        self.about.push("Elements leave in the order of the schedule; see the comment on the data port.".into());
+        self.about
+            .push("Elements leave in the order of the schedule; see the comment on the data port.".into());
         let table = match threshold {
             Some(t) => Some(self.threshold_table(t, &rows)),
             None if rows.iter().any(|r| r.bias != 0) => {

@@ -66,9 +66,8 @@ pub fn frame(b: &mut Builder, inputs: &Inputs, ready: NodeId) -> Stream {
 pub fn results(b: &mut Builder, link: &Link, ready: NodeId) -> Stream {
     let valid = b.or(&[link.valid], "m_axis_tvalid");
     let name = |lane: usize| if link.data.len() == 1 { "result".into() } else { format!("result{lane}") };
-    let data: Vec<NodeId> = (link.data.iter().enumerate())
-        .map(|(lane, node)| b.sum(&[Term::plus(*node)], name(lane)))
-        .collect();
+    let data: Vec<NodeId> =
+        (link.data.iter().enumerate()).map(|(lane, node)| b.sum(&[Term::plus(*node)], name(lane))).collect();
     let mut bus = data.clone();
     let widths: Vec<u32> = data.iter().map(|node| b.range(*node).width()).collect();
     let pad = padding(widths.iter().sum());

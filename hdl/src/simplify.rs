@@ -108,9 +108,7 @@ fn shrink_dense(d: &Dense, columns: &[u32], rows: &[u32], x: &[Range]) -> Dense 
     for &o in rows {
         let row = d.row(o as usize);
         // A kept constant (see `whole_channels`) counts here already, so its column is zero.
-        weights.extend(
-            columns.iter().map(|&c| if is_constant(x[c as usize]) { 0 } else { row[c as usize] }),
-        );
+        weights.extend(columns.iter().map(|&c| if is_constant(x[c as usize]) { 0 } else { row[c as usize] }));
         let fixed: i64 = constants.iter().map(|(i, value)| i64::from(row[*i]) * value).sum();
         bias.push(d.bias(o as usize) + fixed);
     }

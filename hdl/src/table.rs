@@ -96,7 +96,8 @@ impl Table {
                     let flip = table(b, flip, beat, ce, &format!("{name}_falls"));
                     let (mut bits, mut place) = (Vec::new(), Vec::new());
                     for k in 0..depth {
-                        let words = column(&|e| stored(&levels[e], range).nth(k).expect("one word per level"));
+                        let words =
+                            column(&|e| stored(&levels[e], range).nth(k).expect("one word per level"));
                         let word = table(b, words, beat, ce, &format!("{name}_t{k}"));
                         place.push(Place { node: word.node });
                         bits.push(Bit::Node(compare(b, &mut pipe, at, word, flip, &format!("{name}_{k}"))));

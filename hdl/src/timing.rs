@@ -10,11 +10,17 @@ use sterna_ir::netlist::{MemoryId, MemoryKind, NodeId, Op};
 ///
 /// `stages` bounds how many samples can be inside at once.
 pub fn measure(netlist: &Netlist, input: &Stream, output: &Stream, stages: usize) -> Timing {
-    let ports: Vec<NodeId> =
-        [Some(input.valid), input.last, netlist.reset, Some(input.ready), Some(output.valid), Some(output.ready)]
-            .into_iter()
-            .flatten()
-            .collect();
+    let ports: Vec<NodeId> = [
+        Some(input.valid),
+        input.last,
+        netlist.reset,
+        Some(input.ready),
+        Some(output.valid),
+        Some(output.ready),
+    ]
+    .into_iter()
+    .flatten()
+    .collect();
     let (cone, place) = cone(netlist, &ports);
     let at = |node: NodeId| place[node.index()].expect("ports are in the cone");
     let mut circuit = Interpreter::new(&cone);

@@ -69,8 +69,7 @@ pub fn join(b: &mut Builder, pipe: &mut Pipe, items: &[Item], name: String, sett
     let (nodes, time, level) = pipe.meet(b, &places);
     let common = if settle { 0 } else { items.iter().map(|i| i.shift).min().unwrap_or(0) };
     let flip = !settle && items.iter().all(|i| i.negate);
-    let mut terms: Vec<Term> =
-        items.iter().zip(nodes).map(|(i, node)| i.term(node, common, flip)).collect();
+    let mut terms: Vec<Term> = items.iter().zip(nodes).map(|(i, node)| i.term(node, common, flip)).collect();
     // The positive operand first reads as a subtraction.
     terms.sort_by_key(|t| t.negate);
     let node = b.sum(&terms, name);

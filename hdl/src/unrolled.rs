@@ -71,9 +71,8 @@ impl Unrolled {
         }
         let acc = tree::sum(b, pipe, &items, name, row.levels.is_none()).expect("there are items");
         let Some(levels) = &row.levels else { return vec![acc.at] };
-        let compare = |(k, t): (usize, &i64)| {
-            tree::compare(b, pipe, acc, *t, levels.falling, &format!("{name}_{k}"))
-        };
+        let compare =
+            |(k, t): (usize, &i64)| tree::compare(b, pipe, acc, *t, levels.falling, &format!("{name}_{k}"));
         let bits: Vec<Bit> = levels.thresholds.iter().enumerate().map(compare).collect();
         if !self.thermometer {
             return vec![tree::count(b, pipe, &bits, name)];

@@ -128,7 +128,8 @@ pub fn prove(netlist: &Netlist, unit: &Unrolled, built: &Built) -> Result<(), Di
         for form in wanted {
             let place = || format!("neuron {}", row.element);
             let node = outputs.next().ok_or_else(|| (place(), "an output is missing".to_string()))?;
-            let value = walk(netlist, built, &mut atoms, &mut values, *node).map_err(|what| (place(), what))?;
+            let value =
+                walk(netlist, built, &mut atoms, &mut values, *node).map_err(|what| (place(), what))?;
             if value.form != form {
                 return Err((place(), "weights or thresholds differ from the network's".into()));
             }

@@ -26,8 +26,7 @@ pub fn prove_schedule(netlist: &Netlist, unit: &Folded, built: &Built) -> Result
     if last.iter().any(|bit| !(0..=1).contains(bit)) {
         return Err(("slot_ends".into(), "a word is no bit".into()));
     }
-    let spans: Vec<usize> =
-        last.split_inclusive(|bit| *bit == 1).map(<[i64]>::len).collect();
+    let spans: Vec<usize> = last.split_inclusive(|bit| *bit == 1).map(<[i64]>::len).collect();
     if let Some(slot) = spans.iter().position(|span| *span <= s.pes) {
         return Err((format!("slot {slot}"), "ends before the one before it has left".into()));
     }
@@ -47,7 +46,8 @@ pub fn prove_schedule(netlist: &Netlist, unit: &Folded, built: &Built) -> Result
             };
             let found = decode(entries.iter().map(|w| s.word.unpack(*w)), &built.order)
                 .map_err(|what| (name(), what))?;
-            let wanted: HashMap<u32, i64> = row.map(|r| r.terms.iter().copied().collect()).unwrap_or_default();
+            let wanted: HashMap<u32, i64> =
+                row.map(|r| r.terms.iter().copied().collect()).unwrap_or_default();
             if found != wanted {
                 return Err((name(), "the schedule adds other weights than the network's".into()));
             }
@@ -103,7 +103,8 @@ pub fn prove_table(netlist: &Netlist, unit: &Table, built: &table::Built) -> Res
                 for (k, t) in levels.thresholds.iter().enumerate() {
                     // Compared as `x >= least`, which is the same for every `least` past either end of the range.
                     let least = t + i64::from(levels.falling);
-                    let same = |a: i64| (a == least) || (a.max(least) <= range.lo) || (a.min(least) > range.hi);
+                    let same =
+                        |a: i64| (a == least) || (a.max(least) <= range.lo) || (a.min(least) > range.hi);
                     if !same(word(k)?) {
                         return Err((place(), format!("threshold {k} differs from the network's")));
                     }

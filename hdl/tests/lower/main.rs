@@ -24,7 +24,11 @@ fn expect_equal(network: &Network, design: &Design, samples: &[Vec<i64>], run: &
             let seen = &run.probes[p][n];
             for element in &probe.stream.order {
                 let e = *element as usize;
-                assert_eq!(seen[e], trace[probe.layer][e], "sample {n}, layer {}, element {e}, {place}", probe.layer);
+                assert_eq!(
+                    seen[e], trace[probe.layer][e],
+                    "sample {n}, layer {}, element {e}, {place}",
+                    probe.layer
+                );
             }
         }
     }
@@ -92,5 +96,8 @@ fn impossible_wishes_are_refused_by_name() {
     assert_eq!(lanes, format!("input lanes: 0; want 1 to {elements}, the elements of a sample"));
     let lanes = refuse(Options { input_lanes: Some(elements + 1), ..base.clone() });
     assert!(lanes.starts_with(&format!("input lanes: {}", elements + 1)), "{lanes}");
-    assert_eq!(refuse(Options { levels_per_stage: 0, ..base.clone() }), "levels per stage: 0; want at least 1");
+    assert_eq!(
+        refuse(Options { levels_per_stage: 0, ..base.clone() }),
+        "levels per stage: 0; want at least 1"
+    );
 }
