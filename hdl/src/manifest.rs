@@ -42,6 +42,8 @@ pub struct Manifest {
     pub output: StreamEntry,
     /// Timing without stalls.
     pub timing: TimingEntry,
+    /// How the network was compiled: what compiling it again needs.
+    pub options: serde_json::Value,
     /// One entry per stage, as the compiler describes it.
     pub stages: Vec<serde_json::Value>,
 }
@@ -128,6 +130,7 @@ pub fn manifest(
     emitted: &Emitted,
     files: &[SourceFile],
     network: (&str, &str),
+    options: serde_json::Value,
     stages: Vec<serde_json::Value>,
 ) -> Manifest {
     let direction = |d: Direction| if d == Direction::Input { "input" } else { "output" };
@@ -151,6 +154,7 @@ pub fn manifest(
         input: stream(design, emitted, &design.input),
         output: stream(design, emitted, &design.output),
         timing: TimingEntry { latency: design.timing.latency, interval: design.timing.interval },
+        options,
         stages,
     }
 }

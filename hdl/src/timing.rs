@@ -6,23 +6,19 @@ use sterna_ir::design::{Stream, Timing};
 use sterna_ir::interpret::{Circuit, Interpreter};
 use sterna_ir::netlist::{MemoryId, MemoryKind, NodeId, Op};
 
-/// Latency of the first of a row of samples, and the steady distance of results, rounded up should it alternate.
+/// Results after which a run that never repeats is cut off; none is known.
+const MOST_RESULTS: usize = 256;
+
+/// Latency of the first of a row of samples, and the steady distance of results.
 ///
-/// `stages` bounds how many samples can be inside at once.
-pub fn measure(netlist: &Netlist, input: &Stream, output: &Stream, stages: usize) -> Timing {
-    let ports: Vec<NodeId> = [
-        Some(input.valid),
-        input.last,
-        netlist.reset,
-        Some(input.ready),
-        Some(output.valid),
-        Some(output.ready),
-    ]
-    .into_iter()
-    .flatten()
-    .collect();
+/// Steady means proven so: the run ends when a result leaves all control registers as the second result before it did (the
+/// halves of double buffers take turns, so one sample is half a period). A distance that alternates is rounded up.
+pub fn measure(netlist: &Netlist, input: &Stream, output: &Stream) -> Timing {
+    let ports = [Some(input.valid), input.last, netlist.reset, Some(input.ready), Some(output.valid)];
+    let ports: Vec<NodeId> = ports.into_iter().chain([Some(output.ready)]).flatten().collect();
     let (cone, place) = cone(netlist, &ports);
     let at = |node: NodeId| place[node.index()].expect("ports are in the cone");
+    let registers: Vec<NodeId> = cone.ids().filter(|id| cone.node(*id).op.is_sequential()).collect();
     let mut circuit = Interpreter::new(&cone);
     let reset = netlist.reset.map(at).expect("the shell has a reset");
     circuit.set(reset, 1);
@@ -31,8 +27,8 @@ pub fn measure(netlist: &Netlist, input: &Stream, output: &Stream, stages: usize
     circuit.set(reset, 0);
     circuit.set(at(input.valid), 1);
     circuit.set(at(output.ready), 1);
-    let samples = 4 * stages + 8;
-    let mut finished: Vec<u64> = Vec::with_capacity(samples);
+    // Per result: its cycle, and everything that decides the future.
+    let mut results: Vec<(u64, Vec<i64>)> = Vec::new();
     let mut started = None;
     let (mut sent, mut got) = (0, 0);
     for cycle in 0u64.. {
@@ -44,21 +40,23 @@ pub fn measure(netlist: &Netlist, input: &Stream, output: &Stream, stages: usize
             started.get_or_insert(cycle);
             sent = (sent + 1) % input.beats();
         }
-        if circuit.get(at(output.valid)) == 1 {
-            got += 1;
-            if got == output.beats() {
-                got = 0;
-                finished.push(cycle);
-            }
-        }
+        let moved = circuit.get(at(output.valid)) == 1;
         circuit.clock();
-        if finished.len() == samples {
-            break;
+        got += usize::from(moved);
+        if got < output.beats() {
+            continue;
+        }
+        got = 0;
+        let state = registers.iter().map(|r| circuit.get(*r)).chain([sent as i64]).collect();
+        results.push((cycle, state));
+        if let [.., (before, old), _, (now, new)] = &results[..]
+            && (old == new || results.len() == MOST_RESULTS)
+        {
+            let latency = results[0].0 - started.expect("a result needs a sample");
+            return Timing { latency, interval: (now - before).div_ceil(2) };
         }
     }
-    let first = started.expect("a result needs a sample");
-    let span = finished[samples - 1] - finished[samples - 5];
-    Timing { latency: finished[0] - first, interval: span.div_ceil(4) }
+    unreachable!("the loop ends by returning")
 }
 
 /// The nodes that `ports` depend on, as a netlist of their own, and where each node went.
@@ -71,10 +69,9 @@ fn cone(netlist: &Netlist, ports: &[NodeId]) -> (Netlist, Vec<Option<NodeId>>) {
         }
         let op = &netlist.node(id).op;
         stack.extend(op.operands());
-        if let Op::Read { memory, .. } = op
-            && let MemoryKind::Ram { enable, addr, data } = netlist.memory(*memory).kind
-        {
-            stack.extend([enable, addr, data]);
+        if let Op::Read { memory, .. } = op {
+            let ram = matches!(netlist.memory(*memory).kind, MemoryKind::Ram { .. });
+            assert!(!ram, "handshakes must not depend on data");
         }
     }
     let mut place = vec![None; netlist.nodes.len()];
@@ -87,12 +84,8 @@ fn cone(netlist: &Netlist, ports: &[NodeId]) -> (Netlist, Vec<Option<NodeId>>) {
         let mut node = netlist.node(*id).clone();
         node.op.map_operands(at);
         if let Op::Read { memory, .. } = &mut node.op {
-            let mut copy = netlist.memory(*memory).clone();
-            if let MemoryKind::Ram { enable, addr, data } = &mut copy.kind {
-                (*enable, *addr, *data) = (at(*enable), at(*addr), at(*data));
-            }
-            *memory = MemoryId(memories.len() as u32);
-            memories.push(copy);
+            memories.push(netlist.memory(*memory).clone());
+            *memory = MemoryId(memories.len() as u32 - 1);
         }
         nodes.push(node);
     }

@@ -5,4 +5,4 @@ mod pe;
 mod schedule;
 
 pub use engine::{Built, Folded, open};
-pub use schedule::{Entry, Schedule, ScheduleInfo, Word, slots_of};
+pub use schedule::{Entry, Schedule, ScheduleInfo, slots_of};

@@ -68,7 +68,7 @@ pub fn build(b: &mut Builder, s: &Shared, words: Vec<i64>) -> (NodeId, MemoryId)
     let ram = b.ram(2 << s.address, enable, at, data, "activations");
     let place = b.concat(&[addr, s.bank], "addr_in_bank");
     let x = b.read(ram, place, ce, "x");
-    let mut late = |b: &mut Builder, node: NodeId, name: &str| {
+    let late = |b: &mut Builder, node: NodeId, name: &str| {
         let once = b.reg(node, ce, format!("{name}2"));
         b.reg(once, ce, format!("{name}3"))
     };

@@ -53,7 +53,8 @@ impl Form {
             let next = match (a.peek(), b.peek()) {
                 (Some(x), Some(y)) if x.0 == y.0 => {
                     let sum = (x.0, x.1 + y.1);
-                    (a.next(), b.next());
+                    a.next();
+                    b.next();
                     sum
                 }
                 (Some(x), Some(y)) if x.0 < y.0 => a.next().expect("peeked"),

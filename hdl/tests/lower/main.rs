@@ -1,6 +1,7 @@
 //! The compiled circuit against the network's own evaluator, on random networks, foldings, samples and stalls.
 
 mod random;
+mod scale;
 
 use random::Draw;
 use sterna_hdl::simplify::simplify;

@@ -1,0 +1,68 @@
+//! Networks of real size: schedules stay full and compilation stays fast.
+
+use std::time::Instant;
+
+use sterna_hdl::{Folding, Options, lower, schedules};
+use sterna_ir::{Dense, Input, Layer, LayerOp, Network, Range, Threshold};
+
+use crate::random::Draw;
+
+/// A ternary network of these widths, `zeros` percent of its weights zero, 2-bit codes between layers, 8-bit inputs.
+fn network(widths: &[usize], zeros: i64) -> Network {
+    let mut draw = Draw::new(7);
+    let mut layers = Vec::new();
+    for pair in widths.windows(2) {
+        let (inputs, outputs) = (pair[0], pair[1]);
+        let mut weight = || if draw.chance(zeros) { 0 } else { [-1, 1][draw.within(0, 1) as usize] };
+        let weights = (0..inputs * outputs).map(|_| weight()).collect();
+        layers.push(LayerOp::Dense(Dense { inputs, outputs, weights, bias: vec![] }));
+        let thresholds = (0..outputs).flat_map(|_| [-3, 1, 5]).collect();
+        let (falling, thermometer) = (vec![], false);
+        layers.push(LayerOp::Threshold(Threshold {
+            channels: outputs,
+            levels: 3,
+            thresholds,
+            falling,
+            thermometer,
+        }));
+    }
+    *layers.last_mut().unwrap() = LayerOp::ArgMax;
+    let layers = layers.into_iter().map(|op| Layer { name: "layer".into(), op }).collect();
+    Network {
+        name: "scale".into(),
+        input: Input { shape: vec![widths[0]], range: Range::new(0, 255) },
+        layers,
+    }
+}
+
+fn nonzeros(network: &Network) -> usize {
+    let LayerOp::Dense(dense) = &network.layers[0].op else { panic!("the first layer is dense") };
+    dense.nonzeros()
+}
+
+#[test]
+fn schedules_are_ninety_percent_full_at_ninety_percent_zeros() {
+    let network = network(&[256, 256], 90);
+    let options = Options { folding: Folding::Pes(16), ..Options::default() };
+    let info = schedules(&network, &options).unwrap()[0].unwrap();
+    assert_eq!((info.pes, info.nonzeros), (16, nonzeros(&network)));
+    assert!(info.utilisation >= 0.9 && info.delta_bits <= 6, "{info:?}");
+    assert_eq!(info.rom_bits, 16 * info.cycles * (info.delta_bits as usize + 1));
+}
+
+/// Seconds are printed for reading; the bound only catches algorithms that do not scale, on any machine.
+#[test]
+fn real_sizes_compile_quickly() {
+    for (zeros, folding) in [(95, Folding::Unrolled), (50, Folding::Pes(64)), (50, Folding::Pes(3))] {
+        let network = network(&[784, 256, 256, 10], zeros);
+        let start = Instant::now();
+        let design = lower(&network, &Options { folding: folding.clone(), ..Options::default() }).unwrap();
+        let seconds = start.elapsed().as_secs_f64();
+        println!(
+            "{folding:?}, {zeros} % zeros: {seconds:.2} s, {} nodes, {:?}",
+            design.netlist.nodes.len(),
+            design.timing
+        );
+        assert!(seconds < 20.0, "{seconds} s");
+    }
+}
