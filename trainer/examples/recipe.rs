@@ -91,7 +91,8 @@ fn cpu_seconds() -> f64 {
 fn split(folder: &str, part: &str) -> Result<Split, Failure> {
     let read = |name: String| -> Result<Vec<u8>, Failure> {
         let mut bytes = Vec::new();
-        flate2::read::GzDecoder::new(std::fs::File::open(format!("{folder}/{name}"))?).read_to_end(&mut bytes)?;
+        flate2::read::GzDecoder::new(std::fs::File::open(format!("{folder}/{name}"))?)
+            .read_to_end(&mut bytes)?;
         Ok(bytes)
     };
     let y = read(format!("{part}-labels-idx1-ubyte.gz"))?[8..].to_vec();

@@ -64,7 +64,8 @@ impl Activation {
             }
             Activation::Codes { bits, step, margin } => {
                 let scale = 1.0 / step as f32;
-                let (lo, hi) = (-(margin * step) as f32, (step * (f64::from((1u32 << bits) - 1) + margin)) as f32);
+                let (lo, hi) =
+                    (-(margin * step) as f32, (step * (f64::from((1u32 << bits) - 1) + margin)) as f32);
                 scale_rows(z, slope, offset, grad, move |u| if u > lo && u < hi { scale } else { 0.0 });
             }
             Activation::Relu { .. } => {

@@ -101,7 +101,9 @@ pub(crate) fn read(path: &Path, identity: &[u8; 32]) -> Result<Option<State>> {
     }
     let version = u32::from_le_bytes(bytes[8..12].try_into().expect("four bytes"));
     if version != VERSION {
-        return fail(&format!("version {version}; this program reads version {VERSION}; delete it to start again"));
+        return fail(&format!(
+            "version {version}; this program reads version {VERSION}; delete it to start again"
+        ));
     }
     if Sha256::digest(&bytes[HEADER..])[..] != bytes[12..HEADER] {
         return fail("damaged: its content does not match its checksum; delete it to start again");

@@ -264,7 +264,8 @@ impl Weights {
             Weights::Twn { factor } => within("weights.factor", *factor, 0.0, 10.0),
             Weights::TopK { zeros, anneal, freeze } => {
                 if zeros.len() != 1 && zeros.len() != layers {
-                    let what = format!("{} fractions; want 1, or one for each of {layers} layers", zeros.len());
+                    let what =
+                        format!("{} fractions; want 1, or one for each of {layers} layers", zeros.len());
                     return Err(Error::config("weights.zeros", what));
                 }
                 for (i, &part) in zeros.iter().enumerate() {

@@ -50,7 +50,9 @@ impl Encoder {
             out.iter_mut().zip(row).for_each(|(o, &v)| *o = T::from(v));
         } else if self.thermometer {
             for (bits, &v) in out.chunks_exact_mut(self.thresholds.len()).zip(row) {
-                bits.iter_mut().zip(&self.thresholds).for_each(|(o, t)| *o = T::from(u8::from(reached(v, t))));
+                bits.iter_mut()
+                    .zip(&self.thresholds)
+                    .for_each(|(o, t)| *o = T::from(u8::from(reached(v, t))));
             }
         } else {
             let code = |v: u8| self.thresholds.partition_point(|t| reached(v, t)) as u8;

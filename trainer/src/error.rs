@@ -51,7 +51,9 @@ pub enum Error {
         what: String,
     },
     /// The exported network disagrees with the trainer: always a fault of the export.
-    #[error("export of sample {sample}, layer {layer}, element {element}: trainer {trainer}, network {network}")]
+    #[error(
+        "export of sample {sample}, layer {layer}, element {element}: trainer {trainer}, network {network}"
+    )]
     Export {
         /// Index of the sample.
         sample: usize,

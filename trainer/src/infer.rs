@@ -20,8 +20,7 @@ pub fn classes(net: &Net, config: &Config, encoder: &Encoder, part: f64, x: Arra
             quantised
         })
         .collect();
-    let affine: Vec<_> =
-        net.norm.iter().map(|n| n.affine(&n.mean, &n.var, config.norm_epsilon)).collect();
+    let affine: Vec<_> = net.norm.iter().map(|n| n.affine(&n.mean, &n.var, config.norm_epsilon)).collect();
     let scale = net.head.scale(layers[layers.len() - 1].nonzeros());
     let starts: Vec<usize> = (0..x.nrows()).step_by(SAMPLES).collect();
     let shard = |&start: &usize| -> Vec<u8> {

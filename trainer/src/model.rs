@@ -75,7 +75,8 @@ impl HiddenLayer {
     /// Codes of whole rows of sums.
     pub(crate) fn codes(&self, sums: &[f64], out: &mut [f64]) {
         wide(|| {
-            for (out, sums) in out.chunks_exact_mut(self.slope.len()).zip(sums.chunks_exact(self.slope.len())) {
+            for (out, sums) in out.chunks_exact_mut(self.slope.len()).zip(sums.chunks_exact(self.slope.len()))
+            {
                 out.iter_mut().zip(sums).enumerate().for_each(|(c, (o, &z))| *o = self.code(c, z));
             }
         });
@@ -89,10 +90,12 @@ impl Linear {
         let weights: Vec<f64> = self.weights.iter().map(|&w| f64::from(w)).collect();
         let rows = x.len() / self.inputs;
         let mut out = vec![0.0; rows * self.outputs];
-        out.par_chunks_mut(SAMPLES * self.outputs).zip(x.par_chunks(SAMPLES * self.inputs)).for_each(|(out, x)| {
-            let x = matrix(x, x.len() / self.inputs, self.inputs);
-            product(out, x, matrix(&weights, self.outputs, self.inputs).transpose());
-        });
+        out.par_chunks_mut(SAMPLES * self.outputs).zip(x.par_chunks(SAMPLES * self.inputs)).for_each(
+            |(out, x)| {
+                let x = matrix(x, x.len() / self.inputs, self.inputs);
+                product(out, x, matrix(&weights, self.outputs, self.inputs).transpose());
+            },
+        );
         out
     }
 }
@@ -128,7 +131,8 @@ pub fn evaluate(model: &Model, x: ArrayView2<'_, u8>) -> Evaluation {
         }));
     }
     let shaped = |(layer, codes): (&HiddenLayer, Vec<u8>)| {
-        Array2::from_shape_vec((x.nrows(), layer.linear.outputs), codes).expect("one code per sample and channel")
+        Array2::from_shape_vec((x.nrows(), layer.linear.outputs), codes)
+            .expect("one code per sample and channel")
     };
     Evaluation { codes: model.hidden.iter().zip(codes).map(shaped).collect(), classes }
 }

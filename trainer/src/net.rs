@@ -97,7 +97,8 @@ impl Net {
     /// Draws initial weights. `inputs` are the codes of a sample.
     pub fn new(config: &Config, inputs: usize, classes: usize) -> Self {
         let mut rng = Xoshiro256PlusPlus::seed_from_u64(config.seed);
-        let sizes: Vec<usize> = [inputs].into_iter().chain(config.hidden.iter().copied()).chain([classes]).collect();
+        let sizes: Vec<usize> =
+            [inputs].into_iter().chain(config.hidden.iter().copied()).chain([classes]).collect();
         let dense = sizes.windows(2).map(|io| {
             let bound = (6.0 / io[0] as f64).sqrt() as f32;
             let value = (0..io[0] * io[1]).map(|_| (rng.random::<f32>() * 2.0 - 1.0) * bound).collect();
@@ -121,7 +122,11 @@ impl Net {
         let dense = |d: &Dense| Dense { weight: d.weight.settled(), mask: d.mask.clone(), ..*d };
         let norm = |n: &Norm| Norm { gamma: n.gamma.settled(), beta: n.beta.settled(), ..n.clone() };
         let head = Head { gain: self.head.gain.settled(), bias: self.head.bias.settled(), ..self.head };
-        Net { dense: self.dense.iter().map(dense).collect(), norm: self.norm.iter().map(norm).collect(), head }
+        Net {
+            dense: self.dense.iter().map(dense).collect(),
+            norm: self.norm.iter().map(norm).collect(),
+            head,
+        }
     }
 
     /// Quantises dense layer `index` at `part` (0 to 1) of the training.

@@ -30,7 +30,10 @@ impl Quantised {
     /// Number of weights that are not zero.
     pub fn nonzeros(&self) -> usize {
         crate::kernel::wide(|| {
-            self.weights.chunks(4096).map(|c| c.iter().map(|&w| u32::from(w != 0.0)).sum::<u32>() as usize).sum()
+            self.weights
+                .chunks(4096)
+                .map(|c| c.iter().map(|&w| u32::from(w != 0.0)).sum::<u32>() as usize)
+                .sum()
         })
     }
 }
@@ -52,7 +55,9 @@ pub fn quantise(method: &Weights, latent: &[f32], inputs: usize, choice: Choice<
     match *method {
         Weights::Float { .. } => float::quantise(latent, out),
         Weights::BinaryConnect => binary_connect::quantise(latent, out),
-        Weights::Bwn { per_filter } => bwn::quantise(latent, if per_filter { inputs } else { latent.len() }, out),
+        Weights::Bwn { per_filter } => {
+            bwn::quantise(latent, if per_filter { inputs } else { latent.len() }, out)
+        }
         Weights::Twn { factor } => twn::quantise(latent, factor, out),
         Weights::TopK { .. } => top_k::quantise(latent, choice, out),
     }

@@ -191,8 +191,13 @@ fn loss(net: &Net, config: &Config, space: &mut Workspace) -> BatchResult {
         .zip(space.labels.par_chunks(ROWS))
         .map(|((grad, sums), labels)| {
             let (mut loss, mut correct, mut gain, mut bias) = (0.0, 0, 0f32, vec![0f32; classes]);
-            for ((grad, sums), &label) in grad.chunks_exact_mut(classes).zip(sums.chunks_exact(classes)).zip(labels) {
-                grad.iter_mut().zip(sums).zip(&net.head.bias.value).for_each(|((g, s), b)| *g = scale * s + b);
+            for ((grad, sums), &label) in
+                grad.chunks_exact_mut(classes).zip(sums.chunks_exact(classes)).zip(labels)
+            {
+                grad.iter_mut()
+                    .zip(sums)
+                    .zip(&net.head.bias.value)
+                    .for_each(|((g, s), b)| *g = scale * s + b);
                 let best = (1..classes).fold(0, |best, c| if grad[c] > grad[best] { c } else { best });
                 correct += usize::from(best == usize::from(label));
                 let top = grad[best];
@@ -236,7 +241,8 @@ fn norm_backward(net: &Net, config: &Config, index: usize, layer: &mut LayerSpac
             let (mut gamma, mut beta) = (vec![0f32; outputs], vec![0f32; outputs]);
             wide(|| {
                 for (grad, sums) in grad.chunks_exact(outputs).zip(sums.chunks_exact(outputs)) {
-                    for ((((a, b), g), z), m) in gamma.iter_mut().zip(&mut beta).zip(grad).zip(sums).zip(mean) {
+                    for ((((a, b), g), z), m) in gamma.iter_mut().zip(&mut beta).zip(grad).zip(sums).zip(mean)
+                    {
                         *a += g * (z - m);
                         *b += g;
                     }
@@ -259,7 +265,8 @@ fn norm_backward(net: &Net, config: &Config, index: usize, layer: &mut LayerSpac
     shards.for_each(|(grad, sums)| {
         wide(|| {
             for (grad, sums) in grad.chunks_exact_mut(outputs).zip(sums.chunks_exact(outputs)) {
-                for ((((g, z), a), b), k) in grad.iter_mut().zip(sums).zip(slope).zip(&by_sum).zip(&constant) {
+                for ((((g, z), a), b), k) in grad.iter_mut().zip(sums).zip(slope).zip(&by_sum).zip(&constant)
+                {
                     *g = a * *g + b * z + k;
                 }
             }

@@ -13,6 +13,7 @@ use crate::encode::Encoder;
 use crate::freeze::{Source, Statistics, freeze};
 use crate::model::{Model, accuracy, evaluate};
 use crate::net::Net;
+use crate::quantise::Quantised;
 use crate::step::{Workspace, apply, step};
 use crate::{Error, Result, batches, export, infer};
 
@@ -141,7 +142,7 @@ pub fn train(
             let done = epoch * per_epoch + index;
             let part = done as f64 / total as f64;
             batches::gather(&dataset.train, &encoder, chosen, &mut space.input, &mut space.labels);
-            fix_mask(&mut state.net, config, &space, part);
+            fix_mask(&mut state.net, config, part);
             let result = step(&mut state.net, config, &mut space, part);
             if !result.loss.is_finite() {
                 let (epoch, step) = (epoch + 1, done + 1);
@@ -210,15 +211,15 @@ fn begin(
     Ok(State { identity, epoch: 0, net, best: None, history: Vec::new() })
 }
 
-/// Freezes the choice of zeros once its time has come, as the last step left it.
-fn fix_mask(net: &mut Net, config: &Config, space: &Workspace, part: f64) {
+/// Freezes the choice of zeros once its time has come.
+fn fix_mask(net: &mut Net, config: &Config, part: f64) {
     let Weights::TopK { freeze, .. } = config.weights else { return };
     if part < freeze {
         return;
     }
-    for (index, layer) in space.layers.iter().enumerate() {
+    for index in 0..net.dense.len() {
         if net.dense[index].mask.is_none() {
-            let mut quantised = layer.quantised.clone();
+            let mut quantised = Quantised::default();
             net.quantise(config, index, part, &mut quantised);
             net.dense[index].mask = Some(quantised.weights.iter().map(|&w| w != 0.0).collect());
         }
@@ -301,13 +302,23 @@ fn check_data(dataset: &Dataset) -> Result<()> {
     }
     for (name, split) in [("training", &dataset.train), ("test", &dataset.test)] {
         if split.x.nrows() != split.y.len() {
-            return fail(format!("{} {name} samples but {} labels; want as many", split.x.nrows(), split.y.len()));
+            return fail(format!(
+                "{} {name} samples but {} labels; want as many",
+                split.x.nrows(),
+                split.y.len()
+            ));
         }
         if split.x.ncols() != elements && !split.y.is_empty() {
-            return fail(format!("{name} samples have {} elements; the shape has {elements}", split.x.ncols()));
+            return fail(format!(
+                "{name} samples have {} elements; the shape has {elements}",
+                split.x.ncols()
+            ));
         }
         if let Some(i) = split.y.iter().position(|&y| usize::from(y) >= dataset.classes) {
-            return fail(format!("label {} of {name} sample {i}; want below {}", split.y[i], dataset.classes));
+            return fail(format!(
+                "label {} of {name} sample {i}; want below {}",
+                split.y[i], dataset.classes
+            ));
         }
         let outside = |v: &&u8| !dataset.range.contains(i64::from(**v));
         if let Some(v) = split.x.iter().find(outside) {

@@ -9,6 +9,8 @@ pub fn quantise(latent: &[f32], group: usize, out: &mut Quantised) {
     binary_connect::signs(latent, &mut out.weights);
     out.scale = latent
         .chunks(group)
-        .map(|row| wide(|| (lane_sum(row, f32::abs) / row.len() as f64).max(f64::from(f32::MIN_POSITIVE)) as f32))
+        .map(|row| {
+            wide(|| (lane_sum(row, f32::abs) / row.len() as f64).max(f64::from(f32::MIN_POSITIVE)) as f32)
+        })
         .collect();
 }
