@@ -40,11 +40,6 @@ impl Param {
         Param { value: self.value.clone(), mean: Vec::new(), square: Vec::new() }
     }
 
-    /// Whether the memory fits `len` values, as it must after reading a checkpoint.
-    pub fn fits(&self, len: usize) -> bool {
-        [&self.value, &self.mean, &self.square].iter().all(|v| v.len() == len)
-    }
-
     /// One update by `grad` at learning rate `rate`; `step` counts from 1.
     pub fn update(&mut self, grad: &[f32], optimiser: Optimiser, rate: f64, step: usize, rule: Rule) {
         let clip = rule.clip.map_or(f32::INFINITY, |c| c as f32);

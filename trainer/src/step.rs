@@ -1,6 +1,7 @@
 //! One training step: forward, loss, backward. Buffers live as long as the training.
 //!
-//! Codes of a batch travel as small integers in `f32`; a sum of ternary weights times codes stays below 2^24 and is exact.
+//! Codes of a batch travel as small integers in `f32`; sums of ternary weights times codes are exact as long as they stay
+//! below 2^24, which takes more than 65,000 inputs of 8 bits. (Evaluation uses `f64` and is exact always.)
 //! Every layer is a few parallel passes over shards of [`ROWS`] samples; sums over the batch are merged in shard order.
 
 use rayon::prelude::*;

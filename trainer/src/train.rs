@@ -11,7 +11,7 @@ use crate::config::{Config, Weights};
 use crate::data::Dataset;
 use crate::encode::Encoder;
 use crate::freeze::{Source, Statistics, freeze};
-use crate::model::{Model, accuracy, evaluate};
+use crate::model::{Model, SLAB, accuracy, evaluate};
 use crate::net::Net;
 use crate::quantise::Quantised;
 use crate::step::{Workspace, apply, step};
@@ -126,6 +126,7 @@ pub fn train(
     check_data(dataset)?;
     let encoder = Encoder::new(config.input, dataset.range);
     let inputs = dataset.train.x.ncols() * encoder.width();
+    check_size(config, inputs, dataset.classes)?;
     let (train, validation) = batches::split(dataset.train.y.len(), config.validation, config.seed);
     let val_x = dataset.train.x.select(Axis(0), &validation);
     let val_y: Vec<u8> = validation.iter().map(|&i| dataset.train.y[i]).collect();
@@ -195,6 +196,24 @@ pub fn train(
     finish(dataset, config, state, &train, (val_x, val_y))
 }
 
+/// Refuses networks beyond what a network file may hold, before anything is allocated for them.
+fn check_size(config: &Config, inputs: usize, classes: usize) -> Result<()> {
+    if inputs > sterna_ir::MAX_ELEMENTS {
+        let what = format!("{inputs} input bits; want at most {}; use fewer levels", sterna_ir::MAX_ELEMENTS);
+        return Err(Error::config("input.levels", what));
+    }
+    let mut before = inputs;
+    for (i, &outputs) in config.hidden.iter().chain([&classes]).enumerate() {
+        if before * outputs > sterna_ir::MAX_WEIGHTS {
+            let limit = sterna_ir::MAX_WEIGHTS;
+            let what = format!("{before} x {outputs} weights in layer {i}; want at most {limit}");
+            return Err(Error::config("hidden", what));
+        }
+        before = outputs;
+    }
+    Ok(())
+}
+
 fn begin(
     dataset: &Dataset,
     config: &Config,
@@ -247,7 +266,8 @@ fn finish(
     (val_x, val_y): (ndarray::Array2<u8>, Vec<u8>),
 ) -> Result<Outcome> {
     let Best { epoch: best_epoch, net, .. } = state.best.expect("at least one epoch was trained");
-    let stride = 1 + train.len() / MEASURED;
+    let widest = net.dense.iter().map(|d| d.inputs.max(d.outputs)).max().unwrap_or(1);
+    let stride = train.len().div_ceil((SLAB / widest).clamp(1, MEASURED));
     let measured: Vec<usize> = train.iter().copied().step_by(stride).collect();
     let samples = dataset.train.x.select(Axis(0), &measured);
     let source = Source { name: &dataset.name, shape: &dataset.shape, range: dataset.range };

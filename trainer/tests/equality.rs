@@ -51,7 +51,7 @@ fn a_network_without_hidden_layers_works() {
     let config = Config { hidden: vec![], ..config(Weights::twn()) };
     let out = train(&data, &config, None, &mut ()).expect("training");
     assert_eq!(check_export(&out.model, &out.network, &data.test).expect("equal").codes, 0);
-    assert!(out.test_accuracy.expect("test samples") > 0.7);
+    assert!(out.test_accuracy.expect("test samples") > 0.7, "{:?}", out.test_accuracy);
 }
 
 #[test]

@@ -50,6 +50,14 @@ fn bad_settings_are_named_with_value_and_range() {
             "0.2",
         ),
     ];
+    let cases = cases.into_iter().chain([
+        (
+            Config { hidden: vec![1 << 20, 1 << 20], ..base() },
+            "hidden",
+            "1048576 x 1048576 weights in layer 1",
+        ),
+        (Config { hidden: vec![1 << 20; 64], ..base() }, "hidden", "weights in layer 1"),
+    ]);
     for (config, field, what) in cases {
         let error = train(&dataset(), &config, None, &mut ()).expect_err(field);
         assert!(matches!(&error, Error::Config { field: f, .. } if f == field), "{field}: {error}");

@@ -27,7 +27,15 @@ pub fn dataset() -> Dataset {
 
 /// A few epochs of a small network.
 pub fn config(weights: Weights) -> Config {
-    Config { hidden: vec![20, 12], weights, epochs: 6, batch: 50, warmup: 0.5, ..Config::default() }
+    Config {
+        hidden: vec![20, 12],
+        weights,
+        epochs: 10,
+        batch: 50,
+        rate: 0.03,
+        warmup: 0.5,
+        ..Config::default()
+    }
 }
 
 /// Every weight method.
