@@ -5,6 +5,7 @@
 //! depend on the number of threads of the rayon pool it is called from.
 
 pub mod activation;
+mod admit;
 pub mod batches;
 pub mod checkpoint;
 pub mod config;
@@ -16,6 +17,7 @@ pub mod freeze;
 pub mod infer;
 pub mod kernel;
 pub mod model;
+mod moments;
 pub mod net;
 pub mod optim;
 pub mod quantise;

@@ -15,7 +15,7 @@ use crate::model::{Model, SLAB, accuracy, evaluate};
 use crate::net::Net;
 use crate::quantise::Quantised;
 use crate::step::{Workspace, apply, step};
-use crate::{Error, Result, batches, export, infer};
+use crate::{Error, Result, admit, batches, export, infer};
 
 /// Training samples that batch-norm statistics and ReLU steps are measured on at the end.
 const MEASURED: usize = 10_000;
@@ -123,10 +123,10 @@ pub fn train(
 ) -> Result<Outcome> {
     let start = Instant::now();
     config.validate()?;
-    check_data(dataset)?;
+    admit::data(dataset)?;
     let encoder = Encoder::new(config.input, dataset.range);
     let inputs = dataset.train.x.ncols() * encoder.width();
-    check_size(config, inputs, dataset.classes)?;
+    admit::size(config, inputs, dataset.classes)?;
     let (train, validation) = batches::split(dataset.train.y.len(), config.validation, config.seed);
     let val_x = dataset.train.x.select(Axis(0), &validation);
     let val_y: Vec<u8> = validation.iter().map(|&i| dataset.train.y[i]).collect();
@@ -194,24 +194,6 @@ pub fn train(
         }
     }
     finish(dataset, config, state, &train, (val_x, val_y))
-}
-
-/// Refuses networks beyond what a network file may hold, before anything is allocated for them.
-fn check_size(config: &Config, inputs: usize, classes: usize) -> Result<()> {
-    if inputs > sterna_ir::MAX_ELEMENTS {
-        let what = format!("{inputs} input bits; want at most {}; use fewer levels", sterna_ir::MAX_ELEMENTS);
-        return Err(Error::config("input.levels", what));
-    }
-    let mut before = inputs;
-    for (i, &outputs) in config.hidden.iter().chain([&classes]).enumerate() {
-        if before * outputs > sterna_ir::MAX_WEIGHTS {
-            let limit = sterna_ir::MAX_WEIGHTS;
-            let what = format!("{before} x {outputs} weights in layer {i}; want at most {limit}");
-            return Err(Error::config("hidden", what));
-        }
-        before = outputs;
-    }
-    Ok(())
 }
 
 fn begin(
@@ -303,47 +285,4 @@ fn overall(zeros: &[f64], net: &Net) -> f64 {
     let sizes = net.dense.iter().map(|d| (d.inputs * d.outputs) as f64);
     let total: f64 = sizes.clone().sum();
     zeros.iter().zip(sizes).map(|(z, n)| z * n).sum::<f64>() / total
-}
-
-fn check_data(dataset: &Dataset) -> Result<()> {
-    let fail = |what: String| Err(Error::Data { name: dataset.name.clone(), what });
-    let elements = dataset.shape.iter().try_fold(1usize, |n, &d| n.checked_mul(d)).unwrap_or(0);
-    if dataset.shape.is_empty() || elements == 0 || elements > sterna_ir::MAX_ELEMENTS {
-        return fail(format!("shape {:?}; want 1 to {} elements", dataset.shape, sterna_ir::MAX_ELEMENTS));
-    }
-    if !(2..=256).contains(&dataset.classes) {
-        return fail(format!("{} classes; want 2 to 256", dataset.classes));
-    }
-    if !sterna_ir::Range::new(0, 255).covers(dataset.range) || dataset.range.lo > dataset.range.hi {
-        return fail(format!("features in {}; want a range within 0..=255", dataset.range));
-    }
-    if dataset.train.y.is_empty() {
-        return fail("no training samples; want at least one".into());
-    }
-    for (name, split) in [("training", &dataset.train), ("test", &dataset.test)] {
-        if split.x.nrows() != split.y.len() {
-            return fail(format!(
-                "{} {name} samples but {} labels; want as many",
-                split.x.nrows(),
-                split.y.len()
-            ));
-        }
-        if split.x.ncols() != elements && !split.y.is_empty() {
-            return fail(format!(
-                "{name} samples have {} elements; the shape has {elements}",
-                split.x.ncols()
-            ));
-        }
-        if let Some(i) = split.y.iter().position(|&y| usize::from(y) >= dataset.classes) {
-            return fail(format!(
-                "label {} of {name} sample {i}; want below {}",
-                split.y[i], dataset.classes
-            ));
-        }
-        let outside = |v: &&u8| !dataset.range.contains(i64::from(**v));
-        if let Some(v) = split.x.iter().find(outside) {
-            return fail(format!("a {name} sample holds {v}, outside {}", dataset.range));
-        }
-    }
-    Ok(())
 }
