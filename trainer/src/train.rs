@@ -25,7 +25,7 @@ const MEASURED: usize = 10_000;
 pub enum Control {
     /// Go on.
     Continue,
-    /// Stop now; [`train`] returns [`Error::Stopped`]. The last checkpoint stays.
+    /// Stop now; [`train()`] returns [`Error::Stopped`]. The last checkpoint stays.
     Stop,
 }
 
@@ -46,7 +46,7 @@ pub struct Progress<'a> {
     pub accuracy: f64,
     /// Fraction of zero weights over all layers.
     pub zeros: f64,
-    /// Time since [`train`] was called.
+    /// Time since [`train()`] was called.
     pub elapsed: Duration,
     /// Epochs done.
     pub history: &'a [EpochRecord],
