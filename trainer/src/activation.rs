@@ -96,3 +96,69 @@ fn scale_rows(z: &[f32], slope: &[f32], offset: &[f32], grad: &mut [f32], f: imp
         }
     });
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The smooth function whose derivative `backward` is: what the straight-through estimator pretends the stairs to be.
+    fn surrogate(activation: Activation, u: f64) -> f64 {
+        match activation {
+            Activation::Sign { width } => {
+                let v = (u / width).clamp(-1.0, 1.0);
+                0.5 + v - v * v.abs() / 2.0
+            }
+            Activation::Codes { bits, step, margin } => {
+                (u / step).clamp(-margin, f64::from((1u32 << bits) - 1) + margin)
+            }
+            Activation::Relu { .. } => u.max(0.0),
+        }
+    }
+
+    #[test]
+    fn backward_is_the_slope_of_the_surrogate() {
+        let codes = Activation::Codes { bits: 2, step: 0.7, margin: 0.5 };
+        for activation in [Activation::Sign { width: 0.8 }, codes, Activation::Relu { bits: 8 }] {
+            for i in -40..40 {
+                // Off the kinks, which lie at multiples of 0.05.
+                let z = f64::from(i) / 10.0 + 0.013;
+                let (slope, offset) = (1.25f32, -0.1f32);
+                let u = z * f64::from(slope) + f64::from(offset);
+                let mut grad = [3f32];
+                activation.backward(&[z as f32], &[slope], &[offset], &mut grad);
+                let expected =
+                    3.0 * (surrogate(activation, u + 1e-6) - surrogate(activation, u - 1e-6)) / 2e-6;
+                assert!(
+                    (f64::from(grad[0]) - expected).abs() < 1e-4,
+                    "{activation:?} at {u}: {grad:?}, {expected}"
+                );
+            }
+        }
+    }
+
+    #[test]
+    fn codes_round_to_the_nearest_step_and_saturate() {
+        let stairs = Staircase::rounded(0.5, 2);
+        let cases =
+            [(-9.0, 0.0), (0.24, 0.0), (0.25, 1.0), (0.74, 1.0), (0.75, 2.0), (1.25, 3.0), (9.0, 3.0)];
+        for (u, code) in cases {
+            assert_eq!(stairs.code(u), code, "code of {u}");
+        }
+        let sign = Activation::sign().staircase().expect("a fixed staircase");
+        assert_eq!([-1e-300, -0.0, 0.0, 1e-300].map(|u| sign.code(u)), [0.0, 1.0, 1.0, 1.0]);
+    }
+
+    #[test]
+    fn training_and_evaluation_agree_on_codes() {
+        let activation = Activation::codes(3);
+        let stairs = activation.staircase().expect("a fixed staircase");
+        let z: Vec<f32> = (-60..60).map(|i| i as f32 / 8.0).collect();
+        for value in z {
+            let mut code = [0f32];
+            activation.forward(&[value], &[0.33], &[0.07], &mut code);
+            let u = f64::from(0.33f32 * value + 0.07f32);
+            // Within rounding of a threshold either code is right.
+            assert!((stairs.code(u - 1e-5)..=stairs.code(u + 1e-5)).contains(&f64::from(code[0])), "at {u}");
+        }
+    }
+}

@@ -1,6 +1,6 @@
 //! Checkpoints: everything that the rest of a training depends on, in one file that is replaced in one move.
 //!
-//! Layout: the magic bytes, a version (`u32`, little endian), the SHA-256 of what follows, then the [`State`] in postcard's
+//! Layout: the magic bytes, a version (`u32`, little endian), the SHA-256 of what follows, then the state in postcard's
 //! encoding. All randomness of an epoch derives from the seed and the epoch's number, so no generator state is stored.
 
 use std::fs;

@@ -16,7 +16,7 @@ use crate::{Error, Result};
 pub fn export(model: &Model) -> Result<Network> {
     let input = Input { shape: model.shape.clone(), range: model.range };
     let mut network = Network { name: model.name.clone(), input, layers: Vec::new() };
-    let mut push = |network: &mut Network, name: String, op| network.layers.push(Layer { name, op });
+    let push = |network: &mut Network, name: String, op| network.layers.push(Layer { name, op });
     if let Some(layer) = model.encoder.layer(network.input.elements()) {
         push(&mut network, "input".into(), LayerOp::Threshold(layer));
     }

@@ -1,10 +1,11 @@
 //! Sterna's trainer: data sets to integer networks.
 //!
-//! [`train`] takes a [`data::Dataset`] and a [`Config`] and gives an integer network whose hidden codes and classes equal the
+//! [`train()`] takes a [`data::Dataset`] and a [`Config`] and gives an integer network whose hidden codes and classes equal the
 //! trainer's own evaluation on every sample. The crate prints nothing; an [`Observer`] follows the progress. Results do not
 //! depend on the number of threads of the rayon pool it is called from.
 
 pub mod activation;
+mod admit;
 pub mod batches;
 pub mod checkpoint;
 pub mod config;
@@ -16,6 +17,7 @@ pub mod freeze;
 pub mod infer;
 pub mod kernel;
 pub mod model;
+mod moments;
 pub mod net;
 pub mod optim;
 pub mod quantise;

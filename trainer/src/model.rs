@@ -12,6 +12,8 @@ use crate::kernel::{matrix, product, wide};
 
 /// Samples that one task evaluates.
 const SAMPLES: usize = 256;
+/// Values held at once: bounds memory however wide a layer is.
+pub(crate) const SLAB: usize = 1 << 23;
 
 /// A trained network.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -65,6 +67,14 @@ pub struct Evaluation {
     pub classes: Vec<u8>,
 }
 
+impl Model {
+    /// Length of the longest vector between input and output.
+    pub fn widest(&self) -> usize {
+        let hidden = self.hidden.iter().map(|h| h.linear.inputs.max(h.linear.outputs));
+        hidden.chain([self.last.inputs, self.last.outputs]).max().unwrap_or(1)
+    }
+}
+
 impl HiddenLayer {
     /// Code of channel `c` when its sum is `z`: the definition that thresholds reproduce. Monotone in `z`.
     #[inline(always)]
@@ -114,8 +124,7 @@ pub(crate) fn encode(encoder: &Encoder, x: ArrayView2<'_, u8>) -> Vec<f64> {
 pub fn evaluate(model: &Model, x: ArrayView2<'_, u8>) -> Evaluation {
     let mut codes: Vec<Vec<u8>> = vec![Vec::new(); model.hidden.len()];
     let mut classes = Vec::with_capacity(x.nrows());
-    // Large slabs keep memory bounded while each product is still cut into parallel tasks.
-    for slab in x.axis_chunks_iter(Axis(0), 16 * SAMPLES) {
+    for slab in x.axis_chunks_iter(Axis(0), (SLAB / model.widest()).max(1)) {
         let mut values = encode(&model.encoder, slab);
         for (layer, codes) in model.hidden.iter().zip(&mut codes) {
             let sums = layer.linear.sums(&values);

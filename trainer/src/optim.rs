@@ -40,11 +40,6 @@ impl Param {
         Param { value: self.value.clone(), mean: Vec::new(), square: Vec::new() }
     }
 
-    /// Whether the memory fits `len` values, as it must after reading a checkpoint.
-    pub fn fits(&self, len: usize) -> bool {
-        [&self.value, &self.mean, &self.square].iter().all(|v| v.len() == len)
-    }
-
     /// One update by `grad` at learning rate `rate`; `step` counts from 1.
     pub fn update(&mut self, grad: &[f32], optimiser: Optimiser, rate: f64, step: usize, rule: Rule) {
         let clip = rule.clip.map_or(f32::INFINITY, |c| c as f32);
@@ -101,5 +96,57 @@ impl Config {
                 self.rate * 0.5 * (1.0 + (std::f64::consts::PI * rest.min(1.0)).cos())
             }
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const RULE: Rule = Rule { unit: 1.0, decay: 0.0, clip: None };
+
+    #[test]
+    fn adam_first_steps_have_the_size_of_the_rate() {
+        let adam = Optimiser::Adam { beta1: 0.9, beta2: 0.999, epsilon: 1e-12 };
+        let mut param = Param::new(vec![1.0, 1.0, 1.0]);
+        param.update(&[5.0, -0.01, 0.0], adam, 0.1, 1, RULE);
+        let moved: Vec<f32> = param.value.iter().map(|v| v - 1.0).collect();
+        assert!(
+            (moved[0] + 0.1).abs() < 1e-5 && (moved[1] - 0.1).abs() < 1e-5 && moved[2] == 0.0,
+            "{moved:?}"
+        );
+        // Relative to the unit, and pulled towards 0 by rate times decay.
+        let mut param = Param::new(vec![1.0]);
+        param.update(&[2.0], adam, 0.1, 1, Rule { unit: 0.5, decay: 0.2, clip: None });
+        assert!((param.value[0] - (1.0 - 0.02 - 0.05)).abs() < 1e-5, "{:?}", param.value);
+    }
+
+    #[test]
+    fn sgd_repeats_momentum_and_clips() {
+        let sgd = Optimiser::Sgd { momentum: 0.5 };
+        let mut param = Param::new(vec![0.0]);
+        param.update(&[1.0], sgd, 0.1, 1, RULE);
+        param.update(&[0.0], sgd, 0.1, 2, RULE);
+        assert!((param.value[0] + 0.15).abs() < 1e-6, "{:?}", param.value);
+        param.update(&[100.0], sgd, 0.1, 3, Rule { clip: Some(0.25), ..RULE });
+        assert_eq!(param.value, [-0.25]);
+    }
+
+    #[test]
+    fn schedules_warm_up_and_fall() {
+        let config = |schedule| Config { rate: 1.0, warmup: 1.0, schedule, ..Config::default() };
+        let (total, per_epoch) = (1000, 100);
+        let cosine = config(Schedule::Cosine);
+        let rate = |step| cosine.rate_at(step, total, per_epoch);
+        assert!((rate(0) - 0.01).abs() < 1e-12 && (rate(49) - 0.5).abs() < 1e-12, "warm-up");
+        assert!(
+            (rate(99) - 1.0).abs() < 1e-9 && (rate(549) - 0.5).abs() < 1e-9 && rate(999) < 1e-9,
+            "cosine"
+        );
+        let step = config(Schedule::Step { at: vec![0.5, 0.75], factor: 0.1 });
+        let at = |s| step.rate_at(s, total, per_epoch);
+        assert_eq!((at(499), at(500)), (1.0, 0.1));
+        assert!((at(750) - 0.01).abs() < 1e-12);
+        assert_eq!(config(Schedule::Constant).rate_at(999, total, per_epoch), 1.0);
     }
 }

@@ -1,12 +1,14 @@
 //! One training step: forward, loss, backward. Buffers live as long as the training.
 //!
-//! Codes of a batch travel as small integers in `f32`; a sum of ternary weights times codes stays below 2^24 and is exact.
+//! Codes of a batch travel as small integers in `f32`; sums of ternary weights times codes are exact as long as they stay
+//! below 2^24, which takes more than 65,000 inputs of 8 bits. (Evaluation uses `f64` and is exact always.)
 //! Every layer is a few parallel passes over shards of [`ROWS`] samples; sums over the batch are merged in shard order.
 
 use rayon::prelude::*;
 
 use crate::config::Config;
 use crate::kernel::{ROWS, matrix, product, wide};
+use crate::moments::{self, Moments};
 use crate::net::Net;
 use crate::quantise::Quantised;
 
@@ -128,46 +130,17 @@ pub fn step(net: &mut Net, config: &Config, space: &mut Workspace, part: f64) ->
 fn sums(dense: &crate::net::Dense, x: &[f32], layer: &mut LayerSpace) -> (Vec<f32>, Vec<f32>) {
     let (inputs, outputs) = (dense.inputs, dense.outputs);
     let weights = matrix(&layer.quantised.weights, outputs, inputs).transpose();
-    let shards: Vec<(usize, Vec<f32>, Vec<f32>)> = layer
+    let shards: Vec<Moments> = layer
         .sums
         .par_chunks_mut(ROWS * outputs)
         .zip(x.par_chunks(ROWS * inputs))
         .map(|(sums, x)| {
             let rows = sums.len() / outputs;
             product(sums, matrix(x, rows, inputs), weights);
-            let (mean, deviation) = wide(|| shard_moments(sums, outputs));
-            (rows, mean, deviation)
+            wide(|| Moments::of(sums, outputs))
         })
         .collect();
-    merge_moments(&shards, outputs)
-}
-
-/// Mean, and sum of squared deviations from it, of each column.
-#[inline(always)]
-fn shard_moments(values: &[f32], cols: usize) -> (Vec<f32>, Vec<f32>) {
-    let (mut mean, mut deviation) = (vec![0f32; cols], vec![0f32; cols]);
-    for row in values.chunks_exact(cols) {
-        mean.iter_mut().zip(row).for_each(|(m, v)| *m += v);
-    }
-    let scale = cols as f32 / values.len() as f32;
-    mean.iter_mut().for_each(|m| *m *= scale);
-    for row in values.chunks_exact(cols) {
-        deviation.iter_mut().zip(row).zip(&mean).for_each(|((d, v), m)| *d += (v - m) * (v - m));
-    }
-    (mean, deviation)
-}
-
-/// Merges shards as Chan, Golub and LeVeque do (1983), in `f64`.
-fn merge_moments(shards: &[(usize, Vec<f32>, Vec<f32>)], cols: usize) -> (Vec<f32>, Vec<f32>) {
-    let total: f64 = shards.iter().map(|s| s.0 as f64).sum();
-    let merge = |c: usize| {
-        let mean = shards.iter().map(|(n, m, _)| *n as f64 * f64::from(m[c])).sum::<f64>() / total;
-        let apart = |(n, m, d): &(usize, Vec<f32>, Vec<f32>)| {
-            f64::from(d[c]) + *n as f64 * (f64::from(m[c]) - mean).powi(2)
-        };
-        (mean as f32, (shards.iter().map(apart).sum::<f64>() / total) as f32)
-    };
-    (0..cols).map(merge).unzip()
+    moments::merge(&shards, outputs)
 }
 
 fn activate(net: &Net, config: &Config, index: usize, layer: &mut LayerSpace) {

@@ -11,10 +11,11 @@ use crate::config::{Config, Weights};
 use crate::data::Dataset;
 use crate::encode::Encoder;
 use crate::freeze::{Source, Statistics, freeze};
-use crate::model::{Model, accuracy, evaluate};
+use crate::model::{Model, SLAB, accuracy, evaluate};
 use crate::net::Net;
+use crate::quantise::Quantised;
 use crate::step::{Workspace, apply, step};
-use crate::{Error, Result, batches, export, infer};
+use crate::{Error, Result, admit, batches, export, infer};
 
 /// Training samples that batch-norm statistics and ReLU steps are measured on at the end.
 const MEASURED: usize = 10_000;
@@ -24,7 +25,7 @@ const MEASURED: usize = 10_000;
 pub enum Control {
     /// Go on.
     Continue,
-    /// Stop now; [`train`] returns [`Error::Stopped`]. The last checkpoint stays.
+    /// Stop now; [`train()`] returns [`Error::Stopped`]. The last checkpoint stays.
     Stop,
 }
 
@@ -45,7 +46,7 @@ pub struct Progress<'a> {
     pub accuracy: f64,
     /// Fraction of zero weights over all layers.
     pub zeros: f64,
-    /// Time since [`train`] was called.
+    /// Time since [`train()`] was called.
     pub elapsed: Duration,
     /// Epochs done.
     pub history: &'a [EpochRecord],
@@ -122,9 +123,10 @@ pub fn train(
 ) -> Result<Outcome> {
     let start = Instant::now();
     config.validate()?;
-    check_data(dataset)?;
+    admit::data(dataset)?;
     let encoder = Encoder::new(config.input, dataset.range);
     let inputs = dataset.train.x.ncols() * encoder.width();
+    admit::size(config, inputs, dataset.classes)?;
     let (train, validation) = batches::split(dataset.train.y.len(), config.validation, config.seed);
     let val_x = dataset.train.x.select(Axis(0), &validation);
     let val_y: Vec<u8> = validation.iter().map(|&i| dataset.train.y[i]).collect();
@@ -141,7 +143,7 @@ pub fn train(
             let done = epoch * per_epoch + index;
             let part = done as f64 / total as f64;
             batches::gather(&dataset.train, &encoder, chosen, &mut space.input, &mut space.labels);
-            fix_mask(&mut state.net, config, &space, part);
+            fix_mask(&mut state.net, config, part);
             let result = step(&mut state.net, config, &mut space, part);
             if !result.loss.is_finite() {
                 let (epoch, step) = (epoch + 1, done + 1);
@@ -210,15 +212,15 @@ fn begin(
     Ok(State { identity, epoch: 0, net, best: None, history: Vec::new() })
 }
 
-/// Freezes the choice of zeros once its time has come, as the last step left it.
-fn fix_mask(net: &mut Net, config: &Config, space: &Workspace, part: f64) {
+/// Freezes the choice of zeros once its time has come.
+fn fix_mask(net: &mut Net, config: &Config, part: f64) {
     let Weights::TopK { freeze, .. } = config.weights else { return };
     if part < freeze {
         return;
     }
-    for (index, layer) in space.layers.iter().enumerate() {
+    for index in 0..net.dense.len() {
         if net.dense[index].mask.is_none() {
-            let mut quantised = layer.quantised.clone();
+            let mut quantised = Quantised::default();
             net.quantise(config, index, part, &mut quantised);
             net.dense[index].mask = Some(quantised.weights.iter().map(|&w| w != 0.0).collect());
         }
@@ -246,7 +248,8 @@ fn finish(
     (val_x, val_y): (ndarray::Array2<u8>, Vec<u8>),
 ) -> Result<Outcome> {
     let Best { epoch: best_epoch, net, .. } = state.best.expect("at least one epoch was trained");
-    let stride = 1 + train.len() / MEASURED;
+    let widest = net.dense.iter().map(|d| d.inputs.max(d.outputs)).max().unwrap_or(1);
+    let stride = train.len().div_ceil((SLAB / widest).clamp(1, MEASURED));
     let measured: Vec<usize> = train.iter().copied().step_by(stride).collect();
     let samples = dataset.train.x.select(Axis(0), &measured);
     let source = Source { name: &dataset.name, shape: &dataset.shape, range: dataset.range };
@@ -282,47 +285,4 @@ fn overall(zeros: &[f64], net: &Net) -> f64 {
     let sizes = net.dense.iter().map(|d| (d.inputs * d.outputs) as f64);
     let total: f64 = sizes.clone().sum();
     zeros.iter().zip(sizes).map(|(z, n)| z * n).sum::<f64>() / total
-}
-
-fn check_data(dataset: &Dataset) -> Result<()> {
-    let fail = |what: String| Err(Error::Data { name: dataset.name.clone(), what });
-    let elements = dataset.shape.iter().try_fold(1usize, |n, &d| n.checked_mul(d)).unwrap_or(0);
-    if dataset.shape.is_empty() || elements == 0 || elements > sterna_ir::MAX_ELEMENTS {
-        return fail(format!("shape {:?}; want 1 to {} elements", dataset.shape, sterna_ir::MAX_ELEMENTS));
-    }
-    if !(2..=256).contains(&dataset.classes) {
-        return fail(format!("{} classes; want 2 to 256", dataset.classes));
-    }
-    if !sterna_ir::Range::new(0, 255).covers(dataset.range) || dataset.range.lo > dataset.range.hi {
-        return fail(format!("features in {}; want a range within 0..=255", dataset.range));
-    }
-    if dataset.train.y.is_empty() {
-        return fail("no training samples; want at least one".into());
-    }
-    for (name, split) in [("training", &dataset.train), ("test", &dataset.test)] {
-        if split.x.nrows() != split.y.len() {
-            return fail(format!(
-                "{} {name} samples but {} labels; want as many",
-                split.x.nrows(),
-                split.y.len()
-            ));
-        }
-        if split.x.ncols() != elements && !split.y.is_empty() {
-            return fail(format!(
-                "{name} samples have {} elements; the shape has {elements}",
-                split.x.ncols()
-            ));
-        }
-        if let Some(i) = split.y.iter().position(|&y| usize::from(y) >= dataset.classes) {
-            return fail(format!(
-                "label {} of {name} sample {i}; want below {}",
-                split.y[i], dataset.classes
-            ));
-        }
-        let outside = |v: &&u8| !dataset.range.contains(i64::from(**v));
-        if let Some(v) = split.x.iter().find(outside) {
-            return fail(format!("a {name} sample holds {v}, outside {}", dataset.range));
-        }
-    }
-    Ok(())
 }

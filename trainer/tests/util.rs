@@ -1,0 +1,51 @@
+//! A data set that trains in milliseconds, and short configurations.
+
+use ndarray::Array2;
+use rand::{RngExt, SeedableRng};
+use rand_xoshiro::Xoshiro256PlusPlus;
+use sterna_ir::Range;
+use sterna_trainer::Config;
+use sterna_trainer::config::Weights;
+use sterna_trainer::data::{Dataset, Split};
+
+/// Four classes in 24 noisy features: random prototypes, of which each sample shows a quarter of the features wrong.
+pub fn dataset() -> Dataset {
+    let mut rng = Xoshiro256PlusPlus::seed_from_u64(7);
+    let prototypes: Vec<Vec<u8>> =
+        (0..4).map(|_| (0..24).map(|_| rng.random_range(0..=200u8)).collect()).collect();
+    let mut split = |samples: usize| {
+        let y: Vec<u8> = (0..samples).map(|i| (i % 4) as u8).collect();
+        let mut feature = |s: usize, i: usize| {
+            let noise = rng.random_range(0..=55u8);
+            if rng.random_range(0..4) == 0 { noise * 4 } else { prototypes[s % 4][i] + noise }
+        };
+        Split { x: Array2::from_shape_fn((samples, 24), |(s, i)| feature(s, i)), y }
+    };
+    let (train, test) = (split(600), split(200));
+    Dataset { name: "blobs".into(), shape: vec![24], range: Range::new(0, 255), classes: 4, train, test }
+}
+
+/// A few epochs of a small network.
+pub fn config(weights: Weights) -> Config {
+    Config {
+        hidden: vec![20, 12],
+        weights,
+        epochs: 10,
+        batch: 50,
+        rate: 0.03,
+        warmup: 0.5,
+        ..Config::default()
+    }
+}
+
+/// Every weight method.
+pub fn methods() -> Vec<Weights> {
+    vec![
+        Weights::Float { bits: 8 },
+        Weights::BinaryConnect,
+        Weights::Bwn { per_filter: true },
+        Weights::Bwn { per_filter: false },
+        Weights::Twn { factor: 0.7 },
+        Weights::TopK { zeros: vec![0.8, 0.7, 0.5], anneal: 0.4, freeze: 0.8 },
+    ]
+}
