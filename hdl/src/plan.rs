@@ -1,15 +1,15 @@
 //! From the network to stages of units: what each computes and how streams are adapted between them. No netlist yet.
 
-mod share;
+mod folding;
 
-use sterna_ir::{Dense, LayerOp, Network, Range, Threshold};
+use sterna_ir::{LayerOp, Network, Range, Threshold};
 
 use crate::folded::{Folded, Schedule};
 use crate::rows::{Levels, Row};
 use crate::simplify::{Simplified, simplify};
 use crate::table::Table;
 use crate::unrolled::Unrolled;
-use crate::{Error, Folding, Options, Result, Style};
+use crate::{Error, Options, Result, Style};
 
 /// A piece of a stage.
 #[derive(Clone, Debug)]
@@ -83,7 +83,7 @@ pub fn plan(network: &Network, options: &Options) -> Result<Plan> {
     if options.levels_per_stage == 0 {
         return Err(Error::LevelsPerStage);
     }
-    let styles = styles(network, &small.network, &options.folding)?;
+    let styles = folding::styles(network, &small.network, &options.folding)?;
     let elements = network.input.elements();
     let lanes = options.input_lanes.unwrap_or(match styles.first() {
         Some(Style::Folded { .. }) => 1,
@@ -131,34 +131,6 @@ pub fn plan(network: &Network, options: &Options) -> Result<Plan> {
 /// A name fit for one line of a comment.
 pub fn clean(name: &str) -> String {
     name.chars().take(60).map(|c| if c.is_control() { ' ' } else { c }).collect()
-}
-
-fn styles(network: &Network, small: &Network, folding: &Folding) -> Result<Vec<Style>> {
-    let dense: Vec<(usize, &Dense)> = (small.layers.iter().enumerate())
-        .filter_map(|(i, l)| match &l.op {
-            LayerOp::Dense(d) => Some((i, d)),
-            _ => None,
-        })
-        .collect();
-    let styles = match folding {
-        Folding::Unrolled => vec![Style::Unrolled; dense.len()],
-        Folding::Pes(0) => return Err(Error::NoPes { place: "the network".into() }),
-        Folding::Pes(pes) => {
-            let dense: Vec<&Dense> = dense.iter().map(|(_, d)| *d).collect();
-            share::share(&dense, *pes)?.into_iter().map(|pes| Style::Folded { pes }).collect()
-        }
-        Folding::PerLayer(styles) if styles.len() != dense.len() => {
-            return Err(Error::StyleCount { given: styles.len(), layers: dense.len() });
-        }
-        Folding::PerLayer(styles) => styles.clone(),
-    };
-    for ((index, _), style) in dense.iter().zip(&styles) {
-        if *style == (Style::Folded { pes: 0 }) {
-            let name = &network.layers[*index].name;
-            return Err(Error::NoPes { place: format!("layer {index} ({})", clean(name)) });
-        }
-    }
-    Ok(styles)
 }
 
 impl Planner<'_> {

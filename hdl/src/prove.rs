@@ -115,7 +115,7 @@ mod tests {
                     *value += 1;
                 }
                 // A wire in place of a register.
-                Op::Reg { d, reset: None, .. } => bad.nodes[i].op = Op::Sum(vec![Term::plus(d)]),
+                Op::Reg { d, .. } if d.index() < i => bad.nodes[i].op = Op::Sum(vec![Term::plus(d)]),
                 _ => continue,
             }
             mutants += 1;

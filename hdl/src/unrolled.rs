@@ -26,6 +26,8 @@ pub struct Built {
     pub inputs: HashMap<NodeId, u32>,
     /// The clock enable.
     pub ce: NodeId,
+    /// Valid bit of the input, and of the output.
+    pub valid: (NodeId, NodeId),
     /// Registers on every path.
     pub latency: u32,
     /// Output nodes, in the order of the rows' outputs.
@@ -49,7 +51,8 @@ impl Unrolled {
         }
         let (data, latency) = pipe.finish(b, x.valid, gate, outputs);
         let inputs = node_of.iter().map(|(element, node)| (*node, *element)).collect();
-        let built = Built { inputs, ce: gate.ready, latency, outputs: data.clone() };
+        let built =
+            Built { inputs, ce: gate.ready, valid: (x.valid, gate.state), latency, outputs: data.clone() };
         (Link { valid: gate.state, data, order }, built)
     }
 

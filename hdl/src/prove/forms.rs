@@ -141,7 +141,27 @@ pub fn prove(netlist: &Netlist, unit: &Unrolled, built: &Built) -> Result<(), Di
     }
     match outputs.next() {
         Some(_) => Err(("the last neuron".into(), "an output too many".into())),
-        None => Ok(()),
+        None => prove_valid(netlist, built),
+    }
+}
+
+/// The valid bit passes as many registers as the data, each cleared by reset and under the same enable.
+fn prove_valid(netlist: &Netlist, built: &Built) -> Result<(), Difference> {
+    let mut at = built.valid.1;
+    for age in (0..built.latency).rev() {
+        match netlist.node(at).op {
+            Op::Reg { d, enable, reset: Some(0) } if enable == Some(built.ce) => at = d,
+            _ => {
+                return Err((
+                    format!("the valid bit of cycle {}", age + 1),
+                    "no register of the pipeline".into(),
+                ));
+            }
+        }
+    }
+    match at == built.valid.0 {
+        true => Ok(()),
+        false => Err(("the valid bit".into(), "is later than the data".into())),
     }
 }
 

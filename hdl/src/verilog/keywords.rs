@@ -1,8 +1,14 @@
 //! Words that no identifier may be, in any language that may read the emitted text.
 
+use std::collections::HashSet;
+use std::sync::LazyLock;
+
 /// Whether `word` (lower case) is taken.
 pub fn is_reserved(word: &str) -> bool {
-    [VERILOG, SYSTEM_VERILOG, VHDL, CPP].iter().any(|list| list.split_ascii_whitespace().any(|w| w == word))
+    static WORDS: LazyLock<HashSet<&str>> = LazyLock::new(|| {
+        [VERILOG, SYSTEM_VERILOG, VHDL, CPP].into_iter().flat_map(str::split_ascii_whitespace).collect()
+    });
+    WORDS.contains(word)
 }
 
 /// IEEE 1364-2005, annex B.

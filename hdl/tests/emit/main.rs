@@ -3,5 +3,6 @@
 mod golden;
 mod manifest;
 mod random;
+mod scale;
 mod testbench;
 mod tools;

@@ -24,7 +24,8 @@ impl Draw {
 
 /// Up to three dense layers, with everything that may stand around them.
 pub fn network(draw: &mut Draw) -> Network {
-    let range = match draw.within(0, 4) {
+    let range = match draw.within(0, 5) {
+        5 => Range::signed(32),
         0 => Range::BIT,
         1 => Range::new(0, 255),
         2 => Range::new(-8, 7),
@@ -39,11 +40,13 @@ pub fn network(draw: &mut Draw) -> Network {
         let thermometer = draw.chance(50);
         push(&mut layers, LayerOp::Threshold(threshold(draw, &values, thermometer)), &input, &mut values);
     }
-    let dense_layers = draw.within(1, 3);
+    let dense_layers = if draw.chance(10) { 0 } else { draw.within(1, 3) };
     for layer in 0..dense_layers {
         width = draw.within(1, 10) as usize;
         let dense = dense(draw, values.len(), width);
-        push(&mut layers, LayerOp::Dense(dense), &input, &mut values);
+        if !push(&mut layers, LayerOp::Dense(dense), &input, &mut values) {
+            break;
+        }
         let last = layer + 1 == dense_layers;
         if draw.chance(if last { 15 } else { 90 }) {
             let thermometer = draw.chance(20);
@@ -53,21 +56,26 @@ pub fn network(draw: &mut Draw) -> Network {
             push(&mut layers, LayerOp::Threshold(threshold(draw, &values, false)), &input, &mut values);
         }
     }
-    if draw.chance(70) {
+    if layers.is_empty() || draw.chance(70) {
         push(&mut layers, LayerOp::ArgMax, &input, &mut values);
     }
     Network { name: "random".into(), input, layers }
 }
 
-fn push(layers: &mut Vec<Layer>, op: LayerOp, input: &Input, values: &mut Vec<Range>) {
+/// Adds a layer unless its sums pass 60 bits.
+fn push(layers: &mut Vec<Layer>, op: LayerOp, input: &Input, values: &mut Vec<Range>) -> bool {
     layers.push(Layer { name: format!("l{}", layers.len()), op });
     let network = Network { name: String::new(), input: input.clone(), layers: layers.clone() };
-    *values = network.ranges().expect("the network is well formed").pop().expect("it has layers");
+    match network.ranges() {
+        Ok(mut ranges) => *values = ranges.pop().expect("it has layers"),
+        Err(_) => drop(layers.pop()),
+    }
+    layers.len() == network.layers.len()
 }
 
 fn dense(draw: &mut Draw, inputs: usize, outputs: usize) -> Dense {
     let zeros = draw.within(0, 95);
-    let largest = if draw.chance(70) { 1 } else { 127 };
+    let largest = [1, 1, 127, i64::from(i16::MAX)][draw.within(0, 3) as usize];
     let mut weights: Vec<i16> = (0..inputs * outputs)
         .map(|_| if draw.chance(zeros) { 0 } else { draw.within(-largest, largest) as i16 })
         .collect();
@@ -114,7 +122,7 @@ pub fn options(draw: &mut Draw, network: &Network) -> Options {
     };
     let folding = match draw.within(0, 5) {
         0 => Folding::Unrolled,
-        1 => Folding::Pes(dense + draw.within(0, 9) as usize),
+        1 => Folding::Pes(dense.max(1) + draw.within(0, 9) as usize),
         _ => Folding::PerLayer((0..dense).map(|_| style(draw)).collect()),
     };
     let lanes = draw.chance(30).then(|| draw.within(1, network.input.elements() as i64) as usize);

@@ -8,7 +8,7 @@ use sterna_ir::{Dense, Input, Layer, LayerOp, Network, Range, Threshold};
 use crate::random::Draw;
 
 /// A ternary network of these widths, `zeros` percent of its weights zero, 2-bit codes between layers, 8-bit inputs.
-fn network(widths: &[usize], zeros: i64) -> Network {
+pub fn network(widths: &[usize], zeros: i64) -> Network {
     let mut draw = Draw::new(7);
     let mut layers = Vec::new();
     for pair in widths.windows(2) {
@@ -55,8 +55,9 @@ fn schedules_are_ninety_percent_full_at_ninety_percent_zeros() {
 fn real_sizes_compile_quickly() {
     for (zeros, folding) in [(95, Folding::Unrolled), (50, Folding::Pes(64)), (50, Folding::Pes(3))] {
         let network = network(&[784, 256, 256, 10], zeros);
+        let options = Options { folding: folding.clone(), ..Options::default() };
         let start = Instant::now();
-        let design = lower(&network, &Options { folding: folding.clone(), ..Options::default() }).unwrap();
+        let design = lower(&network, &options).unwrap();
         let seconds = start.elapsed().as_secs_f64();
         println!(
             "{folding:?}, {zeros} % zeros: {seconds:.2} s, {} nodes, {:?}",
@@ -64,5 +65,9 @@ fn real_sizes_compile_quickly() {
             design.timing
         );
         assert!(seconds < 20.0, "{seconds} s");
+        // The slowest stage sets the rate: its schedule, or 1 when everything is unrolled.
+        let infos = schedules(&network, &options).unwrap();
+        let slowest = infos.iter().flatten().map(|info| info.cycles).max().unwrap_or(1);
+        assert_eq!(design.timing.interval, slowest as u64);
     }
 }

@@ -1,13 +1,43 @@
-//! Sharing processing elements out over layers.
+//! The style of each dense layer: as asked, or with processing elements shared out over the layers.
 
-use sterna_ir::Dense;
+use sterna_ir::{Dense, LayerOp, Network};
 
+use super::clean;
 use crate::digits::digits;
 use crate::folded::slots_of;
-use crate::{Error, Result};
+use crate::{Error, Folding, Result, Style};
+
+/// One style per dense layer of `small`, the simplified `network`.
+pub fn styles(network: &Network, small: &Network, folding: &Folding) -> Result<Vec<Style>> {
+    let dense: Vec<(usize, &Dense)> = (small.layers.iter().enumerate())
+        .filter_map(|(i, l)| match &l.op {
+            LayerOp::Dense(d) => Some((i, d)),
+            _ => None,
+        })
+        .collect();
+    let styles = match folding {
+        Folding::Unrolled => vec![Style::Unrolled; dense.len()],
+        Folding::Pes(0) => return Err(Error::NoPes { place: "the network".into() }),
+        Folding::Pes(pes) => {
+            let dense: Vec<&Dense> = dense.iter().map(|(_, d)| *d).collect();
+            share(&dense, *pes)?.into_iter().map(|pes| Style::Folded { pes }).collect()
+        }
+        Folding::PerLayer(styles) if styles.len() != dense.len() => {
+            return Err(Error::StyleCount { given: styles.len(), layers: dense.len() });
+        }
+        Folding::PerLayer(styles) => styles.clone(),
+    };
+    for ((index, _), style) in dense.iter().zip(&styles) {
+        if *style == (Style::Folded { pes: 0 }) {
+            let name = &network.layers[*index].name;
+            return Err(Error::NoPes { place: format!("layer {index} ({})", clean(name)) });
+        }
+    }
+    Ok(styles)
+}
 
 /// PEs for each layer, at most `pes` in all, such that the slowest layer takes the fewest cycles.
-pub fn share(layers: &[&Dense], pes: usize) -> Result<Vec<usize>> {
+fn share(layers: &[&Dense], pes: usize) -> Result<Vec<usize>> {
     if pes < layers.len() {
         return Err(Error::TooFewPes { pes, layers: layers.len() });
     }
