@@ -2,13 +2,17 @@
 
 pub mod dual;
 mod error;
+mod fold;
+mod lanes;
 mod machine;
 mod order;
 mod program;
+mod run;
 mod simulator;
 mod word;
 
 pub use error::{Error, Result};
 pub use program::{Program, Watch};
+pub use run::{Options, Run, Segment, run};
 pub use simulator::Simulator;
 pub use word::WordSize;

@@ -1,0 +1,59 @@
+//! Lanes, threads and segments give what the interpreter gives under the test bench protocol.
+
+mod common;
+
+use common::designs;
+use sterna_ir::bench::{self, Stalls};
+use sterna_ir::interpret::Interpreter;
+use sterna_sim::{Error, Options, dual, run};
+
+#[test]
+fn every_lane_follows_the_protocol_to_the_cycle() {
+    for (design, level) in [
+        (designs::accumulator(), 0),
+        (designs::accumulator(), 90),
+        (designs::wide(), 0),
+        (designs::wide(), 120),
+    ] {
+        let samples = designs::samples(&design, 150, 4);
+        let options =
+            Options { stall_level: level, seed: 9, probes: true, segments: 20, ..Options::default() };
+        let all = run(&design, &samples, &options, &|_, _| ()).unwrap();
+        for (s, segment) in all.segments.iter().enumerate() {
+            let range = segment.first..segment.first + segment.samples;
+            let mut circuit = Interpreter::new(&design.netlist);
+            let stalls = Stalls::random(9 + s as u64, level);
+            let one = bench::run(&design, &mut circuit, &samples[range.clone()], stalls, 1000).unwrap();
+            assert_eq!(all.outputs[range.clone()], one.outputs);
+            assert_eq!(all.probes[0][range.clone()], one.probes[0]);
+            assert_eq!(all.started[range.clone()], one.started);
+            assert_eq!(all.finished[range], one.finished);
+            assert_eq!(one.finished.last().unwrap() + 1, segment.cycles);
+        }
+        for (lanes, threads) in [(1, 1), (16, 2), (32, 1)] {
+            let other = Options { lanes: Some(lanes), threads: Some(threads), ..options };
+            assert_eq!(run(&design, &samples, &other, &|_, _| ()).unwrap(), all);
+        }
+        assert_eq!(dual::run(&design, &samples[..20], Stalls::random(3, level), 1000).unwrap().1, None);
+    }
+}
+
+#[test]
+fn bad_samples_and_stuck_circuits_are_errors() {
+    let design = designs::accumulator();
+    let go = |samples: &[Vec<i64>], options| {
+        run(&design, samples, &options, &|_, _| ()).map_err(|e| e.to_string())
+    };
+    let good = vec![1, 2, 3, 4];
+    let short = go(&[good.clone(), vec![1]], Options::default()).unwrap_err();
+    assert_eq!(short, "sample 1: 1 values given, the design takes 4");
+    let large = go(&[vec![1, 2, 128, 4]], Options::default()).unwrap_err();
+    assert_eq!(large, "sample 0: element 2 is 128, outside -128..=127");
+    let mut stuck = design.clone();
+    stuck.output.valid = stuck.netlist.ids().find(|id| stuck.netlist.node(*id).name == "c0").unwrap();
+    let result = run(&stuck, &[good], &Options { patience: Some(50), ..Options::default() }, &|_, _| ());
+    assert!(
+        matches!(result, Err(Error::Stuck(text)) if text.contains("nothing moved for 50 cycles after 0 of 1"))
+    );
+    assert_eq!(go(&[], Options::default()).unwrap().cycles(), 0);
+}
