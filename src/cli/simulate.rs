@@ -6,7 +6,7 @@ use anyhow::{Result, bail};
 use rayon::prelude::*;
 use serde_json::json;
 use sterna_ir::{LayerOp, Network, eval};
-use sterna_sim::run::{self, Run};
+use sterna_sim::{self as sim, Run};
 
 use super::compile::DesignArgs;
 use super::data::{DataArgs, SPEC_HELP, load, test_samples};
@@ -72,9 +72,9 @@ impl Stimuli {
     }
 
     /// The simulator's options.
-    pub fn options(&self) -> run::Options {
+    pub fn options(&self) -> sim::Options {
         let stall_level = (u32::from(self.stalls) * 256 / 100) as u8;
-        run::Options { stall_level, seed: self.seed, ..run::Options::default() }
+        sim::Options { stall_level, seed: self.seed, ..sim::Options::default() }
     }
 }
 
@@ -154,16 +154,13 @@ pub fn accuracy(network: &Network, run: &Run, classes: &[u8]) -> Option<f64> {
 pub fn run(args: &Args, ui: &Ui) -> Result<Outcome> {
     let build = args.design.open(&args.input)?;
     let (samples, classes) = args.stimuli.load(&build.network, ui)?;
-    let options = run::Options { probes: true, ..args.stimuli.options() };
+    let options = sim::Options { probes: true, ..args.stimuli.options() };
     let bar = ui.bar("simulate", samples.len() as u64, "samples");
     let start = std::time::Instant::now();
-    let run = run::run(&build.design, &samples, &options, &|done, _| bar.set_position(done))?;
+    let run = sim::run(&build.design, &samples, &options, &|done, _| bar.set_position(done))?;
     let seconds = start.elapsed().as_secs_f64();
     bar.finish_and_clear();
     let difference = difference(&build, &expected(&build, &samples)?, &run);
-    if let Some(path) = &args.vcd {
-        build.write_vcd(&samples, &options, path)?;
-    }
     let accuracy = classes.as_deref().and_then(|c| accuracy(&build.network, &run, c));
     let timing = &build.design.timing;
     let rows = [

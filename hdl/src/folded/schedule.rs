@@ -90,7 +90,7 @@ pub struct Schedule {
 }
 
 /// Figures of a schedule.
-#[derive(Clone, Copy, Debug, PartialEq)]
+#[derive(Clone, Copy, Debug, PartialEq, serde::Serialize)]
 pub struct ScheduleInfo {
     /// Processing elements built.
     pub pes: usize,
