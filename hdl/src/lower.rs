@@ -9,7 +9,7 @@ use sterna_ir::{Design, LayerOp, Network};
 use crate::folded::{self, ScheduleInfo};
 use crate::pipe::{Gate, Link, open_pipe};
 use crate::plan::{self, Plan, Stage, Unit};
-use crate::prove::{Claim, prove};
+use crate::prove::{Claim, prove, prove_plan};
 use crate::{Options, Result, adapt, argmax, shell, timing};
 
 /// Compiles `network` to a netlist with valid/ready streams between layers inside an AXI-Stream shell.
@@ -19,6 +19,7 @@ use crate::{Options, Result, adapt, argmax, shell, timing};
 /// Errors when the network does not check, when the options ask for the impossible, or when a sum may pass 59 bits.
 pub fn lower(network: &Network, options: &Options) -> Result<Design> {
     let plan = plan::plan(network, options)?;
+    prove_plan(network, &plan)?;
     let (mut design, claims) = build(network, options, &plan);
     prove(&design.netlist, &claims)?;
     check(&design.netlist)?;

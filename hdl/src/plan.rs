@@ -37,6 +37,8 @@ pub struct Stage {
     pub name: String,
     /// Header lines.
     pub about: Vec<String>,
+    /// First layer it computes.
+    pub first: usize,
     /// Layer whose output leaves.
     pub layer: usize,
     /// Its pieces.
@@ -122,7 +124,7 @@ pub fn plan(network: &Network, options: &Options) -> Result<Plan> {
         let (units, mut about) = (std::mem::take(&mut planner.units), std::mem::take(&mut planner.about));
         let names: Vec<String> = network.layers[index..=layer].iter().map(|l| clean(&l.name)).collect();
         about.insert(0, format!("Network layer {index}: {}.", names.join(", then ")));
-        stages.push(Stage { name, about, layer, units });
+        stages.push(Stage { name, about, first: index, layer, units });
         index = layer + 1;
     }
     Ok(Plan { stages, lanes })

@@ -1,15 +1,18 @@
-//! The proof: what was built is read back from the netlist and compared with the network's rows.
+//! The proof, in two steps: the planned rows are compared with the network, and what was built is read back from the netlist
+//! and compared with the rows.
 //!
 //! Unrolled stages are walked with exact integer linear forms over the stage's inputs and comparisons, which gives every
 //! neuron's weights and thresholds back; every path must hold as many registers as the stage says. Folded stages are decoded
 //! from the words of their ROMs. The proof shares no code with the builders beyond the layout of a ROM word.
 
 mod forms;
+mod network;
 mod roms;
 
-use sterna_ir::Netlist;
+use sterna_ir::{Netlist, Network};
 
 use crate::folded::{self, Folded};
+use crate::plan::Plan;
 use crate::table::{self, Table};
 use crate::unrolled::{self, Unrolled};
 use crate::{Error, Result};
@@ -46,6 +49,11 @@ pub enum Claim {
     },
 }
 
+/// Refuses a plan whose rows are not the network's.
+pub fn prove_plan(network: &Network, plan: &Plan) -> Result<()> {
+    network::prove(network, plan).map_err(|(place, what)| Error::Proof { place, what })
+}
+
 /// Refuses a netlist that does not compute what is claimed, naming module and neuron.
 pub fn prove(netlist: &Netlist, claims: &[Claim]) -> Result<()> {
     for claim in claims {
@@ -67,7 +75,7 @@ mod tests {
     use super::*;
     use crate::{Folding, Options, Style, lower, plan};
     use sterna_ir::netlist::{MemoryKind, Op, Term};
-    use sterna_ir::{Dense, Input, Layer, LayerOp, Network, Range, Threshold};
+    use sterna_ir::{Dense, Input, Layer, LayerOp, Range, Threshold};
 
     /// Weights without a pattern, thresholds inside the ranges, both slopes, a bias at the end.
     fn network() -> Network {
@@ -122,6 +130,39 @@ mod tests {
             assert!(prove(&bad, &claims).is_err(), "node {i} {:?}", netlist.nodes[i]);
         }
         assert!(mutants > 50, "{mutants}");
+    }
+
+    #[test]
+    fn every_changed_number_of_a_plan_is_refused() {
+        for style in [Style::Unrolled, Style::Folded { pes: 2 }] {
+            let options = Options { folding: Folding::PerLayer(vec![style; 2]), ..Options::default() };
+            let plan = plan::plan(&network(), &options).unwrap();
+            prove_plan(&network(), &plan).unwrap();
+            for stage in 0..2 {
+                for change in 0..4 {
+                    let mut bad = plan.clone();
+                    let rows = bad.stages[stage].units.iter_mut().find_map(|unit| match unit {
+                        plan::Unit::Unrolled(unit) => Some(&mut unit.rows),
+                        plan::Unit::Folded(unit) => Some(&mut unit.rows),
+                        _ => None,
+                    });
+                    let row = &mut rows.unwrap()[1];
+                    match change {
+                        0 => row.terms[0].1 *= -1,
+                        1 => drop(row.terms.pop()),
+                        2 => row.bias += 1,
+                        _ => match &mut row.levels {
+                            Some(levels) => levels.thresholds[1] += 1,
+                            None => row.terms[0].0 += 1,
+                        },
+                    }
+                    assert!(
+                        prove_plan(&network(), &bad).is_err(),
+                        "{style:?}, stage {stage}, change {change}"
+                    );
+                }
+            }
+        }
     }
 
     #[test]
