@@ -6,6 +6,7 @@
 #include <cstdlib>
 #include <memory>
 #include <vector>
+#include <unistd.h>
 #include "verilated.h"
 
 static inline uint64_t ones(unsigned width) { return width >= 64 ? ~0ull : (1ull << width) - 1; }
@@ -54,7 +55,8 @@ struct Stall {
     }
 };
 
-static FILE* stimulus;
+// Records leave through the original standard output; what the Verilog itself prints goes to standard error.
+static FILE *stimulus, *records;
 static uint64_t next() {
     uint64_t word;
     if (fread(&word, sizeof word, 1, stimulus) != 1) {
@@ -64,7 +66,7 @@ static uint64_t next() {
     return word;
 }
 static void tell(uint64_t word) {
-    if (fwrite(&word, sizeof word, 1, stdout) != 1) exit(4);
+    if (fwrite(&word, sizeof word, 1, records) != 1) exit(4);
 }
 static inline uint64_t step(uint64_t hash, uint64_t word) {
     return (((hash << 5) | (hash >> 59)) ^ word) * 0x9e3779b97f4a7c15ull;
@@ -168,11 +170,17 @@ static void segment(Model& m, uint64_t patience, uint64_t from, uint64_t to) {
     tell(END);
     tell(results);
     tell(stuck);
-    fflush(stdout);
+    fflush(records);
 }
 
 int main(int argc, char** argv) {
     if (argc < 5) return 2;
+    records = fdopen(dup(1), "wb");
+    if (!records || dup2(2, 1) < 0) {
+        perror("standard output");
+        return 2;
+    }
+    setvbuf(stdout, nullptr, _IONBF, 0);
     const std::unique_ptr<VerilatedContext> context{new VerilatedContext};
     context->commandArgs(argc, argv);
     Model m{context.get()};
