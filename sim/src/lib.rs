@@ -9,6 +9,8 @@ mod order;
 mod program;
 mod run;
 mod simulator;
+pub mod vcd;
+pub mod verilator;
 mod word;
 
 pub use error::{Error, Result};

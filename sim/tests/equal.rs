@@ -1,8 +1,6 @@
 //! The fast simulator equals the interpreter on every node in every cycle.
 
-mod common;
-
-use common::random::{Dice, netlist};
+use crate::common::random::{Dice, netlist};
 use proptest::prelude::*;
 use sterna_ir::Netlist;
 use sterna_ir::interpret::{Circuit, Interpreter};

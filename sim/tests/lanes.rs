@@ -1,8 +1,6 @@
 //! Lanes, threads and segments give what the interpreter gives under the test bench protocol.
 
-mod common;
-
-use common::designs;
+use crate::common::designs;
 use sterna_ir::bench::{self, Stalls};
 use sterna_ir::interpret::Interpreter;
 use sterna_sim::{Error, Options, dual, run};

@@ -1,0 +1,206 @@
+//! Building a model with Verilator, and the cache of built models.
+
+use crate::{Error, Result};
+use sha2::{Digest, Sha256};
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output};
+
+/// A Verilog file: its name and text.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Source {
+    /// File name, letters, digits, `_`, `-`, `.` only.
+    pub name: String,
+    /// Contents.
+    pub text: String,
+}
+
+/// A model that is ready to run.
+pub(super) struct Model {
+    pub program: PathBuf,
+    pub version: String,
+    pub cached: bool,
+}
+
+/// What goes into a model besides Verilog.
+pub(super) struct Harness<'a> {
+    pub header: &'a str,
+    pub visible: &'a str,
+    /// Optimisation level of the C++ compiler, 0 to 3.
+    pub optimise: u8,
+}
+
+const HARNESS: &str = include_str!("harness.cpp");
+
+/// Lines of a tool's message that are shown.
+const LINES: usize = 12;
+
+/// `verilator --version`, first line.
+///
+/// # Errors
+/// [`Error::Missing`] when it is not installed.
+pub fn version() -> Result<String> {
+    let output = tool(Command::new("verilator").arg("--version"))?;
+    Ok(String::from_utf8_lossy(&output.stdout).lines().next().unwrap_or_default().trim().to_string())
+}
+
+fn tool(command: &mut Command) -> Result<Output> {
+    let name = command.get_program().to_string_lossy().into_owned();
+    command.output().map_err(|source| match source.kind() {
+        std::io::ErrorKind::NotFound => Error::Missing { tool: name },
+        _ => Error::Io { what: name, source },
+    })
+}
+
+/// Refuses names that a command line or a file system could misread.
+pub(super) fn check_sources(sources: &[Source]) -> Result<()> {
+    let good = |c: char| c.is_ascii_alphanumeric() || matches!(c, '_' | '-' | '.');
+    for (i, source) in sources.iter().enumerate() {
+        let name = &source.name;
+        let reserved = ["harness.cpp", "model.h", "visible.vlt", "obj"].contains(&name.as_str());
+        if !name.chars().all(good) || name.is_empty() || name.starts_with(['-', '.']) || reserved {
+            return Err(Error::Request(format!(
+                "{name:?} is no file name for Verilog: letters, digits, _ - . only"
+            )));
+        }
+        if sources[..i].iter().any(|other| other.name == *name) {
+            return Err(Error::Request(format!("two Verilog files are named {name:?}")));
+        }
+    }
+    match sources {
+        [] => Err(Error::Request("no Verilog files".into())),
+        _ => Ok(()),
+    }
+}
+
+fn write_sources(folder: &Path, sources: &[Source]) -> Result<()> {
+    for source in sources {
+        let path = folder.join(&source.name);
+        std::fs::write(&path, &source.text).map_err(Error::io(path.display().to_string()))?;
+    }
+    Ok(())
+}
+
+/// Reported file names without the temporary folder, first lines only.
+fn message(output: &Output, folder: &Path) -> String {
+    let text =
+        String::from_utf8_lossy(&output.stderr).into_owned() + &String::from_utf8_lossy(&output.stdout);
+    let text = text.replace(&format!("{}/", folder.display()), "");
+    let errors: Vec<&str> = text.lines().filter(|l| l.contains("%Error") || l.contains(": error")).collect();
+    let all: Vec<&str> = text.lines().collect();
+    let chosen = if errors.is_empty() { all } else { errors };
+    chosen.into_iter().take(LINES).collect::<Vec<_>>().join("\n")
+}
+
+fn temporary(inside: &Path) -> Result<tempfile::TempDir> {
+    std::fs::create_dir_all(inside).map_err(Error::io(inside.display().to_string()))?;
+    tempfile::Builder::new()
+        .prefix("part-")
+        .tempdir_in(inside)
+        .map_err(Error::io(inside.display().to_string()))
+}
+
+/// Verilator's lint of Verilog-2005, every warning an error.
+///
+/// # Errors
+/// [`Error::Lint`] with the first messages; [`Error::Missing`].
+pub fn lint(sources: &[Source], top: &str) -> Result<()> {
+    check_sources(sources)?;
+    if !super::pins::plain(top) {
+        return Err(Error::Request(format!("{top:?} is no plain Verilog name")));
+    }
+    let folder = tempfile::tempdir().map_err(Error::io("temporary folder"))?;
+    write_sources(folder.path(), sources)?;
+    let mut command = Command::new("verilator");
+    command.current_dir(folder.path()).args([
+        "--lint-only",
+        "-Wall",
+        "--language",
+        "1364-2005",
+        "--top-module",
+        top,
+    ]);
+    let output = tool(command.args(sources.iter().map(|s| &s.name)))?;
+    if output.status.success() {
+        return Ok(());
+    }
+    let text = String::from_utf8_lossy(&output.stderr);
+    let lines: Vec<&str> = text.lines().filter(|l| l.starts_with('%')).take(LINES).collect();
+    Err(Error::Lint { top: top.into(), message: lines.join("\n") })
+}
+
+/// The model of `sources`, built unless the cache has it.
+///
+/// Power-up values are random (`--x-initial unique` with a seed at run time), so that a missing reset shows. A build
+/// happens in a folder of its own and is renamed into place when complete: an interrupted build is never used, and two
+/// builds of the same model do not meet.
+pub(super) fn build(cache: &Path, sources: &[Source], top: &str, harness: &Harness) -> Result<Model> {
+    check_sources(sources)?;
+    let version = version()?;
+    let makeflags = format!("OPT_FAST=-O{0} OPT_SLOW=-O0 OPT_GLOBAL=-O{0}", harness.optimise.min(3));
+    let jobs = std::thread::available_parallelism().map_or(1, usize::from).to_string();
+    let flags = [
+        "--cc",
+        "--exe",
+        "--build",
+        "-O3",
+        "--x-assign",
+        "unique",
+        "--x-initial",
+        "unique",
+        "--noassert",
+        "--threads",
+        "1",
+        "--language",
+        "1364-2005",
+        "-Wno-fatal",
+        "-Wno-lint",
+        "-Wno-style",
+        "--prefix",
+        "Vmodel",
+        "--Mdir",
+        "obj",
+        "-o",
+        "model",
+        "--top-module",
+        top,
+        "-MAKEFLAGS",
+        &makeflags,
+    ];
+    let mut hash = Sha256::new();
+    let texts = sources.iter().flat_map(|s| [s.name.as_str(), s.text.as_str()]);
+    for text in
+        flags.into_iter().chain([version.as_str(), HARNESS, harness.header, harness.visible]).chain(texts)
+    {
+        hash.update((text.len() as u64).to_le_bytes());
+        hash.update(text);
+    }
+    let key: String = hash.finalize().iter().map(|byte| format!("{byte:02x}")).collect();
+    let place = cache.join(key);
+    let program = place.join("model");
+    if program.is_file() {
+        return Ok(Model { program, version, cached: true });
+    }
+    let folder = temporary(cache)?;
+    write_sources(folder.path(), sources)?;
+    for (name, text) in
+        [("harness.cpp", HARNESS), ("model.h", harness.header), ("visible.vlt", harness.visible)]
+    {
+        std::fs::write(folder.path().join(name), text).map_err(Error::io(name))?;
+    }
+    let mut command = Command::new("verilator");
+    // The model is compiled in `obj`; the harness and its header lie above.
+    command.current_dir(folder.path()).args(flags).args(["-j", &jobs, "-CFLAGS", "-I.."]);
+    command.arg("visible.vlt").args(sources.iter().map(|s| &s.name)).arg("harness.cpp");
+    let output = tool(&mut command)?;
+    let built = folder.path().join("obj").join("model");
+    if !output.status.success() || !built.is_file() {
+        return Err(Error::Build { top: top.into(), message: message(&output, folder.path()) });
+    }
+    let ready = temporary(cache)?;
+    std::fs::rename(&built, ready.path().join("model")).map_err(Error::io("built model"))?;
+    // Whoever comes second finds the same model in place already.
+    if std::fs::rename(ready.path(), &place).is_err() && !program.is_file() {
+        return Err(Error::Request(format!("cannot put the built model at {}", place.display())));
+    }
+    Ok(Model { program, version, cached: false })
+}

@@ -1,0 +1,215 @@
+//! Running a built model: stimulus in, hashes and results out.
+
+use crate::{Error, Result};
+use std::fs::File;
+use std::io::{BufReader, BufWriter, Read, Write};
+use std::path::Path;
+use std::process::{Child, ChildStdout, Command, Stdio};
+use sterna_ir::bench::Stalls;
+use sterna_ir::design::{Design, Stream};
+
+/// A segment for the model: its samples, stalls and length in cycles.
+pub(super) struct Task<'a> {
+    pub samples: &'a [Vec<i64>],
+    pub stalls: Stalls,
+    pub cycles: u64,
+}
+
+/// What the model says.
+#[derive(Debug)]
+pub(super) enum Event {
+    /// Hash at the end of a block.
+    Block(u64),
+    /// A result beat moved.
+    Beat { cycle: u64, words: Vec<u64> },
+    /// A settled cycle: handshake words, and the packed beat of every stream.
+    Cycle { cycle: u64, handshakes: Vec<u64>, beats: Vec<Vec<u64>> },
+    /// End of a segment.
+    End { stuck: bool },
+}
+
+/// Widths of the packed beats in 64-bit words, stream by stream.
+pub(super) struct Shape {
+    pub streams: Vec<usize>,
+}
+
+/// Which cycles to report, and how long a standstill is borne.
+#[derive(Clone, Copy, Default)]
+pub(super) struct Mode {
+    /// 0 runs the given cycles only and reports hashes and results.
+    pub patience: u64,
+    pub from: u64,
+    pub to: u64,
+}
+
+/// Takes a packed beat apart, low bits first.
+pub(super) struct Bits<'a> {
+    words: &'a [u64],
+    at: usize,
+}
+
+impl<'a> Bits<'a> {
+    pub fn new(words: &'a [u64]) -> Self {
+        Bits { words, at: 0 }
+    }
+
+    /// The next `width` bits, below 64, unsigned.
+    pub fn take(&mut self, width: u32) -> i64 {
+        let (word, shift) = (self.at / 64, self.at % 64);
+        let get = |i: usize| self.words.get(i).copied().unwrap_or(0);
+        let high = if shift == 0 { 0 } else { get(word + 1) << (64 - shift) };
+        self.at += width as usize;
+        (((get(word) >> shift) | high) & ((1 << width) - 1)) as i64
+    }
+}
+
+/// Packs values as they lie on the pins, low lanes first.
+fn pack(design: &Design, stream: &Stream, beat: usize, sample: &[i64]) -> Vec<u64> {
+    let bits: u32 = stream.data.iter().map(|id| design.netlist.node(*id).range.width()).sum();
+    let mut words = vec![0u64; bits.div_ceil(64) as usize];
+    let mut at = 0;
+    for (lane, id) in stream.data.iter().enumerate() {
+        let width = design.netlist.node(*id).range.width();
+        if let Some(element) = stream.order.get(beat * stream.data.len() + lane) {
+            let value = sample[*element as usize] as u64 & ((1 << width) - 1);
+            words[at / 64] |= value << (at % 64);
+            if at % 64 + width as usize > 64 {
+                words[at / 64 + 1] |= value >> (64 - at % 64);
+            }
+        }
+        at += width as usize;
+    }
+    words
+}
+
+fn write_stimulus(path: &Path, design: &Design, tasks: &[Task]) -> std::io::Result<()> {
+    let mut file = BufWriter::new(File::create(path)?);
+    let mut put = |words: &[u64]| words.iter().try_for_each(|w| file.write_all(&w.to_ne_bytes()));
+    put(&[tasks.len() as u64])?;
+    for task in tasks {
+        let (input, output) = (task.stalls.input, task.stalls.output);
+        put(&[input.state, u64::from(input.level), output.state, u64::from(output.level)])?;
+        put(&[task.samples.len() as u64, task.cycles])?;
+        for sample in task.samples {
+            for beat in 0..design.input.beats() {
+                put(&pack(design, &design.input, beat, sample))?;
+            }
+        }
+    }
+    file.flush()
+}
+
+/// The process, ended with its handle.
+struct Running(Child);
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        // It may have ended by itself.
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
+}
+
+struct Reader<'a> {
+    from: BufReader<ChildStdout>,
+    shape: &'a Shape,
+}
+
+impl Reader<'_> {
+    fn word(&mut self) -> std::io::Result<u64> {
+        let mut bytes = [0; 8];
+        self.from.read_exact(&mut bytes)?;
+        Ok(u64::from_ne_bytes(bytes))
+    }
+
+    fn words(&mut self, count: usize) -> std::io::Result<Vec<u64>> {
+        (0..count).map(|_| self.word()).collect()
+    }
+
+    fn event(&mut self) -> std::io::Result<Event> {
+        Ok(match self.word()? {
+            1 => Event::Block(self.word()?),
+            2 => {
+                let last = *self.shape.streams.last().expect("there is an output stream");
+                Event::Beat { cycle: self.word()?, words: self.words(last)? }
+            }
+            3 => {
+                let cycle = self.word()?;
+                let handshakes = self.words(self.shape.streams.len().div_ceil(32))?;
+                let shape = self.shape;
+                let beats = shape.streams.iter().map(|n| self.words(*n)).collect::<std::io::Result<_>>()?;
+                Event::Cycle { cycle, handshakes, beats }
+            }
+            4 => {
+                self.word()?;
+                Event::End { stuck: self.word()? != 0 }
+            }
+            tag => return Err(std::io::Error::other(format!("unknown record {tag}"))),
+        })
+    }
+}
+
+/// Runs the model over `tasks` and hands every event, with its task's index, to `look` until that returns `false`.
+///
+/// # Errors
+/// When the model cannot be started, crashes, or ends too early: with its last lines.
+pub(super) fn run(
+    program: &Path,
+    top: &str,
+    design: &Design,
+    shape: &Shape,
+    tasks: &[Task],
+    mode: Mode,
+    look: &mut dyn FnMut(usize, Event) -> bool,
+) -> Result<()> {
+    let folder = tempfile::tempdir().map_err(Error::io("temporary folder"))?;
+    let (stimulus, complaints) = (folder.path().join("stimulus"), folder.path().join("stderr"));
+    write_stimulus(&stimulus, design, tasks).map_err(Error::io("stimulus of the Verilator model"))?;
+    let stderr = File::create(&complaints).map_err(Error::io("temporary file"))?;
+    let child = Command::new(program)
+        .arg(&stimulus)
+        .args([mode.patience, mode.from, mode.to].map(|n| n.to_string()))
+        .args(["+verilator+rand+reset+2", "+verilator+seed+1"])
+        .stdin(Stdio::null())
+        .stdout(Stdio::piped())
+        .stderr(stderr)
+        .spawn()
+        .map_err(Error::io(program.display().to_string()))?;
+    let mut running = Running(child);
+    let from = BufReader::new(running.0.stdout.take().expect("the output is piped"));
+    let mut reader = Reader { from, shape };
+    let failed = |status: String| {
+        let text = std::fs::read(&complaints).unwrap_or_default();
+        let text = String::from_utf8_lossy(&text).into_owned();
+        let lines: Vec<&str> = text.lines().collect();
+        let message = lines[lines.len().saturating_sub(12)..].join("\n");
+        Error::Model { top: top.into(), status, message }
+    };
+    for task in 0..tasks.len() {
+        loop {
+            match reader.event() {
+                Ok(event) => {
+                    let end = matches!(event, Event::End { .. });
+                    if !look(task, event) {
+                        return Ok(());
+                    }
+                    if end {
+                        break;
+                    }
+                }
+                Err(error) => {
+                    // An early end of the pipe means that the process is ending too.
+                    let status = match error.kind() {
+                        std::io::ErrorKind::UnexpectedEof => {
+                            running.0.wait().map_or(error.to_string(), |s| s.to_string())
+                        }
+                        _ => error.to_string(),
+                    };
+                    return Err(failed(status));
+                }
+            }
+        }
+    }
+    let status = running.0.wait().map_err(Error::io(program.display().to_string()))?;
+    if status.success() { Ok(()) } else { Err(failed(status.to_string())) }
+}

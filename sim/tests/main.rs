@@ -1,0 +1,7 @@
+//! Tests of the simulators, as one program.
+
+mod common;
+mod equal;
+mod lanes;
+mod verify;
+mod waves;
