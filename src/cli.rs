@@ -2,13 +2,13 @@
 
 mod compile;
 mod data;
-//DEMO
+mod demo;
 mod estimate;
 mod info;
 mod simulate;
 mod synth;
 mod train;
-//VERIFY
+mod verify;
 
 use clap::{Parser, Subcommand};
 
@@ -45,8 +45,8 @@ pub struct Cli {
 
 #[derive(Debug, Subcommand)]
 enum Command {
-    /// The whole road on built-in digits: train, compile, simulate, verify, estimate, compare.
-    //DEMO1
+    /// The whole road on built-in digits: train, compile, verify, synthesise, compare.
+    Demo(demo::Args),
     /// Train a network on a data set and write it as integers.
     Train(train::Args),
     /// Turn a network into Verilog, a test bench, constraints and a manifest.
@@ -54,7 +54,7 @@ enum Command {
     /// Run a design cycle by cycle on samples, with waveforms.
     Simulate(simulate::Args),
     /// Prove equality: network evaluator, simulator and Verilator on the same stimuli.
-    //VERIFY1
+    Verify(verify::Args),
     /// LUT, FF, memory, latency and rate by the cost model.
     Estimate(estimate::Args),
     /// Measure cell counts with Yosys, beside the estimate.
@@ -73,11 +73,11 @@ pub fn run(cli: Cli) -> anyhow::Result<Outcome> {
     pool.build_global()?;
     let ui = Ui::new(cli.json, cli.quiet);
     match &cli.command {
-        //DEMO2
+        Command::Demo(args) => demo::run(args, &ui),
         Command::Train(args) => train::run(args, &ui),
         Command::Compile(args) => compile::run(args, &ui),
         Command::Simulate(args) => simulate::run(args, &ui),
-        //VERIFY2
+        Command::Verify(args) => verify::run(args, &ui),
         Command::Estimate(args) => estimate::run(args, &ui),
         Command::Synth(args) => synth::run(args, &ui),
         Command::Info(args) => info::run(args, &ui),

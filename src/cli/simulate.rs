@@ -1,16 +1,18 @@
 //! `sterna simulate`: a design run cycle by cycle on samples.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use anyhow::{Result, bail};
 use rayon::prelude::*;
 use serde_json::json;
+use sterna_ir::bench::{self, Stalls};
 use sterna_ir::{LayerOp, Network, eval};
 use sterna_sim::{self as sim, Run};
 
 use super::compile::DesignArgs;
 use super::data::{DataArgs, SPEC_HELP, load, test_samples};
 use crate::build::Build;
+use crate::store;
 use crate::ui::{Outcome, Ui, percent, table, thousands};
 
 /// Flags of `sterna simulate`.
@@ -25,7 +27,7 @@ pub struct Args {
     input: PathBuf,
     #[command(flatten)]
     stimuli: Stimuli,
-    /// Write a waveform of the first segment of samples.
+    /// Write a waveform (VCD) of the first four samples.
     #[arg(long, value_name = "FILE")]
     vcd: Option<PathBuf>,
     #[command(flatten)]
@@ -150,6 +152,23 @@ pub fn accuracy(network: &Network, run: &Run, classes: &[u8]) -> Option<f64> {
     (last.op == LayerOp::ArgMax && !classes.is_empty()).then(|| right as f64 / classes.len() as f64)
 }
 
+/// Samples in a waveform: enough to see the pipeline fill, few enough for a file that opens.
+const VCD_SAMPLES: usize = 4;
+
+/// Writes the waveform of the first few samples.
+fn write_vcd(build: &Build, samples: &[Vec<i64>], options: &sim::Options, path: &Path) -> Result<()> {
+    let few = &samples[..samples.len().min(VCD_SAMPLES)];
+    let mut bytes = Vec::new();
+    let netlist = &build.design.netlist;
+    let circuit = sim::Simulator::new(netlist, sim::Watch::All);
+    let mut wave = sim::vcd::Wave::new(netlist, circuit, None, 0..u64::MAX, &mut bytes)?;
+    let patience = 10_000 + 4 * (build.design.timing.latency + build.design.timing.interval);
+    let stalls = Stalls::random(options.seed, options.stall_level);
+    bench::run(&build.design, &mut wave, few, stalls, patience).map_err(anyhow::Error::msg)?;
+    wave.finish()?;
+    store::write(path, &bytes)
+}
+
 /// Runs `sterna simulate`.
 pub fn run(args: &Args, ui: &Ui) -> Result<Outcome> {
     let build = args.design.open(&args.input)?;
@@ -161,6 +180,9 @@ pub fn run(args: &Args, ui: &Ui) -> Result<Outcome> {
     let seconds = start.elapsed().as_secs_f64();
     bar.finish_and_clear();
     let difference = difference(&build, &expected(&build, &samples)?, &run);
+    if let Some(path) = &args.vcd {
+        write_vcd(&build, &samples, &options, path)?;
+    }
     let accuracy = classes.as_deref().and_then(|c| accuracy(&build.network, &run, c));
     let timing = &build.design.timing;
     let rows = [

@@ -1,0 +1,189 @@
+//! `sterna verify`: network evaluator, simulator and Verilator on the same stimuli, with zero tolerance.
+
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context, Result, bail};
+use serde_json::json;
+use sterna_ir::design::Stream;
+use sterna_ir::netlist::NodeId;
+use sterna_sim as sim;
+use sterna_sim::verilator::{self, Pins, Signal, Source, StreamPins, VerifyReport, VerifyRequest};
+
+use super::compile::DesignArgs;
+use super::simulate::{Stimuli, accuracy, difference, expected};
+use crate::build::Build;
+use crate::ui::{Outcome, Ui, percent, table, thousands};
+
+/// Flags of `sterna verify`.
+#[derive(Debug, clap::Args)]
+#[command(after_help = "\
+Examples:
+  sterna verify build                                       1000 corner and random samples, random stalls
+  sterna verify build --data mnist --samples 10000          every MNIST test image
+  sterna verify digits.sterna --unrolled --data digits --stalls 0
+
+What is compared: all hidden codes and outputs of every sample, between the network evaluator and the simulator;
+and valid, ready and data of every stream in every cycle, between the simulator and the Verilog in the folder as it
+is there. Exit status 1 when anything differs.")]
+pub struct Args {
+    /// Build folder, or network file to be compiled with the flags below.
+    input: PathBuf,
+    #[command(flatten)]
+    stimuli: Stimuli,
+    /// Folder of built Verilator models [default: the user's cache].
+    #[arg(long, env = "STERNA_CACHE", value_name = "DIR")]
+    cache_dir: Option<PathBuf>,
+    /// Where to write a waveform around the first difference.
+    #[arg(long, value_name = "FILE", default_value = "mismatch.vcd")]
+    vcd: PathBuf,
+    #[command(flatten)]
+    design: DesignArgs,
+}
+
+/// What `verify` found.
+pub struct Verdict {
+    /// Evaluator against simulator: the first difference.
+    pub difference: Option<String>,
+    /// Simulator against Verilator.
+    pub verilator: VerifyReport,
+    /// Accuracy, when the classes are known.
+    pub accuracy: Option<f64>,
+}
+
+impl Verdict {
+    /// Whether all is equal.
+    pub fn equal(&self) -> bool {
+        self.difference.is_none() && self.verilator.mismatch.is_none()
+    }
+}
+
+/// Compares evaluator, simulator and Verilator on `samples`.
+pub fn check(
+    build: &Build,
+    samples: &[Vec<i64>],
+    classes: Option<&[u8]>,
+    options: sim::Options,
+    cache: &Path,
+    vcd: Option<&Path>,
+    ui: &Ui,
+) -> Result<Verdict> {
+    let bar = ui.bar("simulate", samples.len() as u64, "samples");
+    let with_probes = sim::Options { probes: true, ..options };
+    let run = sim::run(&build.design, samples, &with_probes, &|done, _| bar.set_position(done))?;
+    let difference = difference(build, &expected(build, samples)?, &run);
+    bar.finish_and_clear();
+    let sources: Vec<Source> =
+        build.sources.iter().map(|f| Source { name: f.name.clone(), text: f.text.clone() }).collect();
+    let pins = pins(build)?;
+    let probes: Vec<StreamPins> =
+        build.design.probes.iter().map(|p| stream(build, &p.stream, false)).collect::<Result<_>>()?;
+    let bar = ui.bar("verilator", samples.len() as u64, "samples");
+    bar.set_message("building the model");
+    bar.enable_steady_tick(std::time::Duration::from_millis(200));
+    let request = VerifyRequest {
+        design: &build.design,
+        sources: &sources,
+        top: &build.emitted.top,
+        pins: &pins,
+        probes: &probes,
+        samples,
+        options,
+        cache,
+        optimise: None,
+        processes: None,
+        waveform: vcd,
+    };
+    let report = verilator::verify(&request, &|done, _| {
+        bar.set_message("");
+        bar.set_position(done);
+    });
+    bar.finish_and_clear();
+    let accuracy = classes.and_then(|c| accuracy(&build.network, &run, c));
+    Ok(Verdict { difference, verilator: report?, accuracy })
+}
+
+/// Folder of built models.
+pub fn cache(given: Option<&Path>) -> Result<PathBuf> {
+    let folder = match given {
+        Some(folder) => folder.to_path_buf(),
+        None => dirs::cache_dir().context("no cache folder is known; give one with --cache-dir")?.join("sterna/verilator"),
+    };
+    std::fs::create_dir_all(&folder).with_context(|| format!("cannot write {}; give another --cache-dir", folder.display()))?;
+    Ok(folder)
+}
+
+fn pins(build: &Build) -> Result<Pins> {
+    let design = &build.design;
+    let clock = build.emitted.clock().context("the design has no clock")?.to_string();
+    let reset = design.netlist.reset.map(|node| Ok::<_, anyhow::Error>(signal(build, node)?.name)).transpose()?;
+    Ok(Pins { clock, reset, input: stream(build, &design.input, true)?, output: stream(build, &design.output, true)? })
+}
+
+fn stream(build: &Build, stream: &Stream, with_last: bool) -> Result<StreamPins> {
+    Ok(StreamPins {
+        valid: signal(build, stream.valid)?,
+        ready: signal(build, stream.ready)?,
+        last: stream.last.filter(|_| with_last).map(|n| signal(build, n)).transpose()?,
+        data: stream.data.iter().map(|n| signal(build, *n)).collect::<Result<_>>()?,
+    })
+}
+
+fn signal(build: &Build, node: NodeId) -> Result<Signal> {
+    let Some(seen) = build.emitted.top_signal(node) else {
+        bail!("signal {} cannot be seen in the top module", build.design.netlist.node(node).name);
+    };
+    Ok(Signal::new(seen.name, seen.lsb, seen.width))
+}
+
+/// Runs `sterna verify`.
+pub fn run(args: &Args, ui: &Ui) -> Result<Outcome> {
+    let build = args.design.open(&args.input)?;
+    verilator::version()?;
+    let cache = cache(args.cache_dir.as_deref())?;
+    let (samples, classes) = args.stimuli.load(&build.network, ui)?;
+    for file in &build.edited {
+        ui.note(format!("{file} was edited since it was compiled; checking it as it is"));
+    }
+    let options = args.stimuli.options();
+    let verdict = check(&build, &samples, classes.as_deref(), options, &cache, Some(&args.vcd), ui)?;
+    report(&verdict, ui)?;
+    let v = &verdict.verilator;
+    ui.object(&json!({
+        "equal": verdict.equal(), "samples": v.samples, "cycles": v.cycles, "streams": v.streams, "values": v.values,
+        "accuracy": verdict.accuracy, "difference": verdict.difference, "mismatch": v.mismatch, "edited": build.edited,
+        "verilator": v.verilator, "cached": v.cached, "simulate_seconds": v.simulate_seconds,
+        "build_seconds": v.build_seconds, "run_seconds": v.run_seconds,
+    }))?;
+    Ok(if verdict.equal() { Outcome::Done } else { Outcome::CheckFailed })
+}
+
+fn report(verdict: &Verdict, ui: &Ui) -> Result<()> {
+    let v = &verdict.verilator;
+    let state = |equal: bool| if equal { "equal".to_string() } else { "DIFFER".to_string() };
+    let rows = [
+        ("samples", thousands(v.samples as u64)),
+        ("accuracy", verdict.accuracy.map_or("-".into(), percent)),
+        ("cycles, stalls included", thousands(v.cycles)),
+        ("evaluator and simulator", state(verdict.difference.is_none())),
+        ("simulator and Verilog", state(v.mismatch.is_none())),
+        ("values compared", format!("{} on {} streams", thousands(v.values), v.streams)),
+        ("time", format!(
+            "simulator {:.1} s, Verilator build {}, run {:.1} s",
+            v.simulate_seconds,
+            if v.cached { "cached".into() } else { format!("{:.1} s", v.build_seconds) },
+            v.run_seconds
+        )),
+    ];
+    let rows: Vec<Vec<String>> = rows.into_iter().map(|(a, b)| vec![a.to_string(), b]).collect();
+    ui.say(table(&[&v.verilator, ""], &rows))?;
+    if let Some(text) = &verdict.difference {
+        ui.say(format!("evaluator and simulator differ: {text}"))?;
+    }
+    if let Some(mismatch) = &v.mismatch {
+        ui.say(format!("simulator and Verilog differ: {mismatch}"))?;
+        if let Some(path) = &mismatch.waveform {
+            ui.say(format!("waveform: {}", path.display()))?;
+        }
+    }
+    Ok(())
+}

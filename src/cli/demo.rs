@@ -1,0 +1,183 @@
+//! `sterna demo`: the whole road on the built-in digits, beside float, binary and dense-ternary networks of the same shape.
+
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context, Result};
+use serde::Serialize;
+use serde_json::json;
+use sterna_hdl::estimate::{Resources, estimate};
+use sterna_hdl::family::Family;
+use sterna_hdl::synth::{self, Cells};
+use sterna_hdl::{Folding, Options};
+use sterna_ir::{Network, format};
+use sterna_sim as sim;
+use sterna_trainer::config::{Config, Weights};
+use sterna_trainer::data::Dataset;
+
+use super::data::{DataArgs, load, test_samples};
+use super::estimate::parse_family;
+use super::train::train_and_check;
+use super::{compile, synth as measure, verify};
+use crate::build::{self, Build, Target};
+use crate::store;
+use crate::ui::{Outcome, Ui, percent, table, thousands};
+
+/// Outputs of the hidden layers.
+const HIDDEN: [usize; 2] = [64, 64];
+/// Processing elements of every folded design: the same for all, so that cycles compare.
+const PES: usize = 16;
+/// Test images that go through Verilator.
+const VERIFIED: usize = 200;
+
+/// Flags of `sterna demo`.
+#[derive(Debug, clap::Args)]
+#[command(after_help = "\
+Examples:
+  sterna demo                      built-in digits, ECP5
+  sterna demo --family ice40 -o out")]
+pub struct Args {
+    /// Folder for the networks and the build.
+    #[arg(short, long, default_value = "sterna-demo", value_name = "DIR")]
+    output: PathBuf,
+    /// Family for estimates and synthesis: ice40, ecp5 or xcup.
+    #[arg(long, default_value = "ecp5", value_parser = parse_family)]
+    family: Family,
+    /// Passes over the training set.
+    #[arg(long, default_value_t = 20, value_name = "N")]
+    epochs: usize,
+    #[command(flatten)]
+    source: DataArgs,
+}
+
+/// One line of the closing table.
+#[derive(Serialize)]
+struct Row {
+    network: String,
+    design: String,
+    accuracy: f64,
+    zeros: Vec<f64>,
+    adders: u64,
+    cycles: u64,
+    estimate: Resources,
+    measured: Cells,
+}
+
+/// Runs `sterna demo`.
+pub fn run(args: &Args, ui: &Ui) -> Result<Outcome> {
+    sim::verilator::version()?;
+    synth::version()?;
+    let cache = verify::cache(None)?;
+    std::fs::create_dir_all(&args.output).with_context(|| format!("cannot write {}", args.output.display()))?;
+    let dataset = load("digits", &args.source, 1, ui)?;
+    let methods = [
+        ("float", Weights::Float { bits: 8 }),
+        ("binary", Weights::BinaryConnect),
+        ("ternary", Weights::twn()),
+        ("sparse", Weights::top_k(0.95)),
+    ];
+    let mut rows = Vec::new();
+    let mut sparse = None;
+    for (name, weights) in methods {
+        let config = Config { hidden: HIDDEN.to_vec(), weights, epochs: args.epochs, ..Config::default() };
+        let trained = train_and_check(&dataset, &config, None, name, ui)?;
+        store::write(&args.output.join(format!("{name}.sterna")), format::write(&trained.network).as_bytes())?;
+        let accuracy = trained.test_accuracy.unwrap_or(f64::NAN);
+        ui.note(format!("{name}: {} on {} test images", percent(accuracy), dataset.test.len()));
+        let folded = folded(&trained.network)?;
+        rows.push(row(name, accuracy, &trained.zeros, &folded, &format!("{PES} PEs"), args.family, ui)?);
+        if name == "sparse" {
+            sparse = Some((trained, folded, accuracy));
+        }
+    }
+    let (trained, folded, accuracy) = sparse.context("the sparse network is one of the methods")?;
+    let options = Options { folding: Folding::Unrolled, ..Options::default() };
+    let unrolled = build::compile(trained.network, options)?;
+    rows.push(row("sparse", accuracy, &trained.zeros, &unrolled, "unrolled", args.family, ui)?);
+    let folder = args.output.join("build");
+    build::write(&folded, &Target::choose(None, None)?, &folder)?;
+
+    let mut equal = true;
+    let mut verified = Vec::new();
+    for (what, build) in [(format!("{PES} PEs"), &folded), ("unrolled".into(), &unrolled)] {
+        let verdict = verified_with_verilator(&dataset, build, &cache, ui)?;
+        let v = &verdict.verilator;
+        verified.push(format!(
+            "sparse, {what}: evaluator, simulator and {} {} on {} images, {} values, {} cycles with random stalls",
+            v.verilator,
+            if verdict.equal() { "are equal" } else { "DIFFER" },
+            v.samples,
+            thousands(v.values),
+            thousands(v.cycles)
+        ));
+        equal &= verdict.equal();
+    }
+    show(&rows, args.family, &verified, ui)?;
+    ui.say(format!(
+        "networks in {dir}, the sparse one compiled in {build}; next: sterna verify {build}, sterna compile --help",
+        dir = args.output.display(),
+        build = folder.display()
+    ))?;
+    compile::report(&folded, ui)?;
+    ui.object(&json!({ "family": args.family, "networks": rows, "equal": equal, "verified": verified }))?;
+    Ok(if equal { Outcome::Done } else { Outcome::CheckFailed })
+}
+
+fn folded(network: &Network) -> Result<Build> {
+    build::compile(network.clone(), Options { folding: Folding::Pes(PES), ..Options::default() })
+}
+
+fn row(
+    network: &str,
+    accuracy: f64,
+    zeros: &[f64],
+    build: &Build,
+    design: &str,
+    family: Family,
+    ui: &Ui,
+) -> Result<Row> {
+    ui.note(format!("{network}, {design}: synthesising for {family}"));
+    Ok(Row {
+        network: network.into(),
+        design: design.into(),
+        accuracy,
+        zeros: zeros.to_vec(),
+        adders: build.adders(),
+        cycles: build.design.timing.interval,
+        estimate: estimate(&build.design.netlist, family).total,
+        measured: measure::measure(build, family, tempfile::tempdir()?.path())?,
+    })
+}
+
+fn verified_with_verilator(dataset: &Dataset, build: &Build, cache: &Path, ui: &Ui) -> Result<verify::Verdict> {
+    let (samples, classes) = test_samples(dataset, VERIFIED);
+    let options = sim::Options { stall_level: 64, seed: 1, ..sim::Options::default() };
+    verify::check(build, &samples, Some(&classes), options, cache, None, ui)
+}
+
+fn show(rows: &[Row], family: Family, verified: &[String], ui: &Ui) -> Result<()> {
+    let line = |r: &Row| {
+        let zeros: Vec<String> = r.zeros.iter().map(|z| format!("{:.0}", 100.0 * z)).collect();
+        let pair = |guess: f64, found: u64| format!("{} / {}", thousands(guess.round() as u64), thousands(found));
+        vec![
+            r.network.clone(),
+            r.design.clone(),
+            percent(r.accuracy),
+            zeros.join(" "),
+            thousands(r.adders),
+            thousands(r.cycles),
+            pair(r.estimate.lut, r.measured.lut),
+            pair(r.estimate.ff, r.measured.ff),
+            pair(r.estimate.bram, r.measured.bram),
+        ]
+    };
+    let header =
+        ["weights", "design", "accuracy", "zeros %", "adders", "cycles/image", "LUT est/Yosys", "FF est/Yosys", "BRAM"];
+    ui.say(table(&header, &rows.iter().map(line).collect::<Vec<_>>()))?;
+    ui.say(format!(
+        "784-64-64-10, 2-bit activations, built-in digits; {family}, core only, LUT = {}; {}",
+        family.lut_convention(),
+        synth::version()?
+    ))?;
+    verified.iter().try_for_each(|line| ui.say(line))?;
+    Ok(())
+}
