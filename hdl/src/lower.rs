@@ -1,16 +1,31 @@
 //! Network to design: plan, build, prove, check, time.
 
+mod adapt;
+mod argmax;
+pub mod digits;
+mod folded;
+mod pipe;
+mod plan;
+mod prove;
+mod rows;
+mod shell;
+pub mod simplify;
+mod table;
+mod timing;
+mod tree;
+mod unrolled;
+
 use sterna_ir::build::Builder;
 use sterna_ir::check::check;
 use sterna_ir::design::{Probe, Stream};
 use sterna_ir::netlist::{ModuleId, NodeId};
 use sterna_ir::{Design, LayerOp, Network};
 
-use crate::folded::{self, ScheduleInfo};
-use crate::pipe::{Gate, Link, open_pipe};
-use crate::plan::{self, Plan, Stage, Unit};
-use crate::prove::{Claim, prove, prove_plan};
-use crate::{Options, Result, adapt, argmax, shell, timing};
+use crate::{Options, Result};
+pub use folded::ScheduleInfo;
+use pipe::{Gate, Link, open_pipe};
+use plan::{Plan, Stage, Unit};
+use prove::{Claim, prove, prove_plan};
 
 /// Compiles `network` to a netlist with valid/ready streams between layers inside an AXI-Stream shell.
 ///

@@ -11,7 +11,8 @@ fn a_manifest_is_read_back_as_it_was_written() {
     let design = design();
     let emitted = emit(&design.netlist);
     let stages = vec![serde_json::json!({ "layer": 0, "kind": "unrolled" })];
-    let written = manifest(&design, &emitted, &emitted.files, ("my \"net\"\n", "{}"), serde_json::Value::Null, stages);
+    let written =
+        manifest(&design, &emitted, &emitted.files, ("my \"net\"\n", "{}"), serde_json::Value::Null, stages);
     assert_eq!(read(&written.to_text()).unwrap(), written);
     assert_eq!(written.files[0].sha256, sha256(&emitted.files[0].text));
     // FIPS 180-2, the empty message.
@@ -27,7 +28,8 @@ fn a_manifest_is_read_back_as_it_was_written() {
 fn bad_manifests_are_refused() {
     let design = design();
     let emitted = emit(&design.netlist);
-    let text = manifest(&design, &emitted, &emitted.files, ("net", "{}"), serde_json::Value::Null, vec![]).to_text();
+    let text =
+        manifest(&design, &emitted, &emitted.files, ("net", "{}"), serde_json::Value::Null, vec![]).to_text();
     for (bad, words) in [
         (text[..text.len() / 2].to_string(), "manifest: EOF"),
         (text.replace("\"version\": 1", "\"version\": 2"), "version: 2; this program reads version 1"),

@@ -3,8 +3,8 @@
 use sterna_ir::{Dense, LayerOp, Network};
 
 use super::clean;
-use crate::digits::digits;
-use crate::folded::slots_of;
+use crate::lower::digits::digits;
+use crate::lower::folded::slots_of;
 use crate::{Error, Folding, Result, Style};
 
 /// One style per dense layer of `small`, the simplified `network`.

@@ -4,9 +4,9 @@
 use sterna_ir::{Dense, LayerOp, Network, Range, Threshold};
 
 use super::Difference;
-use crate::plan::{Plan, Unit};
-use crate::rows::{Levels, Row};
-use crate::table::Table;
+use crate::lower::plan::{Plan, Unit};
+use crate::lower::rows::{Levels, Row};
+use crate::lower::table::Table;
 
 /// Compares every row of the plan with the network.
 pub fn prove(network: &Network, plan: &Plan) -> Result<(), Difference> {

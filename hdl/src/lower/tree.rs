@@ -6,7 +6,7 @@ use std::collections::BinaryHeap;
 use sterna_ir::build::Builder;
 use sterna_ir::netlist::{NodeId, Term};
 
-use crate::pipe::{Pipe, Timed};
+use crate::lower::pipe::{Pipe, Timed};
 
 /// One summand: `±(node << shift)`.
 #[derive(Clone, Copy, Debug)]

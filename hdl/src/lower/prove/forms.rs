@@ -6,8 +6,8 @@ use sterna_ir::netlist::{Netlist, NodeId, Op};
 use sterna_ir::range::Range;
 
 use super::Difference;
-use crate::rows::{Levels, Row};
-use crate::unrolled::{Built, Unrolled};
+use crate::lower::rows::{Levels, Row};
+use crate::lower::unrolled::{Built, Unrolled};
 
 /// `sum coefficient * atom + constant`, the atoms ascending, no coefficient zero.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]

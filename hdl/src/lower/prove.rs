@@ -11,10 +11,10 @@ mod roms;
 
 use sterna_ir::{Netlist, Network};
 
-use crate::folded::{self, Folded};
-use crate::plan::Plan;
-use crate::table::{self, Table};
-use crate::unrolled::{self, Unrolled};
+use crate::lower::folded::{self, Folded};
+use crate::lower::plan::Plan;
+use crate::lower::table::{self, Table};
+use crate::lower::unrolled::{self, Unrolled};
 use crate::{Error, Result};
 
 /// A unit as it was meant and as it was built.
@@ -73,7 +73,8 @@ type Difference = (String, String);
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{Folding, Options, Style, lower, plan};
+    use crate::lower::{self, plan};
+    use crate::{Folding, Options, Style};
     use sterna_ir::netlist::{MemoryKind, Op, Term};
     use sterna_ir::{Dense, Input, Layer, LayerOp, Range, Threshold};
 

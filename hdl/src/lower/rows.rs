@@ -2,7 +2,7 @@
 
 use sterna_ir::{Dense, Range, Threshold};
 
-use crate::digits::digits;
+use crate::lower::digits::digits;
 
 /// One output channel: a weighted sum, then maybe comparisons.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -5,10 +5,10 @@ use std::collections::HashMap;
 use sterna_ir::build::Builder;
 use sterna_ir::netlist::NodeId;
 
-use crate::digits::digits;
-use crate::pipe::{Gate, Link, Pipe, Timed};
-use crate::rows::Row;
-use crate::tree::{self, Bit, Item};
+use crate::lower::digits::digits;
+use crate::lower::pipe::{Gate, Link, Pipe, Timed};
+use crate::lower::rows::Row;
+use crate::lower::tree::{self, Bit, Item};
 
 /// What an unrolled stage computes.
 #[derive(Clone, Debug)]

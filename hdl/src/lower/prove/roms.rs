@@ -5,8 +5,8 @@ use std::collections::HashMap;
 use sterna_ir::netlist::{MemoryId, MemoryKind, Netlist};
 
 use super::Difference;
-use crate::folded::{Built, Entry, Folded};
-use crate::table::{self, Table};
+use crate::lower::folded::{Built, Entry, Folded};
+use crate::lower::table::{self, Table};
 
 fn words(netlist: &Netlist, rom: MemoryId) -> Result<&[i64], Difference> {
     match &netlist.memory(rom).kind {

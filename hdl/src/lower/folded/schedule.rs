@@ -3,8 +3,8 @@
 //! Rows are sorted by length and dealt out in slots of one row per PE; a slot lasts as long as its longest row. So the PEs
 //! need no control of their own, and rows leave in the order slot by slot, PE by PE.
 
-use crate::digits::digits;
-use crate::rows::Row;
+use crate::lower::digits::digits;
+use crate::lower::rows::Row;
 
 /// What one PE does in one cycle.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

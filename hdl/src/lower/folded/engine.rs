@@ -7,9 +7,9 @@ use sterna_ir::netlist::{MemoryId, NodeId, Term};
 
 use super::pe::{self, Shared};
 use super::schedule::Schedule;
-use crate::adapt::{count_down, shift_out};
-use crate::pipe::{Gate, Link, beat_counter, increment};
-use crate::rows::Row;
+use crate::lower::adapt::{count_down, shift_out};
+use crate::lower::pipe::{Gate, Link, beat_counter, increment};
+use crate::lower::rows::Row;
 
 /// What a folded stage computes.
 #[derive(Clone, Debug)]

@@ -4,11 +4,11 @@ mod folding;
 
 use sterna_ir::{LayerOp, Network, Range, Threshold};
 
-use crate::folded::{Folded, Schedule};
-use crate::rows::{Levels, Row};
-use crate::simplify::{Simplified, simplify};
-use crate::table::Table;
-use crate::unrolled::Unrolled;
+use crate::lower::folded::{Folded, Schedule};
+use crate::lower::rows::{Levels, Row};
+use crate::lower::simplify::{Simplified, simplify};
+use crate::lower::table::Table;
+use crate::lower::unrolled::Unrolled;
 use crate::{Error, Options, Result, Style};
 
 /// A piece of a stage.

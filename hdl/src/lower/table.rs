@@ -5,9 +5,9 @@ use sterna_ir::Range;
 use sterna_ir::build::Builder;
 use sterna_ir::netlist::{MemoryKind, Netlist, NodeId, Op, Term};
 
-use crate::pipe::{Gate, Link, Pipe, Timed, beat_counter, table};
-use crate::rows::Levels;
-use crate::tree::{self, Bit};
+use crate::lower::pipe::{Gate, Link, Pipe, Timed, beat_counter, table};
+use crate::lower::rows::Levels;
+use crate::lower::tree::{self, Bit};
 
 /// What is done to every element.
 #[derive(Clone, Debug)]
