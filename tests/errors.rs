@@ -1,6 +1,6 @@
 //! Bad input: one clear line with value, place and fix, status 2, nothing left behind.
 
-use crate::util::{Folder, small_network, text};
+use crate::util::{Folder, has, small_network, text};
 
 /// Runs a command that must refuse: status 2, no panic, the message holds every part of `expected`, and the folder holds
 /// what it held before.
@@ -153,19 +153,16 @@ fn samples_that_do_not_fit_the_network() {
 fn hostile_names() {
     let folder = Folder::new();
     let long = "x".repeat(10_000);
-    let names = ["; rm -rf /", "-o out", "a b\\\"c", "module", "\\n\\nendmodule", "ünï", "", "$(id)", "__", "1st", &long];
+    let names = ["; rm -rf /", "-o out", "a b\\\"c", "module", "\n\nendmodule", "ünï", "", "$(id)", "__", "1st", "*/", &long];
     for name in names {
-        let quoted = |text: &str| format!("\"name\": \"{text}\"");
         let mut net: serde_json::Value = serde_json::from_str(small_network()).unwrap();
-        let name: String = serde_json::from_str(&format!("\"{}\"", name.replace('"', "\\\"").replace("\\\\\"", "\\\""))).unwrap();
-        net["name"] = name.clone().into();
+        net["name"] = name.into();
         for layer in net["layers"].as_array_mut().unwrap() {
-            layer["name"] = name.clone().into();
+            layer["name"] = name.into();
         }
-        let _ = quoted;
         folder.put("net.sterna", net.to_string());
         folder.ok(&["compile", "net.sterna", "--style", "4,unrolled,2", "-o", "out"]);
-        if crate::util::has("verilator", "--version") {
+        if has("verilator", "--version") {
             crate::lint::lint(&folder.join("out"));
         }
     }

@@ -1,0 +1,111 @@
+//! The whole road through the command: data set, network, circuit, equality, estimate, synthesis.
+
+use crate::util::{Folder, has, small_network};
+
+const DATA: &str = "digits:600,200";
+
+#[test]
+fn trained_network_and_simulated_circuit_agree_on_every_test_image() {
+    let folder = Folder::new();
+    let trained = folder.json(0, &["train", DATA, "--hidden", "16,16", "--epochs", "3", "-o", "net.sterna"]);
+    assert_eq!(std::fs::read_to_string(folder.join("net.sterna")).unwrap(), small_network());
+    for style in [&["--unrolled"][..], &["--pes", "6"], &["--style", "5,unrolled,2"]] {
+        let args = [&["simulate", "net.sterna", "--data", DATA, "--samples", "200"], style].concat();
+        let simulated = folder.json(0, &args);
+        assert_eq!(simulated["equal"], true);
+        assert_eq!(simulated["samples"], 200);
+        assert_eq!(simulated["accuracy"], trained["test_accuracy"], "{style:?}");
+    }
+}
+
+#[test]
+fn verilator_agrees_in_every_cycle() {
+    if !has("verilator", "--version") {
+        return;
+    }
+    let folder = Folder::new();
+    folder.put("net.sterna", small_network());
+    for (style, stalls) in [(&["--unrolled"][..], "40"), (&["--pes", "6"], "40"), (&["--style", "unrolled,3,unrolled"], "0")] {
+        folder.ok(&[&["compile", "net.sterna", "-o", "out"], style].concat());
+        let report = folder.json(0, &["verify", "out", "--data", DATA, "--samples", "200", "--stalls", stalls]);
+        assert_eq!(report["equal"], true, "{report:#}");
+        assert_eq!(report["edited"].as_array().map(Vec::len), Some(0));
+        assert!(report["values"].as_u64().unwrap() >= 200 * 33, "{report:#}");
+        let noise = folder.json(0, &["verify", "out", "--samples", "64", "--stalls", stalls]);
+        assert_eq!(noise["cached"], true, "the model was built a moment ago: {noise:#}");
+    }
+}
+
+/// Other weights, activations and input codings go the same way.
+#[test]
+fn every_kind_of_network_reaches_a_circuit() {
+    let folder = Folder::new();
+    let kinds: [&[&str]; 6] = [
+        &["--weights", "float", "--activation", "relu"],
+        &["--weights", "binary-connect", "--activation", "1"],
+        &["--weights", "bwn", "--activation", "4"],
+        &["--weights", "top-k", "--zeros", "0.9", "--input", "1"],
+        &["--weights", "twn", "--input", "t3"],
+        &["--weights", "twn", "--threshold-factor", "1.2", "--optimiser", "sgd", "--rate", "0.1"],
+    ];
+    for flags in kinds {
+        let train = ["train", "digits:300,60", "--hidden", "10", "--epochs", "2", "-o", "net.sterna"];
+        let trained = folder.json(0, &[&train, flags].concat());
+        for style in ["--unrolled", "--pes=3"] {
+            let report = folder.json(0, &["simulate", "net.sterna", style, "--data", "digits:300,60", "--samples", "60"]);
+            assert_eq!((&report["equal"], &report["accuracy"]), (&true.into(), &trained["test_accuracy"]), "{flags:?}");
+        }
+    }
+}
+
+#[test]
+fn ones_own_table() {
+    let folder = Folder::new();
+    let mut rows = String::from("length;width;kind\n");
+    for i in 0..240 {
+        let (a, b) = (f64::from(i % 16) / 4.0, f64::from(i / 16) / 3.0);
+        rows += &format!("{a};{b};{}\n", if a > b { "long" } else { "wide" });
+    }
+    folder.put("leaves.csv", rows);
+    let trained = folder.json(0, &["train", "leaves.csv", "--hidden", "12", "--epochs", "60", "--batch", "16", "-o", "n"]);
+    assert!(trained["test_accuracy"].as_f64().unwrap() > 0.9, "{trained:#}");
+    assert!(trained["scaling"].is_object(), "float features are scaled, and the scaling is told");
+    assert_eq!(folder.json(0, &["simulate", "n", "--data", "leaves.csv"])["equal"], true);
+}
+
+#[test]
+fn estimate_and_synthesis_stand_side_by_side_on_every_family() {
+    if !has("yosys", "-V") {
+        return;
+    }
+    let folder = Folder::new();
+    folder.ok(&["train", "digits:300,60", "--hidden", "8", "--weights", "top-k", "--zeros", "0.95", "--epochs", "2", "-o", "n"]);
+    for style in ["--unrolled", "--pes=4"] {
+        let report = folder.json(0, &["synth", "n", style]);
+        let results = report["results"].as_array().unwrap();
+        assert_eq!(results.len(), 3);
+        for r in results {
+            for part in ["estimate", "measured"] {
+                assert!(r[part]["lut"].as_f64().unwrap() > 100.0, "{r:#}");
+                assert!(r[part]["ff"].as_f64().unwrap() > 100.0, "{r:#}");
+            }
+            assert_eq!(r["measured"]["dsp"], 0, "nothing multiplies: {r:#}");
+        }
+    }
+}
+
+#[test]
+fn waveforms_and_json() {
+    let folder = Folder::new();
+    folder.put("net.sterna", small_network());
+    folder.ok(&["simulate", "net.sterna", "--pes", "4", "--samples", "3", "--vcd", "wave.vcd"]);
+    let wave = std::fs::read_to_string(folder.join("wave.vcd")).unwrap();
+    for part in ["$enddefinitions", "s_axis_tvalid", "layer0", "pe0"] {
+        assert!(wave.contains(part), "no {part} in the waveform");
+    }
+    folder.ok(&["compile", "net.sterna", "--pes", "4", "--board", "ulx3s-85f", "-o", "out"]);
+    for command in [&["info", "net.sterna"][..], &["info", "out"], &["estimate", "out"], &["simulate", "out"]] {
+        assert!(folder.json(0, command).is_object());
+    }
+    assert!(folder.join("out/ulx3s-85f-board.lpf").exists());
+}
