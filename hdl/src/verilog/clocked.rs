@@ -4,7 +4,7 @@ use sterna_ir::netlist::{MemoryKind, Netlist, NodeId, Op};
 
 use super::expr::{literal, side_by_side};
 use super::layout::{BREAK, Line, wrap};
-use super::module::{Writer, rom_words};
+use super::module::Writer;
 use super::names::comment;
 
 /// Whether the node's own signal is a `reg`: every register, and every read port as wide as its memory. A wider read
@@ -106,9 +106,9 @@ fn memory_block(w: &mut Writer<'_>, index: usize, reads: &[NodeId], lines: &mut 
         remark: None,
         unused: false,
     });
-    if let Some(words) = rom_words(&name, &memory.kind, word) {
+    if let MemoryKind::Rom(words) = &memory.kind {
         let title = comment(&format!("{name}: constant, {} x {word} bit", memory.depth));
-        *out += &format!("\n    // {title}\n    initial begin\n{words}\n    end\n");
+        *out += &format!("\n    // {title}\n{}", rom_blocks(&name, words, word));
     }
     *out += &format!("\n    always @(posedge {}) begin\n", w.clock());
     if let MemoryKind::Ram { enable, addr, data } = memory.kind {
@@ -131,6 +131,25 @@ fn memory_block(w: &mut Writer<'_>, index: usize, reads: &[NodeId], lines: &mut 
     }
     *out += "    end\n";
 }
+
+/// Contents of a ROM as assignments, several per line, in blocks of [`ROM_BLOCK`].
+fn rom_blocks(name: &str, words: &[i64], width: u32) -> String {
+    let digits = width.div_ceil(4) as usize;
+    let assign = |(i, value): (usize, &i64)| match *value as u64 & (u64::MAX >> (64 - width)) {
+        bit if width == 1 => format!("{name}[{i}] = 1'b{bit};"),
+        word => format!("{name}[{i}] = {width}'h{word:0digits$x};"),
+    };
+    let assigns: Vec<String> = words.iter().enumerate().map(assign).collect();
+    let block = |lines: &[String]| {
+        let lines = wrap("        ", &lines.join(&BREAK.to_string()), 8);
+        format!("    initial begin\n{lines}\n    end\n")
+    };
+    assigns.chunks(ROM_BLOCK).map(block).collect()
+}
+
+/// Words per `initial` block: Yosys 0.23 takes time quadratic in the length of a block (16,384 words: 97 s in one block,
+/// 4 s in blocks of 256).
+const ROM_BLOCK: usize = 256;
 
 /// Declares the register behind a read port that is wider than the memory, and its extension; returns its name.
 fn widened(w: &mut Writer<'_>, id: NodeId, word: u32, is_signed: bool, lines: &mut Vec<Line>) -> String {

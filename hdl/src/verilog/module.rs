@@ -5,12 +5,12 @@
 
 use std::collections::{HashMap, HashSet};
 
-use sterna_ir::netlist::{MemoryKind, ModuleId, Netlist, NodeId, Op};
+use sterna_ir::netlist::{ModuleId, Netlist, NodeId, Op};
 
 use super::borders::Borders;
 use super::clocked;
-use super::expr::{Scope, literal, side_by_side};
-use super::layout::{BREAK, Line, block, wrap};
+use super::expr::{Scope, side_by_side};
+use super::layout::{Line, block, wrap};
 use super::names::{Names, comment};
 use super::ports::{self, Direction, ModulePort, width};
 
@@ -51,6 +51,13 @@ pub struct Writer<'a> {
     packed_used: HashSet<NodeId>,
     /// Nodes whose own signal is an output port.
     exported: HashSet<NodeId>,
+}
+
+/// A signal driven by an instance, and not an output port of this module.
+enum Wire {
+    Node(NodeId),
+    /// Position in [`Writer::packed`].
+    Packed(usize),
 }
 
 /// An instance: its module and the signal at each of its ports.
@@ -138,12 +145,8 @@ impl Writer<'_> {
         }
     }
 
-    /// Names the signals driven by instances; returns the declarations still needed, as (packed signal or node).
-    fn enter_children(
-        &mut self,
-        children: &[ModuleId],
-        printed: &HashMap<ModuleId, Printed>,
-    ) -> Vec<Result<usize, NodeId>> {
+    /// Names the signals driven by instances; returns those that need a declaration.
+    fn enter_children(&mut self, children: &[ModuleId], printed: &HashMap<ModuleId, Printed>) -> Vec<Wire> {
         let mut wires = Vec::new();
         for child in children {
             for port in printed[child].ports.iter().filter(|p| p.direction == Direction::Output) {
@@ -155,7 +158,7 @@ impl Writer<'_> {
                             bus.map_or(&self.netlist.node(node).name, |bus| &self.netlist.buses[bus].name);
                         let name = self.names.claim(own);
                         self.scope.names.insert(node, name);
-                        wires.push(Err(node));
+                        wires.push(Wire::Node(node));
                     }
                     continue;
                 }
@@ -165,7 +168,7 @@ impl Writer<'_> {
                 let at = same.unwrap_or_else(|| {
                     let name = self.names.claim(&port.name);
                     self.packed.push(Packed { name, nodes: nodes.clone(), is_output: false });
-                    wires.push(Ok(self.packed.len() - 1));
+                    wires.push(Wire::Packed(self.packed.len() - 1));
                     self.packed.len() - 1
                 });
                 let mut lo = 0;
@@ -261,7 +264,7 @@ impl Writer<'_> {
         printed: &HashMap<ModuleId, Printed>,
         module_names: &[String],
         generator: &str,
-        wires: &[Result<usize, NodeId>],
+        wires: &[Wire],
     ) -> Printed {
         let own: Vec<NodeId> = self.netlist.ids().filter(|id| self.has_line(*id)).collect();
         let (clocked, values): (Vec<NodeId>, Vec<NodeId>) =
@@ -347,10 +350,10 @@ impl Writer<'_> {
         lines
     }
 
-    fn wire(&self, wire: &Result<usize, NodeId>) -> Line {
+    fn wire(&self, wire: &Wire) -> Line {
         match wire {
-            Err(node) => self.line(["wire", "wire signed"], *node, None),
-            Ok(at) => {
+            Wire::Node(node) => self.line(["wire", "wire signed"], *node, None),
+            Wire::Packed(at) => {
                 let packed = &self.packed[*at];
                 Line {
                     head: "wire",
@@ -460,21 +463,4 @@ fn print_instance(instance: &Instance, module: &str) -> String {
         out += &format!("){comma}\n");
     }
     out + "    );\n"
-}
-
-/// Contents of a ROM as assignments, several per line.
-pub fn rom_words(name: &str, kind: &MemoryKind, word: u32) -> Option<String> {
-    let MemoryKind::Rom(words) = kind else { return None };
-    let text: Vec<String> = words
-        .iter()
-        .enumerate()
-        .map(|(i, value)| match word {
-            1 => format!("{name}[{i}] = {};", literal(*value as u64, 1)),
-            _ => {
-                let digits = word.div_ceil(4) as usize;
-                format!("{name}[{i}] = {word}'h{:0digits$x};", *value as u64 & (u64::MAX >> (64 - word)))
-            }
-        })
-        .collect();
-    Some(wrap("        ", &text.join(&BREAK.to_string()), 8))
 }
