@@ -223,6 +223,9 @@ fn clock<T: Word, const L: usize>(program: &Program, values: &mut [[T; L]], memo
                 }
                 Kind::Write => {
                     let (enable, addr, data) = (&values[at(0)], &values[at(1)], &values[at(2)]);
+                    if !enable.contains(&T::ONE) {
+                        continue;
+                    }
                     for l in 0..L {
                         let word = memories[slot].get_mut(addr[l].wide() as usize * L + l);
                         if let Some(word) = word
