@@ -213,7 +213,7 @@ fn clock<T: Word, const L: usize>(program: &Program, values: &mut [[T; L]], memo
                 }
                 Kind::ReadEnable => {
                     let enable = values[at(1)];
-                    if enable.iter().any(|e| *e == T::ONE) {
+                    if enable.contains(&T::ONE) {
                         let word = fetch(program, memories, at(2), &values[at(0)]);
                         let out = &mut values[slot];
                         for l in 0..L {
@@ -223,6 +223,9 @@ fn clock<T: Word, const L: usize>(program: &Program, values: &mut [[T; L]], memo
                 }
                 Kind::Write => {
                     let (enable, addr, data) = (&values[at(0)], &values[at(1)], &values[at(2)]);
+                    if !enable.contains(&T::ONE) {
+                        continue;
+                    }
                     for l in 0..L {
                         let word = memories[slot].get_mut(addr[l].wide() as usize * L + l);
                         if let Some(word) = word

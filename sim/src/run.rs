@@ -25,7 +25,7 @@ pub struct Options {
     pub patience: Option<u64>,
     /// Collect the vectors on the probes.
     pub probes: bool,
-    /// Segments simulated side by side: 1, or the next of 16 and 32; by default as many as vectors of 64 bytes hold. The
+    /// Segments simulated side by side: 1, or the next of 16 and 32 (16 at most for 64-bit values); by default as many as vectors of 64 bytes hold. The
     /// results do not depend on it.
     pub lanes: Option<usize>,
     /// Threads; by default all of the machine's. The results do not depend on it.
@@ -234,8 +234,7 @@ fn dispatch(
         (WordSize::W32, 2..=16) => batches!(i32, 16),
         (WordSize::W32, _) => batches!(i32, 32),
         (WordSize::W64, 0 | 1) => batches!(i64, 1),
-        (WordSize::W64, 2..=16) => batches!(i64, 16),
-        (WordSize::W64, _) => batches!(i64, 32),
+        (WordSize::W64, _) => batches!(i64, 16),
     };
-    Ok(outcomes?.concat())
+    Ok(outcomes?.into_iter().flatten().collect())
 }

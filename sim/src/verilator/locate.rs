@@ -112,7 +112,7 @@ pub(super) fn locate(
     let mode = Mode { patience, from: window.start, to: window.end };
     let stalls = task.stalls;
     let samples = task.samples;
-    run(program, &request.top, design, shape, &[task], mode, &mut |_, event| {
+    run(program, request.top, design, shape, &[task], mode, &mut |_, event| {
         match event {
             Event::Cycle { cycle, handshakes, beats } if spot.is_none() => {
                 let shown = &recorder.shown[(cycle - window.start) as usize];
