@@ -63,10 +63,10 @@ impl Ui {
     }
 }
 
-/// A plain table: the first column to the left, numbers to the right.
+/// A plain table: a rule under the header, the first column to the left, numbers to the right.
 pub fn table(header: &[&str], rows: &[Vec<String>]) -> String {
     let mut table = Table::new();
-    table.load_style(presets::UTF8_HORIZONTAL_ONLY).set_content_arrangement(ContentArrangement::Disabled);
+    table.load_style(presets::NOTHING).set_content_arrangement(ContentArrangement::Disabled);
     table.set_header(header.iter().copied());
     for row in rows {
         table.add_row(row);
@@ -74,7 +74,11 @@ pub fn table(header: &[&str], rows: &[Vec<String>]) -> String {
     for column in table.column_iter_mut().skip(1) {
         column.set_cell_alignment(CellAlignment::Right);
     }
-    table.to_string().lines().map(str::trim_end).collect::<Vec<_>>().join("\n")
+    let text = table.to_string();
+    let width = text.lines().map(|l| l.trim_end().chars().count()).max().unwrap_or(0);
+    let mut lines: Vec<String> = text.lines().map(|l| l.trim_end().to_string()).collect();
+    lines.insert(1.min(lines.len()), format!(" {}", "─".repeat(width.saturating_sub(1))));
+    lines.join("\n")
 }
 
 /// `12345` as `12,345`.

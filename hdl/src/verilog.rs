@@ -24,6 +24,9 @@ use module::Printed;
 use names::{Names, comment};
 pub use ports::Direction;
 
+/// Characters of the top module's name that begin the names of the others.
+const MAX_STEM: usize = 24;
+
 /// How to print.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct PrintOptions {
@@ -138,11 +141,14 @@ pub fn print(netlist: &Netlist, options: &PrintOptions) -> Result<Emitted> {
 }
 
 /// One name per module, unique as a file name too; `<top>_tb` stays free for the test bench.
+/// Modules are named after the top one, so that two circuits can stand in one project.
 fn module_names(netlist: &Netlist) -> Vec<String> {
     let mut names = Names::default();
     let top = names.claim(&netlist.modules[0].name);
     names.claim(&format!("{top}_tb"));
-    let others = netlist.modules[1..].iter().map(|module| names.claim(&module.name));
+    let stem: String = top.chars().take(MAX_STEM).collect();
+    let stem = stem.trim_end_matches('_');
+    let others = netlist.modules[1..].iter().map(|module| names.claim(&format!("{stem}_{}", module.name)));
     std::iter::once(top).chain(others).collect()
 }
 

@@ -47,6 +47,11 @@ impl Builder {
         self.module = module;
     }
 
+    /// The module that new nodes go to.
+    pub fn module(&self) -> &Module {
+        self.netlist.module(self.module)
+    }
+
     /// The range of a node.
     pub fn range(&self, id: NodeId) -> Range {
         self.netlist.node(id).range

@@ -142,7 +142,7 @@ pub fn report(build: &Build, ui: &Ui) -> Result<()> {
         row.extend(match stage.schedule {
             None => ["unrolled".into(), "1".into(), String::new(), String::new()],
             Some(s) => [
-                format!("{} PEs", s.pes),
+                format!("{} PE{}", s.pes, if s.pes == 1 { "" } else { "s" }),
                 thousands(s.cycles as u64),
                 percent(s.utilisation),
                 thousands(s.rom_bits as u64),

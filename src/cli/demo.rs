@@ -3,27 +3,28 @@
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result};
+use rayon::prelude::*;
 use serde::Serialize;
 use serde_json::json;
 use sterna_hdl::estimate::{Resources, estimate};
 use sterna_hdl::family::Family;
 use sterna_hdl::synth::{self, Cells};
 use sterna_hdl::{Folding, Options};
-use sterna_ir::{Network, format};
+use sterna_ir::format;
 use sterna_sim as sim;
 use sterna_trainer::config::{Config, Weights};
 use sterna_trainer::data::Dataset;
 
 use super::data::{DataArgs, load, test_samples};
 use super::estimate::parse_family;
-use super::train::train_and_check;
+use super::train::{top_k, train_and_check};
 use super::{compile, synth as measure, verify};
 use crate::build::{self, Build, Target};
 use crate::store;
 use crate::ui::{Outcome, Ui, percent, table, thousands};
 
 /// Outputs of the hidden layers.
-const HIDDEN: [usize; 2] = [64, 64];
+const HIDDEN: [usize; 2] = [64, 32];
 /// Processing elements of every folded design: the same for all, so that cycles compare.
 const PES: usize = 16;
 /// Test images that go through Verilator.
@@ -43,7 +44,7 @@ pub struct Args {
     #[arg(long, default_value = "ecp5", value_parser = parse_family)]
     family: Family,
     /// Passes over the training set.
-    #[arg(long, default_value_t = 20, value_name = "N")]
+    #[arg(long, default_value_t = 15, value_name = "N")]
     epochs: usize,
     #[command(flatten)]
     source: DataArgs,
@@ -73,36 +74,45 @@ pub fn run(args: &Args, ui: &Ui) -> Result<Outcome> {
         ("float", Weights::Float { bits: 8 }),
         ("binary", Weights::BinaryConnect),
         ("ternary", Weights::twn()),
-        ("sparse", Weights::top_k(0.95)),
+        ("sparse", top_k(&[0.95, 0.7, 0.4])),
     ];
-    let mut rows = Vec::new();
-    let mut sparse = None;
+    let mut jobs = Vec::new();
     for (name, weights) in methods {
         let config = Config { hidden: HIDDEN.to_vec(), weights, epochs: args.epochs, ..Config::default() };
         let trained = train_and_check(&dataset, &config, None, name, ui)?;
         store::write(&args.output.join(format!("{name}.sterna")), format::write(&trained.network).as_bytes())?;
         let accuracy = trained.test_accuracy.unwrap_or(f64::NAN);
-        ui.note(format!("{name}: {} on {} test images", percent(accuracy), dataset.test.len()));
-        let folded = folded(&trained.network)?;
-        rows.push(row(name, accuracy, &trained.zeros, &folded, &format!("{PES} PEs"), args.family, ui)?);
-        if name == "sparse" {
-            sparse = Some((trained, folded, accuracy));
+        ui.note(format!("{name:8} {} on {} test images", percent(accuracy), thousands(dataset.test.len() as u64)));
+        for folding in [Folding::Pes(PES), Folding::Unrolled] {
+            if name == "sparse" || folding != Folding::Unrolled {
+                let options = Options { folding, ..Options::default() };
+                let build = build::compile(trained.network.clone(), options)?;
+                jobs.push(Job { network: name, accuracy, zeros: trained.zeros.clone(), build });
+            }
         }
     }
-    let (trained, folded, accuracy) = sparse.context("the sparse network is one of the methods")?;
-    let options = Options { folding: Folding::Unrolled, ..Options::default() };
-    let unrolled = build::compile(trained.network, options)?;
-    rows.push(row("sparse", accuracy, &trained.zeros, &unrolled, "unrolled", args.family, ui)?);
+    let bar = ui.bar("synthesis", jobs.len() as u64, "designs");
+    let rows: Vec<Row> = jobs
+        .par_iter()
+        .map(|job| {
+            let row = row(job, args.family);
+            bar.inc(1);
+            row
+        })
+        .collect::<Result<_>>()?;
+    bar.finish_and_clear();
+    let [.., folded, unrolled] = jobs.as_slice() else { unreachable!("the sparse network makes two designs") };
     let folder = args.output.join("build");
-    build::write(&folded, &Target::choose(None, None)?, &folder)?;
+    build::write(&folded.build, &Target::choose(None, None)?, &folder)?;
 
     let mut equal = true;
     let mut verified = Vec::new();
-    for (what, build) in [(format!("{PES} PEs"), &folded), ("unrolled".into(), &unrolled)] {
-        let verdict = verified_with_verilator(&dataset, build, &cache, ui)?;
+    for job in [folded, unrolled] {
+        let verdict = verified_with_verilator(&dataset, &job.build, &cache, ui)?;
         let v = &verdict.verilator;
         verified.push(format!(
-            "sparse, {what}: evaluator, simulator and {} {} on {} images, {} values, {} cycles with random stalls",
+            "sparse, {}: evaluator, simulator and {} {} on {} images, {} values, {} cycles with random stalls",
+            job.design(),
             v.verilator,
             if verdict.equal() { "are equal" } else { "DIFFER" },
             v.samples,
@@ -117,34 +127,35 @@ pub fn run(args: &Args, ui: &Ui) -> Result<Outcome> {
         dir = args.output.display(),
         build = folder.display()
     ))?;
-    compile::report(&folded, ui)?;
+    compile::report(&folded.build, ui)?;
     ui.object(&json!({ "family": args.family, "networks": rows, "equal": equal, "verified": verified }))?;
     Ok(if equal { Outcome::Done } else { Outcome::CheckFailed })
 }
 
-fn folded(network: &Network) -> Result<Build> {
-    build::compile(network.clone(), Options { folding: Folding::Pes(PES), ..Options::default() })
+/// A network compiled one way, to be measured.
+struct Job {
+    network: &'static str,
+    accuracy: f64,
+    zeros: Vec<f64>,
+    build: Build,
 }
 
-fn row(
-    network: &str,
-    accuracy: f64,
-    zeros: &[f64],
-    build: &Build,
-    design: &str,
-    family: Family,
-    ui: &Ui,
-) -> Result<Row> {
-    ui.note(format!("{network}, {design}: synthesising for {family}"));
+impl Job {
+    fn design(&self) -> String {
+        if self.build.options.folding == Folding::Unrolled { "unrolled".into() } else { format!("{PES} PEs") }
+    }
+}
+
+fn row(job: &Job, family: Family) -> Result<Row> {
     Ok(Row {
-        network: network.into(),
-        design: design.into(),
-        accuracy,
-        zeros: zeros.to_vec(),
-        adders: build.adders(),
-        cycles: build.design.timing.interval,
-        estimate: estimate(&build.design.netlist, family).total,
-        measured: measure::measure(build, family, tempfile::tempdir()?.path())?,
+        network: job.network.into(),
+        design: job.design(),
+        accuracy: job.accuracy,
+        zeros: job.zeros.clone(),
+        adders: job.build.adders(),
+        cycles: job.build.design.timing.interval,
+        estimate: estimate(&job.build.design.netlist, family).total,
+        measured: measure::measure(&job.build, family, tempfile::tempdir()?.path())?,
     })
 }
 
@@ -174,7 +185,7 @@ fn show(rows: &[Row], family: Family, verified: &[String], ui: &Ui) -> Result<()
         ["weights", "design", "accuracy", "zeros %", "adders", "cycles/image", "LUT est/Yosys", "FF est/Yosys", "BRAM"];
     ui.say(table(&header, &rows.iter().map(line).collect::<Vec<_>>()))?;
     ui.say(format!(
-        "784-64-64-10, 2-bit activations, built-in digits; {family}, core only, LUT = {}; {}",
+        "784-64-32-10, 2-bit activations, built-in digits; {family}, core only, LUT = {}; {}",
         family.lut_convention(),
         synth::version()?
     ))?;

@@ -192,7 +192,8 @@ fn set<T: Clone>(field: &mut T, value: &Option<T>) {
     }
 }
 
-fn top_k(zeros: &[f64]) -> Weights {
+/// Top-k with these zeros, one for all layers or one per dense layer.
+pub fn top_k(zeros: &[f64]) -> Weights {
     match Weights::top_k(0.0) {
         Weights::TopK { anneal, freeze, .. } => Weights::TopK { zeros: zeros.to_vec(), anneal, freeze },
         other => other,

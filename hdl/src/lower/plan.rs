@@ -235,10 +235,10 @@ impl Planner<'_> {
         let schedule = Schedule::new(&rows, &position, pes, sorted);
         let info = schedule.info();
         self.about.push(format!(
-            "Folded on {} PEs: {} cycles for {} nonzeros ({:.1} % of the PE cycles), index of {} bits, {} ROM bits.",
+            "Folded on {} PEs: {} cycles for {} additions ({:.1} % of the PE cycles), index of {} bits, {} ROM bits.",
             info.pes,
             info.cycles,
-            info.nonzeros,
+            info.additions,
             100.0 * info.utilisation,
             info.delta_bits,
             info.rom_bits

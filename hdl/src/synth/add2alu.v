@@ -10,10 +10,14 @@ module add_to_alu (A, B, Y);
     input  [B_WIDTH-1:0] B;
     output [Y_WIDTH-1:0] Y;
 
+    // The cell is only legal with all its outputs as wide as Y.
+    wire [Y_WIDTH-1:0] x;
+    wire [Y_WIDTH-1:0] co;
+
     \$alu #(
         .A_SIGNED(A_SIGNED), .B_SIGNED(B_SIGNED),
         .A_WIDTH(A_WIDTH), .B_WIDTH(B_WIDTH), .Y_WIDTH(Y_WIDTH)
-    ) _TECHMAP_REPLACE_ (.A(A), .B(B), .BI(1'b0), .CI(1'b0), .X(), .Y(Y), .CO());
+    ) _TECHMAP_REPLACE_ (.A(A), .B(B), .BI(1'b0), .CI(1'b0), .X(x), .Y(Y), .CO(co));
 endmodule
 
 (* techmap_celltype = "$sub" *)
@@ -27,8 +31,12 @@ module sub_to_alu (A, B, Y);
     input  [B_WIDTH-1:0] B;
     output [Y_WIDTH-1:0] Y;
 
+    // The cell is only legal with all its outputs as wide as Y.
+    wire [Y_WIDTH-1:0] x;
+    wire [Y_WIDTH-1:0] co;
+
     \$alu #(
         .A_SIGNED(A_SIGNED), .B_SIGNED(B_SIGNED),
         .A_WIDTH(A_WIDTH), .B_WIDTH(B_WIDTH), .Y_WIDTH(Y_WIDTH)
-    ) _TECHMAP_REPLACE_ (.A(A), .B(B), .BI(1'b1), .CI(1'b1), .X(), .Y(Y), .CO());
+    ) _TECHMAP_REPLACE_ (.A(A), .B(B), .BI(1'b1), .CI(1'b1), .X(x), .Y(Y), .CO(co));
 endmodule

@@ -228,7 +228,7 @@ impl Writer<'_> {
         side_by_side(runs)
     }
 
-    fn instance(&mut self, child: ModuleId, printed: &Printed, name: &str) -> Instance {
+    fn instance(&mut self, child: ModuleId, printed: &Printed) -> Instance {
         let mut connections = Vec::new();
         for port in &printed.ports {
             let signal = match port.direction {
@@ -241,7 +241,7 @@ impl Writer<'_> {
             };
             connections.push((port.name.clone(), signal));
         }
-        Instance { module: child, name: self.names.claim(&format!("u_{name}")), connections }
+        Instance { module: child, name: self.names.claim(&format!("u_{}", self.netlist.module(child).name)), connections }
     }
 
     /// The declaration of a node's own signal.
@@ -274,7 +274,7 @@ impl Writer<'_> {
         let assigns = self.assigns();
         let instances: Vec<Instance> = children
             .iter()
-            .map(|child| self.instance(*child, &printed[child], &module_names[child.index()]))
+            .map(|child| self.instance(*child, &printed[child]))
             .collect();
         let unpacked = self.unpacked();
 

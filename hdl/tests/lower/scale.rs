@@ -45,7 +45,7 @@ fn schedules_are_ninety_percent_full_at_ninety_percent_zeros() {
     let network = network(&[256, 256], 90);
     let options = Options { folding: Folding::Pes(16), ..Options::default() };
     let info = schedules(&network, &options).unwrap()[0].unwrap();
-    assert_eq!((info.pes, info.nonzeros), (16, nonzeros(&network)));
+    assert_eq!((info.pes, info.additions), (16, nonzeros(&network)));
     assert!(info.utilisation >= 0.9 && info.delta_bits <= 6, "{info:?}");
     assert_eq!(info.rom_bits, 16 * info.cycles * (info.delta_bits as usize + 1));
 }

@@ -131,7 +131,7 @@ impl Folded {
         };
         let (mut accs, mut roms) = (Vec::new(), Vec::new());
         for (p, words) in s.words.iter().enumerate() {
-            b.enter(format!("pe{p}"), self.about.clone());
+            b.enter(format!("{}_pe{p}", b.module().name), self.about.clone());
             let (acc, rom) = pe::build(b, &shared, words.clone());
             b.rename(acc, format!("pe{p}_acc"));
             b.leave();

@@ -85,8 +85,8 @@ pub struct Schedule {
     pub last: Vec<i64>,
     /// Row of each output position.
     pub order: Vec<usize>,
-    /// Nonzero weights of all rows.
-    pub nonzeros: usize,
+    /// Additions of all rows: one per nonzero weight, or per signed digit of a wider one.
+    pub additions: usize,
 }
 
 /// Figures of a schedule.
@@ -96,9 +96,9 @@ pub struct ScheduleInfo {
     pub pes: usize,
     /// Cycles of the schedule; the stage takes a new sample after so many when nothing holds it up.
     pub cycles: usize,
-    /// Nonzero weights.
-    pub nonzeros: usize,
-    /// Nonzeros per PE and cycle: 1 is an addition in every PE in every cycle.
+    /// Additions: one per nonzero ternary weight, one per signed digit of a wider one.
+    pub additions: usize,
+    /// Additions per PE and cycle: 1 is an addition in every PE in every cycle.
     pub utilisation: f64,
     /// Bits of all weight ROMs.
     pub rom_bits: usize,
@@ -153,7 +153,7 @@ impl Schedule {
         word: Word,
         order: Vec<usize>,
         pes: usize,
-        nonzeros: usize,
+        additions: usize,
     ) -> Self {
         let mut words = vec![Vec::new(); pes];
         let mut last = Vec::new();
@@ -167,7 +167,7 @@ impl Schedule {
                 row.resize(last.len(), 0);
             }
         }
-        Schedule { pes, word, words, last, order, nonzeros }
+        Schedule { pes, word, words, last, order, additions }
     }
 
     /// Length in cycles.
@@ -186,8 +186,8 @@ impl Schedule {
         ScheduleInfo {
             pes: self.pes,
             cycles: self.cycles(),
-            nonzeros: self.nonzeros,
-            utilisation: self.nonzeros as f64 / steps as f64,
+            additions: self.additions,
+            utilisation: self.additions as f64 / steps as f64,
             rom_bits: steps * self.word.width() as usize,
             delta_bits: self.word.delta,
         }
