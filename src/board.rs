@@ -4,6 +4,8 @@ use anyhow::{Context, Result, bail};
 use include_dir::{Dir, include_dir};
 use serde::Deserialize;
 
+use crate::store::Files;
+
 static BOARDS: Dir<'_> = include_dir!("$CARGO_MANIFEST_DIR/constraints");
 
 /// What a board's `board.toml` says that the command needs.
@@ -28,16 +30,18 @@ pub fn names() -> Vec<String> {
 }
 
 /// A board and its constraint files as `(name, text)`.
-pub fn find(name: &str) -> Result<(Board, Vec<(String, Vec<u8>)>)> {
+pub fn find(name: &str) -> Result<(Board, Files)> {
     let Some(folder) = BOARDS.get_dir(name).filter(|_| names().iter().any(|n| n == name)) else {
         bail!("no board {name:?}; there are {}", names().join(", "));
     };
     let read = |file: &str| BOARDS.get_file(folder.path().join(file)).map(|f| f.contents().to_vec());
-    let text = String::from_utf8(read("board.toml").with_context(|| format!("board {name} has no board.toml"))?)?;
+    let text =
+        String::from_utf8(read("board.toml").with_context(|| format!("board {name} has no board.toml"))?)?;
     let board: Board = toml::from_str(&text).with_context(|| format!("board {name}"))?;
     let mut files = Vec::new();
     for file in &board.constraint_files {
-        let bytes = read(file).with_context(|| format!("board {name} names {file}, which it does not have"))?;
+        let bytes =
+            read(file).with_context(|| format!("board {name} names {file}, which it does not have"))?;
         files.push((format!("{name}-{file}"), bytes));
     }
     Ok((board, files))

@@ -10,7 +10,7 @@ use sterna_hdl::verilog::{self, Emitted, PrintOptions, SourceFile};
 use sterna_hdl::{Options, ScheduleInfo, manifest};
 use sterna_ir::{Dense, Design, LayerOp, Network, eval, format};
 
-use crate::store;
+use crate::store::{self, Files};
 use crate::{board, cli};
 
 /// File that marks a build folder.
@@ -57,7 +57,7 @@ pub struct StageInfo {
 #[derive(Clone, Debug)]
 pub struct Target {
     khz: u32,
-    files: Vec<(String, Vec<u8>)>,
+    files: Files,
 }
 
 impl Target {
@@ -79,7 +79,8 @@ impl Target {
 pub fn compile(network: Network, options: Options) -> Result<Build> {
     let design = sterna_hdl::lower(&network, &options)?;
     let streams = design.probes.iter().map(|p| &p.stream);
-    let visible = streams.flat_map(|s| [s.valid, s.ready].into_iter().chain(s.data.iter().copied())).collect();
+    let visible =
+        streams.flat_map(|s| [s.valid, s.ready].into_iter().chain(s.data.iter().copied())).collect();
     let emitted = verilog::print(&design.netlist, &PrintOptions { version: true, visible })?;
     let sources = emitted.files.clone();
     Ok(Build { network, options, design, emitted, sources, edited: Vec::new() })
@@ -91,11 +92,15 @@ pub fn open(folder: &Path) -> Result<Build> {
     let place = || path.display().to_string();
     let manifest = manifest::read(&store::read_text(&path)?).with_context(place)?;
     let network = store::read_network(&folder.join(NETWORK))?;
-    let options = serde_json::from_value(manifest.options).with_context(|| format!("{}: options", path.display()))?;
+    let options =
+        serde_json::from_value(manifest.options).with_context(|| format!("{}: options", path.display()))?;
     let mut build = compile(network, options)?;
     if manifest.top != build.emitted.top {
         let (old, new) = (&manifest.top, &build.emitted.top);
-        bail!("{}: top module {old:?}, but the network compiles to {new:?}; compile it again", path.display());
+        bail!(
+            "{}: top module {old:?}, but the network compiles to {new:?}; compile it again",
+            path.display()
+        );
     }
     for file in &mut build.sources {
         let text = store::read_text(&folder.join(&file.name))?;
@@ -119,8 +124,15 @@ pub fn write(build: &Build, target: &Target, folder: &Path) -> Result<Vec<String
     files.push(SourceFile { name: NETWORK.into(), text: text.clone() });
     let stages = build.stages()?.iter().map(serde_json::to_value).collect::<Result<_, _>>()?;
     let options = serde_json::to_value(&build.options)?;
-    let manifest = manifest::manifest(&build.design, &build.emitted, &files, (&build.network.name, &text), options, stages);
-    let mut bytes: Vec<(String, Vec<u8>)> = files.into_iter().map(|f| (f.name, f.text.into_bytes())).collect();
+    let manifest = manifest::manifest(
+        &build.design,
+        &build.emitted,
+        &files,
+        (&build.network.name, &text),
+        options,
+        stages,
+    );
+    let mut bytes: Files = files.into_iter().map(|f| (f.name, f.text.into_bytes())).collect();
     bytes.extend(target.files.iter().cloned());
     bytes.push((MANIFEST.into(), manifest.to_text().into_bytes()));
     let old = std::fs::read_to_string(folder.join(MANIFEST)).ok().and_then(|text| manifest::read(&text).ok());

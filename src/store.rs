@@ -7,6 +7,9 @@ use std::path::Path;
 use anyhow::{Context, Result, bail};
 use sterna_ir::{Network, format};
 
+/// Files as names and contents.
+pub type Files = Vec<(String, Vec<u8>)>;
+
 /// Reads a text file; an error names the path.
 pub fn read_text(path: &Path) -> Result<String> {
     let bytes = fs::read(path).with_context(|| format!("cannot read {}", path.display()))?;
@@ -55,7 +58,10 @@ pub fn write_folder(path: &Path, marker: &str, owned: &[String], files: &[(Strin
     if path.exists() && !path.join(marker).is_file() {
         let empty = path.is_dir() && fs::read_dir(path).with_context(fail)?.next().is_none();
         if !empty {
-            bail!("{} exists and is no build folder (it has no {marker}); choose another with -o", path.display());
+            bail!(
+                "{} exists and is no build folder (it has no {marker}); choose another with -o",
+                path.display()
+            );
         }
     }
     fs::create_dir_all(path).with_context(fail)?;

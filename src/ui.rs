@@ -56,7 +56,8 @@ impl Ui {
             return ProgressBar::hidden();
         }
         let bar = ProgressBar::with_draw_target(Some(total), ProgressDrawTarget::stderr_with_hz(10));
-        let template = format!("{{prefix:12}} {{wide_bar}} {{pos}}/{{len}} {unit} {{per_sec}} eta {{eta}} {{msg}}");
+        let template =
+            format!("{{prefix:12}} {{wide_bar}} {{pos}}/{{len}} {unit} {{per_sec}} eta {{eta}} {{msg}}");
         bar.set_style(ProgressStyle::with_template(&template).expect("the template is fixed"));
         bar.set_prefix(what.to_string());
         bar

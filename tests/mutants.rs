@@ -18,7 +18,10 @@ fn change(folder: &Path, wanted: impl Fn(&str) -> bool, edit: impl Fn(&str) -> O
         let text = std::fs::read_to_string(&path).unwrap();
         let lines: Vec<&str> = text.lines().collect();
         let middle = (lines.len() / 2..lines.len()).chain(0..lines.len() / 2);
-        let Some((at, new)) = middle.filter(|_| wanted(&name)).find_map(|i| Some((i, edit(lines[i])?))) else { continue };
+        let Some((at, new)) = middle.filter(|_| wanted(&name)).find_map(|i| Some((i, edit(lines[i])?)))
+        else {
+            continue;
+        };
         let mut lines: Vec<String> = lines.into_iter().map(str::to_string).collect();
         lines[at] = new;
         std::fs::write(&path, lines.join("\n") + "\n").unwrap();
@@ -28,18 +31,22 @@ fn change(folder: &Path, wanted: impl Fn(&str) -> bool, edit: impl Fn(&str) -> O
 }
 
 /// Flips the sign bit of one word of a weight ROM.
-pub fn change_rom_word(folder: &Path) {
-    change(folder, |name| name.contains("_pe"), |line| {
-        let (head, tail) = line.split_once("'d")?;
-        let digits: String = tail.chars().take_while(char::is_ascii_digit).collect();
-        let width: u32 = head.rsplit(|c: char| !c.is_ascii_digit()).next()?.parse().ok()?;
-        let value: u64 = digits.parse().ok()?;
-        // A nonzero word that is no escape moves and adds; its top bit is the sign.
-        let delta = value & ((1 << (width - 1)) - 1);
-        let assigns = line.contains("] = ");
-        let adds = delta != 0 && delta != (1 << (width - 1)) - 1;
-        (assigns && adds).then(|| format!("{head}'d{}{}", value ^ (1 << (width - 1)), &tail[digits.len()..]))
-    });
+fn change_rom_word(folder: &Path) {
+    change(
+        folder,
+        |name| name.contains("_pe"),
+        |line| {
+            let (head, tail) = line.strip_prefix("        schedule[").and(line.split_once("'h"))?;
+            let digits: String = tail.chars().take_while(char::is_ascii_hexdigit).collect();
+            let width: u32 = head.rsplit(|c: char| !c.is_ascii_digit()).next()?.parse().ok()?;
+            let value = u64::from_str_radix(&digits, 16).ok()?;
+            // A word whose index is neither zero nor all ones moves and adds; its top bit is the sign.
+            let (sign, ones) = (1 << (width - 1), (1 << (width - 1)) - 1);
+            let adds = value & ones != 0 && value & ones != ones;
+            let changed = format!("{:0w$x}", value ^ sign, w = digits.len());
+            adds.then(|| format!("{head}'h{changed}{}", &tail[digits.len()..]))
+        },
+    );
 }
 
 #[track_caller]
@@ -68,24 +75,32 @@ fn a_rom_word() {
 #[test]
 fn a_weight() {
     caught(&["--unrolled"], |folder| {
-        change(folder, |_| true, |line| {
-            let sum = line.trim_start().starts_with("wire") && line.contains(" + ");
-            sum.then(|| line.replacen(" + ", " - ", 1))
-        });
+        change(
+            folder,
+            |_| true,
+            |line| {
+                let sum = line.trim_start().starts_with("wire") && line.contains(" + ");
+                sum.then(|| line.replacen(" + ", " - ", 1))
+            },
+        );
     });
 }
 
 #[test]
 fn a_threshold() {
     caught(&["--unrolled"], |folder| {
-        change(folder, |_| true, |line| {
-            let (head, tail) = line.split_once(" >= ")?;
-            let at = tail.find("'sd").or_else(|| tail.find("'d"))?;
-            let mark = at + tail[at..].find('d')? + 1;
-            let digits: String = tail[mark..].chars().take_while(char::is_ascii_digit).collect();
-            let value: u64 = digits.parse().ok()?;
-            let changed = if value % 2 == 0 { value + 1 } else { value - 1 };
-            Some(format!("{head} >= {}{changed}{}", &tail[..mark], &tail[mark + digits.len()..]))
-        });
+        change(
+            folder,
+            |_| true,
+            |line| {
+                let (head, tail) = line.split_once(" >= ")?;
+                let at = tail.find("'sd").or_else(|| tail.find("'d"))?;
+                let mark = at + tail[at..].find('d')? + 1;
+                let digits: String = tail[mark..].chars().take_while(char::is_ascii_digit).collect();
+                let value: u64 = digits.parse().ok()?;
+                // Sums of 8-bit pixels are wide: a step of 64 is one that some image crosses.
+                Some(format!("{head} >= {}{}{}", &tail[..mark], value ^ 64, &tail[mark + digits.len()..]))
+            },
+        );
     });
 }

@@ -35,7 +35,8 @@ fn kill_and_resume() {
     let folder = Folder::new();
     folder.ok(&[&TRAIN[..], &["-o", "whole"]].concat());
     let resumed = [&TRAIN[..], &["-o", "resumed", "--checkpoint", "run.ckpt"]].concat();
-    let mut child = command(folder.path(), &resumed).stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
+    let mut child =
+        command(folder.path(), &resumed).stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
     let start = Instant::now();
     while !folder.join("run.ckpt").exists() {
         assert!(start.elapsed() < Duration::from_secs(120), "no checkpoint was written");
@@ -51,7 +52,8 @@ fn kill_and_resume() {
 #[test]
 fn a_damaged_checkpoint_is_refused() {
     let folder = Folder::new();
-    let train = ["train", "digits:300,50", "--hidden", "8", "--epochs", "1", "--checkpoint", "c.ckpt", "-o", "n"];
+    let train =
+        ["train", "digits:300,50", "--hidden", "8", "--epochs", "1", "--checkpoint", "c.ckpt", "-o", "n"];
     folder.ok(&train);
     let mut checkpoint = bytes(&folder, "c.ckpt");
     let middle = checkpoint.len() / 2;
@@ -72,7 +74,8 @@ fn compiling_again_replaces_the_build() {
     folder.ok(&["compile", "net.sterna", "--unrolled", "-o", "out"]);
     folder.ok(&["compile", "net.sterna", "--unrolled", "-o", "fresh"]);
     let list = |name: &str| {
-        let mut names: Vec<_> = std::fs::read_dir(folder.join(name)).unwrap().map(|e| e.unwrap().file_name()).collect();
+        let mut names: Vec<_> =
+            std::fs::read_dir(folder.join(name)).unwrap().map(|e| e.unwrap().file_name()).collect();
         names.sort();
         names
     };

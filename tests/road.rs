@@ -25,9 +25,12 @@ fn verilator_agrees_in_every_cycle() {
     }
     let folder = Folder::new();
     folder.put("net.sterna", small_network());
-    for (style, stalls) in [(&["--unrolled"][..], "40"), (&["--pes", "6"], "40"), (&["--style", "unrolled,3,unrolled"], "0")] {
+    for (style, stalls) in
+        [(&["--unrolled"][..], "40"), (&["--pes", "6"], "40"), (&["--style", "unrolled,3,unrolled"], "0")]
+    {
         folder.ok(&[&["compile", "net.sterna", "-o", "out"], style].concat());
-        let report = folder.json(0, &["verify", "out", "--data", DATA, "--samples", "200", "--stalls", stalls]);
+        let report =
+            folder.json(0, &["verify", "out", "--data", DATA, "--samples", "200", "--stalls", stalls]);
         assert_eq!(report["equal"], true, "{report:#}");
         assert_eq!(report["edited"].as_array().map(Vec::len), Some(0));
         assert!(report["values"].as_u64().unwrap() >= 200 * 33, "{report:#}");
@@ -52,8 +55,13 @@ fn every_kind_of_network_reaches_a_circuit() {
         let train = ["train", "digits:300,60", "--hidden", "10", "--epochs", "2", "-o", "net.sterna"];
         let trained = folder.json(0, &[&train, flags].concat());
         for style in ["--unrolled", "--pes=3"] {
-            let report = folder.json(0, &["simulate", "net.sterna", style, "--data", "digits:300,60", "--samples", "60"]);
-            assert_eq!((&report["equal"], &report["accuracy"]), (&true.into(), &trained["test_accuracy"]), "{flags:?}");
+            let report = folder
+                .json(0, &["simulate", "net.sterna", style, "--data", "digits:300,60", "--samples", "60"]);
+            assert_eq!(
+                (&report["equal"], &report["accuracy"]),
+                (&true.into(), &trained["test_accuracy"]),
+                "{flags:?}"
+            );
         }
     }
 }
@@ -67,7 +75,8 @@ fn ones_own_table() {
         rows += &format!("{a};{b};{}\n", if a > b { "long" } else { "wide" });
     }
     folder.put("leaves.csv", rows);
-    let trained = folder.json(0, &["train", "leaves.csv", "--hidden", "12", "--epochs", "60", "--batch", "16", "-o", "n"]);
+    let trained = folder
+        .json(0, &["train", "leaves.csv", "--hidden", "12", "--epochs", "60", "--batch", "16", "-o", "n"]);
     assert!(trained["test_accuracy"].as_f64().unwrap() > 0.9, "{trained:#}");
     assert!(trained["scaling"].is_object(), "float features are scaled, and the scaling is told");
     assert_eq!(folder.json(0, &["simulate", "n", "--data", "leaves.csv"])["equal"], true);
@@ -79,7 +88,20 @@ fn estimate_and_synthesis_stand_side_by_side_on_every_family() {
         return;
     }
     let folder = Folder::new();
-    folder.ok(&["train", "digits:300,60", "--hidden", "8", "--weights", "top-k", "--zeros", "0.95", "--epochs", "2", "-o", "n"]);
+    folder.ok(&[
+        "train",
+        "digits:300,60",
+        "--hidden",
+        "8",
+        "--weights",
+        "top-k",
+        "--zeros",
+        "0.95",
+        "--epochs",
+        "2",
+        "-o",
+        "n",
+    ]);
     for style in ["--unrolled", "--pes=4"] {
         let report = folder.json(0, &["synth", "n", style]);
         let results = report["results"].as_array().unwrap();
@@ -104,7 +126,8 @@ fn waveforms_and_json() {
         assert!(wave.contains(part), "no {part} in the waveform");
     }
     folder.ok(&["compile", "net.sterna", "--pes", "4", "--board", "ulx3s-85f", "-o", "out"]);
-    for command in [&["info", "net.sterna"][..], &["info", "out"], &["estimate", "out"], &["simulate", "out"]] {
+    for command in [&["info", "net.sterna"][..], &["info", "out"], &["estimate", "out"], &["simulate", "out"]]
+    {
         assert!(folder.json(0, command).is_object());
     }
     assert!(folder.join("out/ulx3s-85f-board.lpf").exists());

@@ -57,7 +57,10 @@ impl DesignArgs {
             return build::compile(network, options);
         }
         if self.is_given() {
-            bail!("{} is a build folder, compiled already; drop the compile flags, or give the network file", input.display());
+            bail!(
+                "{} is a build folder, compiled already; drop the compile flags, or give the network file",
+                input.display()
+            );
         }
         build::open(input)
     }

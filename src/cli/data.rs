@@ -21,12 +21,12 @@ pub struct DataArgs {
 }
 
 /// What may be given as a data set.
-pub const SPEC_HELP: &str =
-    "mnist, fashion-mnist, optdigits, digits (built in; digits:TRAIN,TEST for other sizes), or a .npz, .npy or .csv file";
+pub const SPEC_HELP: &str = "mnist, fashion-mnist, optdigits, digits (built in; digits:TRAIN,TEST for other sizes), or a .npz, .npy or .csv file";
 
 /// Reads a data set, showing downloads and drawing as progress.
 pub fn load(spec: &str, args: &DataArgs, seed: u64, ui: &Ui) -> Result<Dataset> {
-    let options = Options { data_dir: args.data_dir.clone(), offline: args.offline, seed, ..Options::default() };
+    let options =
+        Options { data_dir: args.data_dir.clone(), offline: args.offline, seed, ..Options::default() };
     let bar = RefCell::new(None);
     let progress = |what: &str, done: u64, total: u64| {
         let mut bar = bar.borrow_mut();

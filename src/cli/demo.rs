@@ -68,7 +68,8 @@ pub fn run(args: &Args, ui: &Ui) -> Result<Outcome> {
     sim::verilator::version()?;
     synth::version()?;
     let cache = verify::cache(None)?;
-    std::fs::create_dir_all(&args.output).with_context(|| format!("cannot write {}", args.output.display()))?;
+    std::fs::create_dir_all(&args.output)
+        .with_context(|| format!("cannot write {}", args.output.display()))?;
     let dataset = load("digits", &args.source, 1, ui)?;
     let methods = [
         ("float", Weights::Float { bits: 8 }),
@@ -80,9 +81,16 @@ pub fn run(args: &Args, ui: &Ui) -> Result<Outcome> {
     for (name, weights) in methods {
         let config = Config { hidden: HIDDEN.to_vec(), weights, epochs: args.epochs, ..Config::default() };
         let trained = train_and_check(&dataset, &config, None, name, ui)?;
-        store::write(&args.output.join(format!("{name}.sterna")), format::write(&trained.network).as_bytes())?;
+        store::write(
+            &args.output.join(format!("{name}.sterna")),
+            format::write(&trained.network).as_bytes(),
+        )?;
         let accuracy = trained.test_accuracy.unwrap_or(f64::NAN);
-        ui.note(format!("{name:8} {} on {} test images", percent(accuracy), thousands(dataset.test.len() as u64)));
+        ui.note(format!(
+            "{name:8} {} on {} test images",
+            percent(accuracy),
+            thousands(dataset.test.len() as u64)
+        ));
         for folding in [Folding::Pes(PES), Folding::Unrolled] {
             if name == "sparse" || folding != Folding::Unrolled {
                 let options = Options { folding, ..Options::default() };
@@ -101,7 +109,9 @@ pub fn run(args: &Args, ui: &Ui) -> Result<Outcome> {
         })
         .collect::<Result<_>>()?;
     bar.finish_and_clear();
-    let [.., folded, unrolled] = jobs.as_slice() else { unreachable!("the sparse network makes two designs") };
+    let [.., folded, unrolled] = jobs.as_slice() else {
+        unreachable!("the sparse network makes two designs")
+    };
     let folder = args.output.join("build");
     build::write(&folded.build, &Target::choose(None, None)?, &folder)?;
 
@@ -159,7 +169,12 @@ fn row(job: &Job, family: Family) -> Result<Row> {
     })
 }
 
-fn verified_with_verilator(dataset: &Dataset, build: &Build, cache: &Path, ui: &Ui) -> Result<verify::Verdict> {
+fn verified_with_verilator(
+    dataset: &Dataset,
+    build: &Build,
+    cache: &Path,
+    ui: &Ui,
+) -> Result<verify::Verdict> {
     let (samples, classes) = test_samples(dataset, VERIFIED);
     let options = sim::Options { stall_level: 64, seed: 1, ..sim::Options::default() };
     verify::check(build, &samples, Some(&classes), options, cache, None, ui)
@@ -168,7 +183,8 @@ fn verified_with_verilator(dataset: &Dataset, build: &Build, cache: &Path, ui: &
 fn show(rows: &[Row], family: Family, verified: &[String], ui: &Ui) -> Result<()> {
     let line = |r: &Row| {
         let zeros: Vec<String> = r.zeros.iter().map(|z| format!("{:.0}", 100.0 * z)).collect();
-        let pair = |guess: f64, found: u64| format!("{} / {}", thousands(guess.round() as u64), thousands(found));
+        let pair =
+            |guess: f64, found: u64| format!("{} / {}", thousands(guess.round() as u64), thousands(found));
         vec![
             r.network.clone(),
             r.design.clone(),
@@ -181,8 +197,17 @@ fn show(rows: &[Row], family: Family, verified: &[String], ui: &Ui) -> Result<()
             pair(r.estimate.bram, r.measured.bram),
         ]
     };
-    let header =
-        ["weights", "design", "accuracy", "zeros %", "adders", "cycles/image", "LUT est/Yosys", "FF est/Yosys", "BRAM"];
+    let header = [
+        "weights",
+        "design",
+        "accuracy",
+        "zeros %",
+        "adders",
+        "cycles/image",
+        "LUT est/Yosys",
+        "FF est/Yosys",
+        "BRAM",
+    ];
     ui.say(table(&header, &rows.iter().map(line).collect::<Vec<_>>()))?;
     ui.say(format!(
         "784-64-32-10, 2-bit activations, built-in digits; {family}, core only, LUT = {}; {}",

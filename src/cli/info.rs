@@ -52,8 +52,16 @@ fn layers(network: &Network, ui: &Ui) -> Result<Value> {
         let range = ranges[index].iter().copied().reduce(sterna_ir::Range::union);
         let range = range.map_or(String::new(), |r| r.to_string());
         let outputs = network.outputs(index);
-        rows.push(vec![layer.name.clone(), kind.into(), thousands(outputs as u64), range.clone(), detail.clone()]);
-        objects.push(json!({ "name": layer.name, "type": kind, "outputs": outputs, "range": range, "detail": detail }));
+        rows.push(vec![
+            layer.name.clone(),
+            kind.into(),
+            thousands(outputs as u64),
+            range.clone(),
+            detail.clone(),
+        ]);
+        objects.push(
+            json!({ "name": layer.name, "type": kind, "outputs": outputs, "range": range, "detail": detail }),
+        );
     }
     let shape = network.input.shape.iter().map(ToString::to_string).collect::<Vec<_>>().join(" x ");
     ui.say(format!("{}: input {shape}, values {}", network.name.escape_debug(), network.input.range))?;
@@ -66,7 +74,11 @@ fn describe(op: &LayerOp) -> (&'static str, String) {
         LayerOp::Dense(d) => {
             let zeros = 1.0 - d.nonzeros() as f64 / d.weights.len() as f64;
             let kind = if d.is_ternary() { "ternary" } else { "integer" };
-            let counts = format!("{} of {} weights nonzero", thousands(d.nonzeros() as u64), thousands(d.weights.len() as u64));
+            let counts = format!(
+                "{} of {} weights nonzero",
+                thousands(d.nonzeros() as u64),
+                thousands(d.weights.len() as u64)
+            );
             ("dense", format!("{kind}, {counts}, {} zeros", percent(zeros)))
         }
         LayerOp::Threshold(t) if t.thermometer => ("threshold", format!("{} levels, thermometer", t.levels)),

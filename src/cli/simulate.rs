@@ -53,24 +53,36 @@ pub struct Stimuli {
     pub source: DataArgs,
 }
 
+/// Samples to stream.
+pub struct Samples {
+    /// One vector per sample.
+    pub inputs: Vec<Vec<i64>>,
+    /// Their classes, when they come from a data set.
+    pub classes: Option<Vec<u8>>,
+}
+
 impl Stimuli {
-    /// The samples, with their classes when they come from a data set.
-    pub fn load(&self, network: &Network, ui: &Ui) -> Result<(Vec<Vec<i64>>, Option<Vec<u8>>)> {
+    /// Reads or makes the samples.
+    pub fn load(&self, network: &Network, ui: &Ui) -> Result<Samples> {
         if self.samples == 0 {
             bail!("--samples 0: want at least 1");
         }
-        let Some(spec) = &self.data else { return Ok((random(network, self.samples, self.seed), None)) };
+        let Some(spec) = &self.data else {
+            return Ok(Samples { inputs: random(network, self.samples, self.seed), classes: None });
+        };
         let dataset = load(spec, &self.source, self.seed, ui)?;
         let (have, want) = (dataset.test.x.ncols(), network.input.elements());
         if have != want {
-            bail!("{spec} has {have} elements a sample, the network takes {want}; give the data it was trained on");
+            bail!(
+                "{spec} has {have} elements a sample, the network takes {want}; give the data it was trained on"
+            );
         }
         let (samples, classes) = test_samples(&dataset, self.samples);
         if samples.len() < self.samples {
             ui.note(format!("{spec} has {} test samples; using all", samples.len()));
         }
         samples.iter().try_for_each(|s| eval::check_sample(network, s))?;
-        Ok((samples, Some(classes)))
+        Ok(Samples { inputs: samples, classes: Some(classes) })
     }
 
     /// The simulator's options.
@@ -136,7 +148,9 @@ pub fn difference(build: &Build, expected: &Expected, run: &Run) -> Option<Strin
             if let Some(&e) = element {
                 let layer = &build.network.layers[probe.layer].name;
                 let (want, got) = (want[e as usize], got[e as usize]);
-                return Some(format!("sample {sample}, layer {layer}, element {e}: network {want}, simulator {got}"));
+                return Some(format!(
+                    "sample {sample}, layer {layer}, element {e}: network {want}, simulator {got}"
+                ));
             }
         }
     }
@@ -172,7 +186,7 @@ fn write_vcd(build: &Build, samples: &[Vec<i64>], options: &sim::Options, path: 
 /// Runs `sterna simulate`.
 pub fn run(args: &Args, ui: &Ui) -> Result<Outcome> {
     let build = args.design.open(&args.input)?;
-    let (samples, classes) = args.stimuli.load(&build.network, ui)?;
+    let Samples { inputs: samples, classes } = args.stimuli.load(&build.network, ui)?;
     let options = sim::Options { probes: true, ..args.stimuli.options() };
     let bar = ui.bar("simulate", samples.len() as u64, "samples");
     let start = std::time::Instant::now();

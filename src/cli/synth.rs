@@ -43,7 +43,8 @@ pub fn run(args: &Args, ui: &Ui) -> Result<Outcome> {
         bar.set_message(family.name());
         let cells = match &args.keep {
             Some(folder) => {
-                std::fs::create_dir_all(folder).with_context(|| format!("cannot write {}", folder.display()))?;
+                std::fs::create_dir_all(folder)
+                    .with_context(|| format!("cannot write {}", folder.display()))?;
                 measure(&build, family, folder)?
             }
             None => measure(&build, family, tempfile::tempdir()?.path())?,
@@ -55,7 +56,11 @@ pub fn run(args: &Args, ui: &Ui) -> Result<Outcome> {
     let mut rows = Vec::new();
     for (family, guess, cells) in &results {
         let pair = |what: &str, estimated: f64, measured: u64| {
-            let error = if measured == 0 { String::new() } else { format!("{:+.1} %", 100.0 * (estimated / measured as f64 - 1.0)) };
+            let error = if measured == 0 {
+                String::new()
+            } else {
+                format!("{:+.1} %", 100.0 * (estimated / measured as f64 - 1.0))
+            };
             vec![format!("{family} {what}"), thousands(estimated.round() as u64), thousands(measured), error]
         };
         rows.push(pair("LUT", guess.lut, cells.lut));
@@ -67,7 +72,8 @@ pub fn run(args: &Args, ui: &Ui) -> Result<Outcome> {
         ui.say(format!("{family}: LUT = {}", family.lut_convention()))?;
     }
     ui.say(format!("measured by {yosys}, after synthesis, before place and route"))?;
-    let list: Vec<_> = results.iter().map(|(f, e, c)| json!({ "family": f, "estimate": e, "measured": c })).collect();
+    let list: Vec<_> =
+        results.iter().map(|(f, e, c)| json!({ "family": f, "estimate": e, "measured": c })).collect();
     ui.object(&json!({ "tool": yosys, "results": list }))?;
     Ok(Outcome::Done)
 }

@@ -145,7 +145,9 @@ impl Recipe {
     /// The trainer's configuration.
     pub fn config(&self) -> Result<Config> {
         let mut c = match &self.config {
-            Some(path) => serde_json::from_str(&store::read_text(path)?).with_context(|| path.display().to_string())?,
+            Some(path) => {
+                serde_json::from_str(&store::read_text(path)?).with_context(|| path.display().to_string())?
+            }
             None => Config::default(),
         };
         match (self.weights, &self.zeros, self.threshold_factor) {
@@ -209,7 +211,7 @@ impl Observer for Watch {
     fn step(&mut self, p: &Progress<'_>) -> Control {
         self.bar.set_length(p.total_steps as u64);
         self.bar.set_position(p.step as u64);
-        if p.step % 16 == 0 {
+        if p.step.is_multiple_of(16) {
             let validation = p.history.last().and_then(|r| r.validation_accuracy);
             let validation = validation.map_or(String::new(), |v| format!(" val {}", percent(v)));
             self.bar.set_message(format!(
@@ -242,7 +244,8 @@ pub fn train_and_check(
     watch.bar.finish_and_clear();
     let trained = trained?;
     let split = if dataset.test.is_empty() { &dataset.train } else { &dataset.test };
-    check_export(&trained.model, &trained.network, split).context("the exported network differs from the trainer's own")?;
+    check_export(&trained.model, &trained.network, split)
+        .context("the exported network differs from the trainer's own")?;
     Ok(trained)
 }
 
@@ -267,7 +270,10 @@ pub fn run(args: &Args, ui: &Ui) -> Result<Outcome> {
     ];
     let rows: Vec<Vec<String>> = rows.into_iter().map(|(a, b)| vec![a.to_string(), b]).collect();
     ui.say(table(&[&dataset.name, ""], &rows))?;
-    ui.say(format!("every hidden code and class of the written network equals the trainer's; in {}", args.output.display()))?;
+    ui.say(format!(
+        "every hidden code and class of the written network equals the trainer's; in {}",
+        args.output.display()
+    ))?;
     ui.object(&json!({
         "network": args.output, "data": dataset.name, "config": config, "scaling": dataset.scaling,
         "test_accuracy": trained.test_accuracy, "float_accuracy": trained.float_accuracy,

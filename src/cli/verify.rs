@@ -10,7 +10,7 @@ use sterna_sim as sim;
 use sterna_sim::verilator::{self, Pins, Signal, Source, StreamPins, VerifyReport, VerifyRequest};
 
 use super::compile::DesignArgs;
-use super::simulate::{Stimuli, accuracy, difference, expected};
+use super::simulate::{Samples, Stimuli, accuracy, difference, expected};
 use crate::build::Build;
 use crate::ui::{Outcome, Ui, percent, table, thousands};
 
@@ -106,17 +106,26 @@ pub fn check(
 pub fn cache(given: Option<&Path>) -> Result<PathBuf> {
     let folder = match given {
         Some(folder) => folder.to_path_buf(),
-        None => dirs::cache_dir().context("no cache folder is known; give one with --cache-dir")?.join("sterna/verilator"),
+        None => dirs::cache_dir()
+            .context("no cache folder is known; give one with --cache-dir")?
+            .join("sterna/verilator"),
     };
-    std::fs::create_dir_all(&folder).with_context(|| format!("cannot write {}; give another --cache-dir", folder.display()))?;
+    std::fs::create_dir_all(&folder)
+        .with_context(|| format!("cannot write {}; give another --cache-dir", folder.display()))?;
     Ok(folder)
 }
 
 fn pins(build: &Build) -> Result<Pins> {
     let design = &build.design;
     let clock = build.emitted.clock().context("the design has no clock")?.to_string();
-    let reset = design.netlist.reset.map(|node| Ok::<_, anyhow::Error>(signal(build, node)?.name)).transpose()?;
-    Ok(Pins { clock, reset, input: stream(build, &design.input, true)?, output: stream(build, &design.output, true)? })
+    let reset =
+        design.netlist.reset.map(|node| Ok::<_, anyhow::Error>(signal(build, node)?.name)).transpose()?;
+    Ok(Pins {
+        clock,
+        reset,
+        input: stream(build, &design.input, true)?,
+        output: stream(build, &design.output, true)?,
+    })
 }
 
 fn stream(build: &Build, stream: &Stream, with_last: bool) -> Result<StreamPins> {
@@ -140,7 +149,7 @@ pub fn run(args: &Args, ui: &Ui) -> Result<Outcome> {
     let build = args.design.open(&args.input)?;
     verilator::version()?;
     let cache = cache(args.cache_dir.as_deref())?;
-    let (samples, classes) = args.stimuli.load(&build.network, ui)?;
+    let Samples { inputs: samples, classes } = args.stimuli.load(&build.network, ui)?;
     for file in &build.edited {
         ui.note(format!("{file} was edited since it was compiled; checking it as it is"));
     }
@@ -167,12 +176,15 @@ fn report(verdict: &Verdict, ui: &Ui) -> Result<()> {
         ("evaluator and simulator", state(verdict.difference.is_none())),
         ("simulator and Verilog", state(v.mismatch.is_none())),
         ("values compared", format!("{} on {} streams", thousands(v.values), v.streams)),
-        ("time", format!(
-            "simulator {:.1} s, Verilator build {}, run {:.1} s",
-            v.simulate_seconds,
-            if v.cached { "cached".into() } else { format!("{:.1} s", v.build_seconds) },
-            v.run_seconds
-        )),
+        (
+            "time",
+            format!(
+                "simulator {:.1} s, Verilator build {}, run {:.1} s",
+                v.simulate_seconds,
+                if v.cached { "cached".into() } else { format!("{:.1} s", v.build_seconds) },
+                v.run_seconds
+            ),
+        ),
     ];
     let rows: Vec<Vec<String>> = rows.into_iter().map(|(a, b)| vec![a.to_string(), b]).collect();
     ui.say(table(&[&v.verilator, ""], &rows))?;

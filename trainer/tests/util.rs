@@ -22,7 +22,15 @@ pub fn dataset() -> Dataset {
         Split { x: Array2::from_shape_fn((samples, 24), |(s, i)| feature(s, i)), y }
     };
     let (train, test) = (split(600), split(200));
-    Dataset { name: "blobs".into(), shape: vec![24], range: Range::new(0, 255), classes: 4, train, test, scaling: None }
+    Dataset {
+        name: "blobs".into(),
+        shape: vec![24],
+        range: Range::new(0, 255),
+        classes: 4,
+        train,
+        test,
+        scaling: None,
+    }
 }
 
 /// A few epochs of a small network.

@@ -241,7 +241,11 @@ impl Writer<'_> {
             };
             connections.push((port.name.clone(), signal));
         }
-        Instance { module: child, name: self.names.claim(&format!("u_{}", self.netlist.module(child).name)), connections }
+        Instance {
+            module: child,
+            name: self.names.claim(&format!("u_{}", self.netlist.module(child).name)),
+            connections,
+        }
     }
 
     /// The declaration of a node's own signal.
@@ -272,10 +276,8 @@ impl Writer<'_> {
         let values: Vec<(NodeId, String)> = values.into_iter().map(|id| (id, self.scope.value(id))).collect();
         let (declarations, blocks) = clocked::print(&mut self, &clocked);
         let assigns = self.assigns();
-        let instances: Vec<Instance> = children
-            .iter()
-            .map(|child| self.instance(*child, &printed[child]))
-            .collect();
+        let instances: Vec<Instance> =
+            children.iter().map(|child| self.instance(*child, &printed[child])).collect();
         let unpacked = self.unpacked();
 
         let mut out = self.header(&module_names[self.module.index()], generator);
