@@ -3,8 +3,7 @@
 use anyhow::{Context, Result, bail};
 use include_dir::{Dir, include_dir};
 use serde::Deserialize;
-
-use crate::store::Files;
+use sterna_hdl::verilog::SourceFile;
 
 static BOARDS: Dir<'_> = include_dir!("$CARGO_MANIFEST_DIR/constraints");
 
@@ -29,20 +28,19 @@ pub fn names() -> Vec<String> {
     names
 }
 
-/// A board and its constraint files as `(name, text)`.
-pub fn find(name: &str) -> Result<(Board, Files)> {
+/// A board and its constraint files.
+pub fn find(name: &str) -> Result<(Board, Vec<SourceFile>)> {
     let Some(folder) = BOARDS.get_dir(name).filter(|_| names().iter().any(|n| n == name)) else {
         bail!("no board {name:?}; there are {}", names().join(", "));
     };
-    let read = |file: &str| BOARDS.get_file(folder.path().join(file)).map(|f| f.contents().to_vec());
-    let text =
-        String::from_utf8(read("board.toml").with_context(|| format!("board {name} has no board.toml"))?)?;
-    let board: Board = toml::from_str(&text).with_context(|| format!("board {name}"))?;
+    let read = |file: &str| BOARDS.get_file(folder.path().join(file)).and_then(|f| f.contents_utf8());
+    let text = read("board.toml").with_context(|| format!("board {name} has no board.toml"))?;
+    let board: Board = toml::from_str(text).with_context(|| format!("board {name}"))?;
     let mut files = Vec::new();
     for file in &board.constraint_files {
-        let bytes =
+        let text =
             read(file).with_context(|| format!("board {name} names {file}, which it does not have"))?;
-        files.push((format!("{name}-{file}"), bytes));
+        files.push(SourceFile { name: format!("{name}-{file}"), text: text.to_string() });
     }
     Ok((board, files))
 }

@@ -57,7 +57,7 @@ pub struct StageInfo {
 #[derive(Clone, Debug)]
 pub struct Target {
     khz: u32,
-    files: Files,
+    files: Vec<SourceFile>,
 }
 
 impl Target {
@@ -122,6 +122,7 @@ pub fn write(build: &Build, target: &Target, folder: &Path) -> Result<Vec<String
     files.push(testbench(&build.design, &build.emitted, &samples, &results)?);
     files.extend(constraints(&build.emitted, target.khz));
     files.push(SourceFile { name: NETWORK.into(), text: text.clone() });
+    files.extend(target.files.iter().cloned());
     let stages = build.stages()?.iter().map(serde_json::to_value).collect::<Result<_, _>>()?;
     let options = serde_json::to_value(&build.options)?;
     let manifest = manifest::manifest(
@@ -133,7 +134,6 @@ pub fn write(build: &Build, target: &Target, folder: &Path) -> Result<Vec<String
         stages,
     );
     let mut bytes: Files = files.into_iter().map(|f| (f.name, f.text.into_bytes())).collect();
-    bytes.extend(target.files.iter().cloned());
     bytes.push((MANIFEST.into(), manifest.to_text().into_bytes()));
     let old = std::fs::read_to_string(folder.join(MANIFEST)).ok().and_then(|text| manifest::read(&text).ok());
     let owned: Vec<String> = old.map_or(Vec::new(), |m| m.files.into_iter().map(|f| f.name).collect());
@@ -145,29 +145,28 @@ impl Build {
     /// Figures of each dense layer.
     pub fn stages(&self) -> Result<Vec<StageInfo>> {
         let schedules = sterna_hdl::schedules(&self.network, &self.options)?;
-        let dense = self.network.layers.iter().filter_map(|layer| match &layer.op {
-            LayerOp::Dense(dense) => Some((layer.name.clone(), dense)),
-            _ => None,
-        });
-        let stage = |((layer, dense), schedule): ((String, &Dense), Option<ScheduleInfo>)| StageInfo {
-            layer,
+        let stage = |((name, dense), schedule): ((&str, &Dense), Option<ScheduleInfo>)| StageInfo {
+            layer: name.to_string(),
             nonzeros: dense.nonzeros(),
             weights: dense.weights.len(),
             schedule,
         };
-        Ok(dense.zip(schedules).map(stage).collect())
+        Ok(self.dense().zip(schedules).map(stage).collect())
     }
 
     /// Two-operand additions of the unrolled design: what the network costs as adders, however it is folded here.
     pub fn adders(&self) -> u64 {
-        let dense = self.network.layers.iter().filter_map(|layer| match &layer.op {
-            LayerOp::Dense(dense) => Some(dense),
-            _ => None,
-        });
         let row = |row: &[i16]| {
             let digits: usize = row.iter().map(|w| sterna_hdl::digits::digits(i64::from(*w)).count()).sum();
             digits.saturating_sub(1) as u64
         };
-        dense.map(|d| (0..d.outputs).map(|o| row(d.row(o))).sum::<u64>()).sum()
+        self.dense().map(|(_, d)| (0..d.outputs).map(|o| row(d.row(o))).sum::<u64>()).sum()
+    }
+
+    fn dense(&self) -> impl Iterator<Item = (&str, &Dense)> {
+        self.network.layers.iter().filter_map(|layer| match &layer.op {
+            LayerOp::Dense(dense) => Some((layer.name.as_str(), dense)),
+            _ => None,
+        })
     }
 }

@@ -23,10 +23,13 @@ pub struct DataArgs {
 /// What may be given as a data set.
 pub const SPEC_HELP: &str = "mnist, fashion-mnist, optdigits, digits (built in; digits:TRAIN,TEST for other sizes), or a .npz, .npy or .csv file";
 
+/// Seed by which one's own tables are split: always the same, so that every command sees the same test samples.
+const SPLIT_SEED: u64 = 1;
+
 /// Reads a data set, showing downloads and drawing as progress.
-pub fn load(spec: &str, args: &DataArgs, seed: u64, ui: &Ui) -> Result<Dataset> {
-    let options =
-        Options { data_dir: args.data_dir.clone(), offline: args.offline, seed, ..Options::default() };
+pub fn load(spec: &str, args: &DataArgs, ui: &Ui) -> Result<Dataset> {
+    let data_dir = args.data_dir.clone();
+    let options = Options { data_dir, offline: args.offline, seed: SPLIT_SEED, ..Options::default() };
     let bar = RefCell::new(None);
     let progress = |what: &str, done: u64, total: u64| {
         let mut bar = bar.borrow_mut();

@@ -70,7 +70,7 @@ pub fn run(args: &Args, ui: &Ui) -> Result<Outcome> {
     let cache = verify::cache(None)?;
     std::fs::create_dir_all(&args.output)
         .with_context(|| format!("cannot write {}", args.output.display()))?;
-    let dataset = load("digits", &args.source, 1, ui)?;
+    let dataset = load("digits", &args.source, ui)?;
     let methods = [
         ("float", Weights::Float { bits: 8 }),
         ("binary", Weights::BinaryConnect),

@@ -70,7 +70,7 @@ impl Stimuli {
         let Some(spec) = &self.data else {
             return Ok(Samples { inputs: random(network, self.samples, self.seed), classes: None });
         };
-        let dataset = load(spec, &self.source, self.seed, ui)?;
+        let dataset = load(spec, &self.source, ui)?;
         let (have, want) = (dataset.test.x.ncols(), network.input.elements());
         if have != want {
             bail!(

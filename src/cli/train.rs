@@ -253,7 +253,7 @@ pub fn train_and_check(
 pub fn run(args: &Args, ui: &Ui) -> Result<Outcome> {
     let config = args.recipe.config()?;
     store::ensure_writable(&args.output)?;
-    let dataset = load(&args.data, &args.source, config.seed, ui)?;
+    let dataset = load(&args.data, &args.source, ui)?;
     let checkpoints = args.checkpoint.clone().map(|path| Checkpoints { path, every: 1, resume: true });
     let trained = train_and_check(&dataset, &config, checkpoints.as_ref(), "train", ui)?;
     store::write(&args.output, format::write(&trained.network).as_bytes())?;

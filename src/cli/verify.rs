@@ -90,7 +90,7 @@ pub fn check(
         options,
         cache,
         optimise: None,
-        processes: None,
+        processes: Some(rayon::current_num_threads()),
         waveform: vcd,
     };
     let report = verilator::verify(&request, &|done, _| {
