@@ -235,14 +235,14 @@ impl Planner<'_> {
         let schedule = Schedule::new(&rows, &position, pes, sorted);
         let info = schedule.info();
         self.about.push(format!(
-            "Folded on {} PEs: {} cycles for {} additions ({:.1} % of the PE cycles), index of {} bits, {} ROM bits.",
+            "Folded on {} PE{}: {} cycles for {} additions ({:.1} % of the PE cycles).",
             info.pes,
+            if info.pes == 1 { "" } else { "s" },
             info.cycles,
             info.additions,
-            100.0 * info.utilisation,
-            info.delta_bits,
-            info.rom_bits
+            100.0 * info.utilisation
         ));
+        self.about.push(format!("Relative index of {} bits, {} ROM bits.", info.delta_bits, info.rom_bits));
         self.about.push(format!(
             "A new sample at most every {} cycles; one element in and one out per beat.",
             info.cycles.max(self.flow.order.len())
