@@ -158,7 +158,8 @@ pub fn run(args: &Args, ui: &Ui) -> Result<Outcome> {
     report(&verdict, ui)?;
     let v = &verdict.verilator;
     ui.object(&json!({
-        "equal": verdict.equal(), "samples": v.samples, "cycles": v.cycles, "streams": v.streams, "values": v.values,
+        "equal": verdict.equal(), "latency": build.design.timing.latency, "interval": build.design.timing.interval,
+        "samples": v.samples, "cycles": v.cycles, "streams": v.streams, "values": v.values,
         "accuracy": verdict.accuracy, "difference": verdict.difference, "mismatch": v.mismatch, "edited": build.edited,
         "verilator": v.verilator, "cached": v.cached, "simulate_seconds": v.simulate_seconds,
         "build_seconds": v.build_seconds, "run_seconds": v.run_seconds,
