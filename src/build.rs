@@ -90,6 +90,9 @@ pub fn compile(network: Network, options: Options) -> Result<Build> {
 pub fn open(folder: &Path) -> Result<Build> {
     let path = folder.join(MANIFEST);
     let place = || path.display().to_string();
+    if !path.is_file() {
+        bail!("{} is no build folder: it has no {MANIFEST}; sterna compile makes one", folder.display());
+    }
     let manifest = manifest::read(&store::read_text(&path)?).with_context(place)?;
     let network = store::read_network(&folder.join(NETWORK))?;
     let options =
@@ -135,7 +138,13 @@ pub fn write(build: &Build, target: &Target, folder: &Path) -> Result<Vec<String
     );
     let mut bytes: Files = files.into_iter().map(|f| (f.name, f.text.into_bytes())).collect();
     bytes.push((MANIFEST.into(), manifest.to_text().into_bytes()));
-    let old = std::fs::read_to_string(folder.join(MANIFEST)).ok().and_then(|text| manifest::read(&text).ok());
+    let marker = folder.join(MANIFEST);
+    let old = match marker.is_file() {
+        true => Some(manifest::read(&store::read_text(&marker)?).with_context(|| {
+            format!("{} is no build folder of this version; choose another with -o", folder.display())
+        })?),
+        false => None,
+    };
     let owned: Vec<String> = old.map_or(Vec::new(), |m| m.files.into_iter().map(|f| f.name).collect());
     store::write_folder(folder, MANIFEST, &owned, &bytes)?;
     Ok(bytes.into_iter().map(|(name, _)| name).collect())

@@ -18,6 +18,9 @@ pub fn read_text(path: &Path) -> Result<String> {
 
 /// Reads a network file.
 pub fn read_network(path: &Path) -> Result<Network> {
+    if path.is_dir() {
+        bail!("{} is a folder; give a network file, in a build folder network.sterna", path.display());
+    }
     format::read(&read_text(path)?).with_context(|| path.display().to_string())
 }
 
@@ -28,11 +31,16 @@ pub fn write(path: &Path, bytes: &[u8]) -> Result<()> {
         _ => Path::new("."),
     };
     let fail = || format!("cannot write {}", path.display());
-    let mut file = tempfile::Builder::new().prefix(".sterna-").tempfile_in(folder).with_context(fail)?;
+    let mut file = temporary(folder).with_context(fail)?;
     file.write_all(bytes).with_context(fail)?;
     set_mode(file.path(), 0o644).with_context(fail)?;
     file.persist(path).with_context(fail)?;
     Ok(())
+}
+
+/// A temporary file in `folder`. Its name means nothing to the user, so the error leaves it out.
+fn temporary(folder: &Path) -> std::io::Result<tempfile::NamedTempFile> {
+    tempfile::Builder::new().prefix(".sterna-").tempfile_in(folder).map_err(|e| e.kind().into())
 }
 
 /// Says early that `path` cannot be written, before minutes of work are lost.
@@ -44,9 +52,7 @@ pub fn ensure_writable(path: &Path) -> Result<()> {
         Some(parent) if !parent.as_os_str().is_empty() => parent,
         _ => Path::new("."),
     };
-    tempfile::Builder::new()
-        .prefix(".sterna-")
-        .tempfile_in(folder)
+    temporary(folder)
         .with_context(|| format!("cannot write {}: its folder must exist and be writable", path.display()))?;
     Ok(())
 }

@@ -3,7 +3,7 @@
 use std::io::{IsTerminal, Write};
 
 use comfy_table::{CellAlignment, ContentArrangement, Table, presets};
-use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+use indicatif::{ProgressBar, ProgressDrawTarget, ProgressState, ProgressStyle};
 
 /// How a command ended, when nothing was wrong with its input.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -56,10 +56,18 @@ impl Ui {
             return ProgressBar::hidden();
         }
         let bar = ProgressBar::with_draw_target(Some(total), ProgressDrawTarget::stderr_with_hz(10));
-        let template =
-            format!("{{prefix:12}} {{wide_bar}} {{pos}}/{{len}} {unit} {{per_sec}} eta {{eta}} {{msg}}");
-        bar.set_style(ProgressStyle::with_template(&template).expect("the template is fixed"));
+        let template = format!(
+            "{{prefix:10}} {{elapsed}} {{wide_bar}} {{pos}}/{{len}} {unit} {{rate}} eta {{eta}} {{msg}}"
+        );
+        let rate = |state: &ProgressState, out: &mut dyn std::fmt::Write| {
+            // A line that cannot be drawn is not worth an error.
+            let _ = write!(out, "{:.0}/s", state.per_sec());
+        };
+        let style = ProgressStyle::with_template(&template).expect("the template is fixed");
+        bar.set_style(style.with_key("rate", rate));
         bar.set_prefix(what.to_string());
+        // Long steps without a count still show that time passes.
+        bar.enable_steady_tick(std::time::Duration::from_millis(200));
         bar
     }
 }

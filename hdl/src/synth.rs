@@ -16,7 +16,7 @@ pub enum Error {
     #[error("yosys is not on the PATH; scripts/setup.sh installs it")]
     Missing,
     /// Yosys ran and failed.
-    #[error("yosys failed on {top} for {family}: {what} (log: {log})")]
+    #[error("yosys failed on {top} for {family}: {what}; synth --keep DIR keeps its log")]
     Failed {
         /// Top module.
         top: String,
@@ -24,8 +24,6 @@ pub enum Error {
         family: Family,
         /// Its last error line.
         what: String,
-        /// The log it left.
-        log: PathBuf,
     },
     /// A file could not be read or written.
     #[error("{path}: {source}")]
@@ -79,14 +77,14 @@ pub fn synthesise(files: &[(&str, &str)], top: &str, family: Family, folder: &Pa
     let names: Vec<&str> = files.iter().map(|(name, _)| *name).collect();
     let script = script(&names, top, family);
     write(&format!("{family}.ys"), &script)?;
-    let log = folder.join(format!("{family}.log"));
+
     let output = Command::new("yosys")
         .args(["-q", "-l", &format!("{family}.log"), "-s", &format!("{family}.ys")])
         .current_dir(folder)
         .stdin(Stdio::null())
         .output()
         .map_err(|source| Error::Io { path: folder.to_path_buf(), source })?;
-    let failed = |what: String| Error::Failed { top: top.to_string(), family, what, log: log.clone() };
+    let failed = |what: String| Error::Failed { top: top.to_string(), family, what };
     if !output.status.success() {
         let text = String::from_utf8_lossy(&output.stderr);
         let said = text.lines().find_map(|l| l.split_once("ERROR: ")).map_or("no message", |(_, what)| what);

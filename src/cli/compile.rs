@@ -22,7 +22,7 @@ pub struct DesignArgs {
     /// One adder tree per neuron: a new sample every cycle. Default for networks of up to 20,000 nonzero weights.
     #[arg(long, conflicts_with_all = ["pes", "style"])]
     unrolled: bool,
-    /// Fold onto N processing elements, shared out so that the slowest layer is fastest. Default, with N = 64, for
+    /// Fold onto N processing elements in all, at least one per dense layer, shared out so that the slowest layer is fastest. Default, with N = 64, for
     /// larger networks.
     #[arg(long, value_name = "N", conflicts_with = "style")]
     pes: Option<usize>,
@@ -50,7 +50,7 @@ fn parse_style(text: &str) -> Result<Style, String> {
 
 impl DesignArgs {
     /// Opens a build folder, or compiles a network file in memory.
-    pub fn open(&self, input: &Path) -> Result<Build> {
+    pub fn open(&self, input: &Path, ui: &Ui) -> Result<Build> {
         if !input.is_dir() {
             let network = store::read_network(input)?;
             let options = self.options(&network);
@@ -62,7 +62,11 @@ impl DesignArgs {
                 input.display()
             );
         }
-        build::open(input)
+        let build = build::open(input)?;
+        for file in &build.edited {
+            ui.note(format!("{file} was edited since it was compiled; Verilator and Yosys get it as it is"));
+        }
+        Ok(build)
     }
 
     fn is_given(&self) -> bool {

@@ -24,7 +24,7 @@ use crate::store;
 use crate::ui::{Outcome, Ui, percent, table, thousands};
 
 /// Outputs of the hidden layers.
-const HIDDEN: [usize; 2] = [64, 32];
+const HIDDEN: [usize; 2] = [32, 32];
 /// Processing elements of every folded design: the same for all, so that cycles compare.
 const PES: usize = 16;
 /// Test images that go through Verilator.
@@ -75,7 +75,7 @@ pub fn run(args: &Args, ui: &Ui) -> Result<Outcome> {
         ("float", Weights::Float { bits: 8 }),
         ("binary", Weights::BinaryConnect),
         ("ternary", Weights::twn()),
-        ("sparse", top_k(&[0.95, 0.7, 0.4])),
+        ("sparse", top_k(&[0.95, 0.6, 0.4])),
     ];
     let mut jobs = Vec::new();
     for (name, weights) in methods {
@@ -105,6 +105,7 @@ pub fn run(args: &Args, ui: &Ui) -> Result<Outcome> {
         .map(|job| {
             let row = row(job, args.family);
             bar.inc(1);
+            ui.note(format!("synthesised {}, {}", job.network, job.design()));
             row
         })
         .collect::<Result<_>>()?;
@@ -210,7 +211,7 @@ fn show(rows: &[Row], family: Family, verified: &[String], ui: &Ui) -> Result<()
     ];
     ui.say(table(&header, &rows.iter().map(line).collect::<Vec<_>>()))?;
     ui.say(format!(
-        "784-64-32-10, 2-bit activations, built-in digits; {family}, core only, LUT = {}; {}",
+        "784-32-32-10, 2-bit activations, built-in digits; {family}, core only, LUT = {}; {}",
         family.lut_convention(),
         synth::version()?
     ))?;

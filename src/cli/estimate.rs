@@ -33,7 +33,7 @@ pub fn parse_family(text: &str) -> Result<Family, String> {
 
 /// Runs `sterna estimate`.
 pub fn run(args: &Args, ui: &Ui) -> Result<Outcome> {
-    let build = args.design.open(&args.input)?;
+    let build = args.design.open(&args.input, ui)?;
     let families = args.family.map_or(Family::ALL.to_vec(), |f| vec![f]);
     let estimates: Vec<Estimate> = families.iter().map(|f| estimate(&build.design.netlist, *f)).collect();
     for e in &estimates {

@@ -70,6 +70,11 @@ impl Stimuli {
         let Some(spec) = &self.data else {
             return Ok(Samples { inputs: random(network, self.samples, self.seed), classes: None });
         };
+        if Path::new(spec).exists() {
+            ui.note(
+                "classes and scaling are taken from this file: accuracy counts only for the file trained on",
+            );
+        }
         let dataset = load(spec, &self.source, ui)?;
         let (have, want) = (dataset.test.x.ncols(), network.input.elements());
         if have != want {
@@ -185,7 +190,7 @@ fn write_vcd(build: &Build, samples: &[Vec<i64>], options: &sim::Options, path: 
 
 /// Runs `sterna simulate`.
 pub fn run(args: &Args, ui: &Ui) -> Result<Outcome> {
-    let build = args.design.open(&args.input)?;
+    let build = args.design.open(&args.input, ui)?;
     let Samples { inputs: samples, classes } = args.stimuli.load(&build.network, ui)?;
     let options = sim::Options { probes: true, ..args.stimuli.options() };
     let bar = ui.bar("simulate", samples.len() as u64, "samples");

@@ -34,7 +34,7 @@ pub struct Args {
 
 /// Runs `sterna synth`.
 pub fn run(args: &Args, ui: &Ui) -> Result<Outcome> {
-    let build = args.design.open(&args.input)?;
+    let build = args.design.open(&args.input, ui)?;
     let yosys = synth::version()?;
     let families = args.family.map_or(Family::ALL.to_vec(), |f| vec![f]);
     let bar = ui.bar("synth", families.len() as u64, "families");

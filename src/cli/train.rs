@@ -271,7 +271,7 @@ pub fn run(args: &Args, ui: &Ui) -> Result<Outcome> {
     let rows: Vec<Vec<String>> = rows.into_iter().map(|(a, b)| vec![a.to_string(), b]).collect();
     ui.say(table(&[&dataset.name, ""], &rows))?;
     ui.say(format!(
-        "every hidden code and class of the written network equals the trainer's; in {}",
+        "every hidden code and class of {} equals the trainer's frozen model on every test sample",
         args.output.display()
     ))?;
     ui.object(&json!({

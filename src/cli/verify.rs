@@ -7,7 +7,7 @@ use serde_json::json;
 use sterna_ir::design::Stream;
 use sterna_ir::netlist::NodeId;
 use sterna_sim as sim;
-use sterna_sim::verilator::{self, Pins, Signal, Source, StreamPins, VerifyReport, VerifyRequest};
+use sterna_sim::verilator::{self, Pins, Place, Signal, Source, StreamPins, VerifyReport, VerifyRequest};
 
 use super::compile::DesignArgs;
 use super::simulate::{Samples, Stimuli, accuracy, difference, expected};
@@ -146,16 +146,13 @@ fn signal(build: &Build, node: NodeId) -> Result<Signal> {
 
 /// Runs `sterna verify`.
 pub fn run(args: &Args, ui: &Ui) -> Result<Outcome> {
-    let build = args.design.open(&args.input)?;
+    let build = args.design.open(&args.input, ui)?;
     verilator::version()?;
     let cache = cache(args.cache_dir.as_deref())?;
     let Samples { inputs: samples, classes } = args.stimuli.load(&build.network, ui)?;
-    for file in &build.edited {
-        ui.note(format!("{file} was edited since it was compiled; checking it as it is"));
-    }
     let options = args.stimuli.options();
     let verdict = check(&build, &samples, classes.as_deref(), options, &cache, Some(&args.vcd), ui)?;
-    report(&verdict, ui)?;
+    report(&build, &verdict, ui)?;
     let v = &verdict.verilator;
     ui.object(&json!({
         "equal": verdict.equal(), "latency": build.design.timing.latency, "interval": build.design.timing.interval,
@@ -167,7 +164,7 @@ pub fn run(args: &Args, ui: &Ui) -> Result<Outcome> {
     Ok(if verdict.equal() { Outcome::Done } else { Outcome::CheckFailed })
 }
 
-fn report(verdict: &Verdict, ui: &Ui) -> Result<()> {
+fn report(build: &Build, verdict: &Verdict, ui: &Ui) -> Result<()> {
     let v = &verdict.verilator;
     let state = |equal: bool| if equal { "equal".to_string() } else { "DIFFER".to_string() };
     let rows = [
@@ -193,7 +190,11 @@ fn report(verdict: &Verdict, ui: &Ui) -> Result<()> {
         ui.say(format!("evaluator and simulator differ: {text}"))?;
     }
     if let Some(mismatch) = &v.mismatch {
-        ui.say(format!("simulator and Verilog differ: {mismatch}"))?;
+        if let Place::Probe { layer, .. } = mismatch.place {
+            let name = build.network.layers[layer].name.escape_debug();
+            ui.say(format!("layer {layer} of the network is {name}; its neurons are the elements below"))?;
+        }
+        ui.say(format!("simulator and Verilog differ first at: {mismatch}"))?;
         if let Some(path) = &mismatch.waveform {
             ui.say(format!("waveform: {}", path.display()))?;
         }
