@@ -15,7 +15,14 @@ pub fn cost(netlist: &Netlist, id: NodeId, family: Family, inverted: &mut BTreeS
     let constant = |id: NodeId| matches!(netlist.node(id).op, Op::Const(_));
     match &node.op {
         Op::Sum(terms) => sum(netlist, terms, width, family, inverted),
-        Op::Ge(a, b) => compare(width_of(*a).max(width_of(*b)), constant(*a) || constant(*b), family),
+        Op::Ge(a, b) => {
+            let width = width_of(*a).max(width_of(*b));
+            match netlist.node(*b).op {
+                // The low bits of a round threshold do not matter; a power of two is a wire.
+                Op::Const(t) => compare(width - f64::from(t.trailing_zeros()).min(width - 1.0), true, family),
+                _ => compare(width, constant(*a), family),
+            }
+        }
         Op::Eq(a, b) => {
             let per_lut = if constant(*a) || constant(*b) { 1.0 } else { 2.0 };
             luts(tree(width_of(*a).max(width_of(*b)) * per_lut, family))
@@ -78,6 +85,7 @@ fn sum(
 
 fn compare(width: f64, constant: bool, family: Family) -> Resources {
     match (family, constant) {
+        (_, true) if width <= 1.0 => Resources::default(),
         // The carry chain compares; only its end leaves through a table.
         (Family::Ice40, true) => Resources { lut: 1.0, carry: width, ..Resources::default() },
         (Family::Ice40, false) => Resources { lut: width + 1.0, carry: width, ..Resources::default() },
