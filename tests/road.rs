@@ -66,6 +66,26 @@ fn every_kind_of_network_reaches_a_circuit() {
     }
 }
 
+/// So sparse that a class has no weights at all: its sum is a constant that no wire carries.
+#[test]
+fn a_class_without_weights_is_verified_too() {
+    if !has("verilator", "--version") {
+        return;
+    }
+    let folder = Folder::new();
+    let mut net: serde_json::Value = serde_json::from_str(small_network()).unwrap();
+    let layers = net["layers"].as_array_mut().unwrap();
+    let last = layers.iter_mut().rfind(|l| l["type"] == "dense").unwrap();
+    // 10 rows of 16 trits, five to a byte: a row of zeros is the digit 1 repeated, 121 = 11111 in base 3.
+    use base64::{Engine, prelude::BASE64_STANDARD};
+    let mut bytes = BASE64_STANDARD.decode(last["weights"]["data"].as_str().unwrap()).unwrap();
+    bytes[..7].fill(121);
+    last["weights"]["data"] = BASE64_STANDARD.encode(bytes).into();
+    folder.put("net.sterna", net.to_string());
+    let report = folder.json(0, &["verify", "net.sterna", "--unrolled", "--samples", "50"]);
+    assert_eq!(report["equal"], true, "{report:#}");
+}
+
 #[test]
 fn ones_own_table() {
     let folder = Folder::new();

@@ -4,8 +4,9 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, bail};
 use serde_json::json;
+use sterna_ir::Design;
 use sterna_ir::design::Stream;
-use sterna_ir::netlist::NodeId;
+use sterna_ir::netlist::{NodeId, Op};
 use sterna_sim as sim;
 use sterna_sim::verilator::{self, Pins, Place, Signal, Source, StreamPins, VerifyReport, VerifyRequest};
 
@@ -75,13 +76,14 @@ pub fn check(
     let sources: Vec<Source> =
         build.sources.iter().map(|f| Source { name: f.name.clone(), text: f.text.clone() }).collect();
     let pins = pins(build)?;
+    let design = with_visible_probes(build);
     let probes: Vec<StreamPins> =
-        build.design.probes.iter().map(|p| stream(build, &p.stream, false)).collect::<Result<_>>()?;
+        design.probes.iter().map(|p| stream(build, &p.stream, false)).collect::<Result<_>>()?;
     let bar = ui.bar("verilator", samples.len() as u64, "samples");
     bar.set_message("building the model");
     bar.enable_steady_tick(std::time::Duration::from_millis(200));
     let request = VerifyRequest {
-        design: &build.design,
+        design: &design,
         sources: &sources,
         top: &build.emitted.top,
         pins: &pins,
@@ -100,6 +102,19 @@ pub fn check(
     bar.finish_and_clear();
     let accuracy = classes.and_then(|c| accuracy(&build.network, &run, c));
     Ok(Verdict { difference, verilator: report?, accuracy })
+}
+
+/// The design without the probe lanes that are constants in the hardware: they have no signal that could be wrong.
+fn with_visible_probes(build: &Build) -> Design {
+    let mut design = build.design.clone();
+    let constant = |node: &NodeId| matches!(build.design.netlist.node(*node).op, Op::Const(_));
+    for probe in design.probes.iter_mut().filter(|p| p.stream.beats() == 1) {
+        let stream = &mut probe.stream;
+        let lanes = stream.data.iter().zip(&stream.order).filter(|(node, _)| !constant(node));
+        (stream.data, stream.order) = lanes.map(|(node, element)| (*node, *element)).unzip();
+    }
+    design.probes.retain(|p| !p.stream.data.is_empty());
+    design
 }
 
 /// Folder of built models.
