@@ -70,16 +70,16 @@ impl Stimuli {
         let Some(spec) = &self.data else {
             return Ok(Samples { inputs: random(network, self.samples, self.seed), classes: None });
         };
-        if Path::new(spec).exists() {
-            ui.note(
-                "classes and scaling are taken from this file: accuracy counts only for the file trained on",
-            );
-        }
         let dataset = load(spec, &self.source, ui)?;
         let (have, want) = (dataset.test.x.ncols(), network.input.elements());
         if have != want {
             bail!(
                 "{spec} has {have} elements a sample, the network takes {want}; give the data it was trained on"
+            );
+        }
+        if Path::new(spec).exists() {
+            ui.note(
+                "classes and scaling are taken from this file: accuracy counts only for the file trained on",
             );
         }
         let (samples, classes) = test_samples(&dataset, self.samples);
