@@ -5,13 +5,16 @@ use std::path::Path;
 use anyhow::{Context, Result, bail};
 use serde::Serialize;
 use sterna_hdl::constraints::constraints;
+use sterna_hdl::family::Family;
+use sterna_hdl::manifest::{self, FileEntry};
 use sterna_hdl::testbench::testbench;
 use sterna_hdl::verilog::{self, Emitted, PrintOptions, SourceFile};
-use sterna_hdl::{Options, ScheduleInfo, manifest};
-use sterna_ir::{Dense, Design, LayerOp, Network, eval, format};
+use sterna_hdl::{Options, ScheduleInfo};
+use sterna_ir::{Dense, Design, LayerOp, Network, Task, eval, format};
 
+use crate::board::{self, Board};
+use crate::stimuli;
 use crate::store::{self, Files};
-use crate::{board, cli};
 
 /// File that marks a build folder.
 pub const MANIFEST: &str = "manifest.json";
@@ -27,6 +30,8 @@ const DEFAULT_MHZ: f64 = 100.0;
 pub struct Build {
     /// The network.
     pub network: Network,
+    /// What its numbers stand for.
+    pub task: Task,
     /// How it was compiled.
     pub options: Options,
     /// The circuit.
@@ -57,33 +62,48 @@ pub struct StageInfo {
 #[derive(Clone, Debug)]
 pub struct Target {
     khz: u32,
-    files: Vec<SourceFile>,
+    /// The board and its constraint files.
+    board: Option<(Board, Vec<SourceFile>)>,
 }
 
 impl Target {
     /// A board by name, or a bare clock in MHz.
     pub fn choose(name: Option<&str>, mhz: Option<f64>) -> Result<Self> {
-        let (board_mhz, files) = match name {
-            Some(name) => board::find(name).map(|(board, files)| (board.clock_mhz, files))?,
-            None => (DEFAULT_MHZ, Vec::new()),
-        };
-        let mhz = mhz.unwrap_or(board_mhz);
+        let board = name.map(board::find).transpose()?;
+        let mhz = mhz.unwrap_or(board.as_ref().map_or(DEFAULT_MHZ, |(board, _)| board.clock_mhz));
         if !(0.001..=10_000.0).contains(&mhz) {
             bail!("--clock {mhz}: want 0.001 to 10000 MHz");
         }
-        Ok(Target { khz: (mhz * 1000.0).round() as u32, files })
+        Ok(Target { khz: (mhz * 1000.0).round() as u32, board })
+    }
+
+    /// The board, when one was named.
+    pub fn board(&self) -> Option<&Board> {
+        self.board.as_ref().map(|(board, _)| board)
+    }
+
+    /// Frequency of the clock.
+    pub fn mhz(&self) -> f64 {
+        f64::from(self.khz) / 1000.0
+    }
+
+    /// Whether the tools for the board read a timing file of this name: the vendor's only, the open tools take the clock
+    /// from the pin file.
+    fn takes(&self, file: &str) -> bool {
+        self.board()
+            .is_none_or(|board| board.family().is_some_and(|f| f == Family::Xcup) && file.ends_with(".xdc"))
     }
 }
 
 /// Compiles a network in memory.
-pub fn compile(network: Network, options: Options) -> Result<Build> {
+pub fn compile((network, task): (Network, Task), options: Options) -> Result<Build> {
     let design = sterna_hdl::lower(&network, &options)?;
     let streams = design.probes.iter().map(|p| &p.stream);
     let visible =
         streams.flat_map(|s| [s.valid, s.ready].into_iter().chain(s.data.iter().copied())).collect();
     let emitted = verilog::print(&design.netlist, &PrintOptions { version: true, visible })?;
     let sources = emitted.files.clone();
-    Ok(Build { network, options, design, emitted, sources, edited: Vec::new() })
+    Ok(Build { network, task, options, design, emitted, sources, edited: Vec::new() })
 }
 
 /// Reads a build folder: compiles its network again as the manifest says, and takes the Verilog as it lies there.
@@ -115,17 +135,18 @@ pub fn open(folder: &Path) -> Result<Build> {
     Ok(build)
 }
 
-/// Writes a build folder and returns the names of its files.
-pub fn write(build: &Build, target: &Target, folder: &Path) -> Result<Vec<String>> {
-    let text = format::write(&build.network);
-    let samples = cli::corner_samples(&build.network, BENCH_SAMPLES);
+/// Writes a build folder and returns the names of its files. Refuses to lose files that were edited since they were
+/// compiled, unless `force`.
+pub fn write(build: &Build, target: &Target, folder: &Path, force: bool) -> Result<Vec<String>> {
+    let text = format::write(&build.network, &build.task);
+    let samples = stimuli::made(&build.network, BENCH_SAMPLES, 1);
     let results = samples.iter().map(|s| Ok(eval::evaluate(&build.network, s)?.pop().unwrap_or_default()));
     let results: Vec<Vec<i64>> = results.collect::<Result<_>>()?;
     let mut files = build.emitted.files.clone();
     files.push(testbench(&build.design, &build.emitted, &samples, &results)?);
-    files.extend(constraints(&build.emitted, target.khz));
+    files.extend(constraints(&build.emitted, target.khz).into_iter().filter(|f| target.takes(&f.name)));
     files.push(SourceFile { name: NETWORK.into(), text: text.clone() });
-    files.extend(target.files.iter().cloned());
+    files.extend(target.board.iter().flat_map(|(_, files)| files).cloned());
     let stages = build.stages()?.iter().map(serde_json::to_value).collect::<Result<_, _>>()?;
     let options = serde_json::to_value(&build.options)?;
     let manifest = manifest::manifest(
@@ -145,6 +166,13 @@ pub fn write(build: &Build, target: &Target, folder: &Path) -> Result<Vec<String
         })?),
         false => None,
     };
+    let edited = |file: &&FileEntry| {
+        std::fs::read(folder.join(&file.name)).is_ok_and(|bytes| manifest::sha256(&bytes) != file.sha256)
+    };
+    if let Some(file) = old.iter().flat_map(|m| &m.files).find(edited).filter(|_| !force) {
+        let file = folder.join(&file.name);
+        bail!("{} was edited since it was compiled; --force overwrites it", file.display());
+    }
     let owned: Vec<String> = old.map_or(Vec::new(), |m| m.files.into_iter().map(|f| f.name).collect());
     store::write_folder(folder, MANIFEST, &owned, &bytes)?;
     Ok(bytes.into_iter().map(|(name, _)| name).collect())

@@ -14,8 +14,6 @@ use clap::{Parser, Subcommand};
 
 use crate::ui::{Outcome, Ui};
 
-pub(crate) use simulate::corner_samples;
-
 const EXAMPLES: &str = "\
 Examples:
   sterna demo                                        the whole road on the built-in digits

@@ -3,6 +3,9 @@
 pub mod board;
 pub mod build;
 pub mod cli;
+#[cfg(unix)]
+pub mod interrupt;
+pub mod stimuli;
 pub mod store;
 pub mod ui;
 

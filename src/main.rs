@@ -9,7 +9,15 @@ use sterna::ui::Outcome;
 fn main() -> ExitCode {
     let cli = Cli::parse();
     let json = cli.wants_json();
-    match run(cli) {
+    #[cfg(unix)]
+    let scratch = sterna::interrupt::guard();
+    #[cfg(not(unix))]
+    let scratch = anyhow::Ok(());
+    // The scratch folder goes when the command has ended.
+    let result = scratch.and_then(|_scratch| run(cli));
+    #[cfg(unix)]
+    sterna::interrupt::settle();
+    match result {
         Ok(Outcome::Done) => ExitCode::SUCCESS,
         Ok(Outcome::CheckFailed) => ExitCode::from(1),
         Err(error) if is_broken_pipe(&error) => ExitCode::SUCCESS,
@@ -17,7 +25,7 @@ fn main() -> ExitCode {
             if json {
                 println!("{}", serde_json::json!({ "error": format!("{error:#}") }));
             }
-            eprintln!("sterna: {error:#}");
+            eprintln!("error: {error:#}");
             ExitCode::from(2)
         }
     }

@@ -5,7 +5,7 @@ use std::io::Write;
 use std::path::Path;
 
 use anyhow::{Context, Result, bail};
-use sterna_ir::{Network, format};
+use sterna_ir::{Network, Task, format};
 
 /// Files as names and contents.
 pub type Files = Vec<(String, Vec<u8>)>;
@@ -16,20 +16,21 @@ pub fn read_text(path: &Path) -> Result<String> {
     String::from_utf8(bytes).map_err(|e| anyhow::anyhow!("{}: not text: {}", path.display(), e.utf8_error()))
 }
 
-/// Reads a network file.
-pub fn read_network(path: &Path) -> Result<Network> {
+/// Reads a network file: the network, and what its numbers stand for.
+pub fn read_network(path: &Path) -> Result<(Network, Task)> {
     if path.is_dir() {
         bail!("{} is a folder; give a network file, in a build folder network.sterna", path.display());
     }
     format::read(&read_text(path)?).with_context(|| path.display().to_string())
 }
 
-/// Writes a file through a temporary in the same folder, so that it is whole or absent.
+/// Writes a file through a temporary in the same folder, so that it is whole or absent. A file that holds these bytes
+/// already is left alone: build tools look at its time.
 pub fn write(path: &Path, bytes: &[u8]) -> Result<()> {
-    let folder = match path.parent() {
-        Some(parent) if !parent.as_os_str().is_empty() => parent,
-        _ => Path::new("."),
-    };
+    if fs::read(path).is_ok_and(|old| old == bytes) {
+        return Ok(());
+    }
+    let folder = parent(path);
     let fail = || format!("cannot write {}", path.display());
     let mut file = temporary(folder).with_context(fail)?;
     file.write_all(bytes).with_context(fail)?;
@@ -38,22 +39,26 @@ pub fn write(path: &Path, bytes: &[u8]) -> Result<()> {
     Ok(())
 }
 
+fn parent(path: &Path) -> &Path {
+    match path.parent() {
+        Some(parent) if !parent.as_os_str().is_empty() => parent,
+        _ => Path::new("."),
+    }
+}
+
 /// A temporary file in `folder`. Its name means nothing to the user, so the error leaves it out.
 fn temporary(folder: &Path) -> std::io::Result<tempfile::NamedTempFile> {
     tempfile::Builder::new().prefix(".sterna-").tempfile_in(folder).map_err(|e| e.kind().into())
 }
 
-/// Says early that `path` cannot be written, before minutes of work are lost.
+/// Says early that `path` cannot be written, before minutes of work are lost. Its folder is made when it is missing.
 pub fn ensure_writable(path: &Path) -> Result<()> {
     if path.is_dir() {
         bail!("cannot write {}: it is a folder; give a file name", path.display());
     }
-    let folder = match path.parent() {
-        Some(parent) if !parent.as_os_str().is_empty() => parent,
-        _ => Path::new("."),
-    };
-    temporary(folder)
-        .with_context(|| format!("cannot write {}: its folder must exist and be writable", path.display()))?;
+    let fail = || format!("cannot write {}: its folder must be writable", path.display());
+    fs::create_dir_all(parent(path)).with_context(fail)?;
+    temporary(parent(path)).with_context(fail)?;
     Ok(())
 }
 

@@ -103,6 +103,12 @@ pub fn thousands(n: impl Into<u64>) -> String {
     out
 }
 
+/// `1 cycle`, `12,345 cycles`.
+pub fn counted(n: impl Into<u64>, what: &str) -> String {
+    let n = n.into();
+    format!("{} {what}{}", thousands(n), if n == 1 { "" } else { "s" })
+}
+
 /// `0.9812` as `98.12 %`.
 pub fn percent(fraction: f64) -> String {
     format!("{:.2} %", 100.0 * fraction)

@@ -119,7 +119,7 @@ fn places() {
     folder.put("mine/notes.txt", "keep me");
     refuses(&folder, &["compile", "net.sterna", "-o", "mine"], &["mine", "no build folder"]);
     refuses(&folder, &["compile", "net.sterna", "-o", "net.sterna/x"], &["net.sterna"]);
-    refuses(&folder, &["train", "digits:100,50", "-o", "absent/net.sterna"], &["absent/net.sterna"]);
+    refuses(&folder, &["train", "digits:100,50", "-o", "net.sterna/n"], &["net.sterna/n"]);
     refuses(&folder, &["train", "digits:100,50", "-o", "mine"], &["mine", "folder"]);
     refuses(&folder, &["verify", "mine"], &["manifest.json"]);
     folder.put("notours/manifest.json", "{\"version\": 7}");
@@ -182,4 +182,21 @@ fn hostile_names() {
             crate::lint::lint(&folder.join("out"));
         }
     }
+}
+
+#[test]
+fn edited_verilog_is_not_lost() {
+    let folder = Folder::new();
+    folder.put("net.sterna", small_network());
+    folder.ok(&["compile", "net.sterna", "-o", "b"]);
+    let manifest = std::fs::read(folder.join("b/manifest.json")).unwrap();
+    folder.put("b/digits.v", "// mine\n");
+    let output = folder.sterna(&["compile", "net.sterna", "-o", "b", "--pes", "4"]);
+    assert_eq!(output.status.code(), Some(2));
+    let message = text(&output.stderr);
+    assert!(message.contains("digits.v was edited") && message.contains("--force"), "{message}");
+    assert_eq!(std::fs::read(folder.join("b/manifest.json")).unwrap(), manifest);
+    assert_eq!(std::fs::read_to_string(folder.join("b/digits.v")).unwrap(), "// mine\n");
+    folder.ok(&["compile", "net.sterna", "-o", "b", "--force"]);
+    assert_eq!(std::fs::read(folder.join("b/manifest.json")).unwrap(), manifest);
 }

@@ -1,6 +1,8 @@
 //! The whole road through the command: data set, network, circuit, equality, estimate, synthesis.
 
-use crate::util::{Folder, has, small_network};
+use serde_json::json;
+
+use crate::util::{Folder, has, small_network, text};
 
 const DATA: &str = "digits:600,200";
 
@@ -98,8 +100,27 @@ fn ones_own_table() {
     let trained = folder
         .json(0, &["train", "leaves.csv", "--hidden", "12", "--epochs", "60", "--batch", "16", "-o", "n"]);
     assert!(trained["test_accuracy"].as_f64().unwrap() > 0.9, "{trained:#}");
-    assert!(trained["scaling"].is_object(), "float features are scaled, and the scaling is told");
-    assert_eq!(folder.json(0, &["simulate", "n", "--data", "leaves.csv"])["equal"], true);
+    let task = &trained["task"];
+    assert!(task["scaling"].is_object(), "float features are scaled, and the scaling is told");
+    assert_eq!(
+        (task["classes"].clone(), task["features"].clone()),
+        (json!(["long", "wide"]), json!(["length", "width"]))
+    );
+    let measured = folder.json(0, &["simulate", "n", "--data", "leaves.csv"]);
+    assert_eq!((&measured["equal"], &measured["samples"]), (&json!(true), &trained["test_samples"]));
+    assert_eq!(measured["accuracy"], trained["test_accuracy"]);
+
+    // Other samples mean the same: one class only, other columns first, and through a build folder.
+    folder.put("other.csv", "width;kind;length\n0.1;long;3.5\n0.2;long;3.6\n0.3;long;3.7\n");
+    folder.ok(&["compile", "n", "--unrolled", "-o", "b"]);
+    for input in ["n", "b"] {
+        let other = folder.json(0, &["simulate", input, "--data", "other.csv"]);
+        assert_eq!((&other["accuracy"], &other["samples"]), (&json!(1.0), &json!(3)), "{input}");
+    }
+    folder.put("strange.csv", "length;width;kind\n1;2;round\n");
+    let output = folder.sterna(&["verify", "n", "--data", "strange.csv"]);
+    assert_eq!(output.status.code(), Some(2));
+    assert!(text(&output.stderr).contains("label \"round\""), "{}", text(&output.stderr));
 }
 
 #[test]

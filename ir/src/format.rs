@@ -6,7 +6,7 @@
 use base64::{Engine, prelude::BASE64_STANDARD};
 use serde::{Deserialize, Serialize};
 
-use crate::{Dense, Error, Input, Layer, LayerOp, MAX_WEIGHTS, Network, Result, Threshold};
+use crate::{Dense, Error, Input, Layer, LayerOp, MAX_WEIGHTS, Network, Result, Task, Threshold};
 
 /// The version this program writes, and the only one it reads.
 pub const VERSION: u64 = 1;
@@ -27,6 +27,8 @@ struct File {
     name: String,
     input: Input,
     layers: Vec<FileLayer>,
+    #[serde(default, skip_serializing_if = "Task::is_empty")]
+    task: Task,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -63,7 +65,7 @@ enum Packed {
 }
 
 /// The text of a network file, ending in a newline.
-pub fn write(network: &Network) -> String {
+pub fn write(network: &Network, task: &Task) -> String {
     let layers = network.layers.iter().map(to_file).collect();
     let file = File {
         format: MAGIC.into(),
@@ -71,14 +73,15 @@ pub fn write(network: &Network) -> String {
         name: network.name.clone(),
         input: network.input.clone(),
         layers,
+        task: task.clone(),
     };
     let mut text = serde_json::to_string_pretty(&file).expect("a network has only string keys");
     text.push('\n');
     text
 }
 
-/// Reads and [checks](Network::check) the text of a network file.
-pub fn read(text: &str) -> Result<Network> {
+/// Reads the text of a network file and checks [the network](Network::check) and [its task](Task::check).
+pub fn read(text: &str) -> Result<(Network, Task)> {
     let header: Header =
         serde_json::from_str(text).map_err(|e| Error::format("file", format!("not a network file: {e}")))?;
     if header.format != MAGIC {
@@ -92,7 +95,8 @@ pub fn read(text: &str) -> Result<Network> {
         file.layers.into_iter().enumerate().map(|(i, layer)| from_file(i, layer)).collect::<Result<_>>()?;
     let network = Network { name: file.name, input: file.input, layers };
     network.check()?;
-    Ok(network)
+    file.task.check(&network)?;
+    Ok((network, file.task))
 }
 
 fn to_file(layer: &Layer) -> FileLayer {
@@ -197,7 +201,7 @@ fn unpack(place: &str, packed: &Packed, inputs: usize, outputs: usize) -> Result
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::Range;
+    use crate::{Range, Scaling};
     use proptest::prelude::*;
 
     fn network(weights: Vec<i16>, inputs: usize) -> Network {
@@ -221,6 +225,22 @@ mod tests {
         }
     }
 
+    fn task(network: &Network) -> Task {
+        let elements = network.input.elements();
+        let thirds = |start: f64| (0..elements).map(|i| start + i as f64 / 3.0).collect();
+        Task {
+            classes: (0..network.classes()).map(|c| format!("class {c}")).collect(),
+            features: (0..elements).map(|e| format!("f{e}")).collect(),
+            scaling: Some(Scaling { min: thirds(-0.1), max: thirds(1e30 / 7.0) }),
+            digest: Some("00ff".into()),
+        }
+    }
+
+    fn text() -> String {
+        let network = network(vec![1, 0, -1, 1, 1, 0], 3);
+        write(&network, &task(&network))
+    }
+
     proptest! {
         #[test]
         fn what_is_written_is_read(inputs in 1usize..9, outputs in 2usize..7, wide: bool, seed: u64) {
@@ -228,21 +248,22 @@ mod tests {
             let weight = |i: usize| (seed.wrapping_mul(i as u64 * 2 + 1) >> 20) as i64 % (2 * limit + 1) - limit;
             let weights = (0..inputs * outputs).map(|i| weight(i) as i16).collect();
             let mut net = network(weights, inputs);
-            let text = write(&net);
+            let task = task(&net);
+            let text = write(&net, &task);
             if let LayerOp::Threshold(t) = &mut net.layers[1].op && !t.falling.contains(&true) { t.falling.clear(); }
-            prop_assert_eq!(read(&text).unwrap(), net);
+            prop_assert_eq!(read(&text).unwrap(), (net, task));
         }
 
         #[test]
         fn a_cut_file_is_an_error(cut in 0usize..2000) {
-            let text = write(&network(vec![1, 0, -1, 1, 1, 0], 3));
+            let text = text();
             if cut < text.len() - 1 { prop_assert!(read(&text[..cut]).is_err()); }
         }
     }
 
     #[track_caller]
     fn refused(from: &str, to: &str, message: &str) {
-        let text = write(&network(vec![1, 0, -1, 1, 1, 0], 3));
+        let text = text();
         assert!(text.contains(from), "{from} not in {text}");
         let error = read(&text.replacen(from, to, 1)).unwrap_err().to_string();
         assert!(error.contains(message), "{error}");
@@ -260,5 +281,9 @@ mod tests {
         refused("\"lo\": 0", "\"lo\": 300", "input.range");
         refused("\"levels\": 2", "\"levels\": 0", "thresholds per channel");
         refused("\"bias\": [", "\"bais\": [", "bais");
+        refused("\"class 0\",", "", "task.classes");
+        refused("\"f0\",", "", "task.features");
+        refused("-0.1,", "", "task.scaling.min");
+        refused("-0.1", "1e31", "task.scaling, element 0");
     }
 }

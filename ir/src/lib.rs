@@ -1,7 +1,7 @@
 //! Sterna's common language: the integer network that defines meaning, the netlist that defines hardware, their
 //! evaluators and checks, and the network file.
 //!
-//! This crate does no I/O, holds no floats, and knows neither the trainer nor any tool.
+//! This crate does no I/O, defines no meaning by floats, and knows neither the trainer nor any tool.
 
 pub mod bench;
 pub mod build;
@@ -14,9 +14,11 @@ pub mod interpret;
 pub mod netlist;
 mod network;
 pub mod range;
+mod task;
 
 pub use design::Design;
 pub use error::{Error, Result};
 pub use netlist::Netlist;
 pub use network::{Dense, Input, Layer, LayerOp, MAX_ELEMENTS, MAX_LEVELS, MAX_WEIGHTS, Network, Threshold};
 pub use range::Range;
+pub use task::{Scaling, Task};

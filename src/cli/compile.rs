@@ -3,13 +3,15 @@
 use std::path::{Path, PathBuf};
 
 use anyhow::{Result, bail};
+use clap::builder::PossibleValuesParser;
 use serde_json::json;
+use sterna_hdl::estimate::estimate;
 use sterna_hdl::{Folding, Options, Style};
 use sterna_ir::{LayerOp, Network};
 
 use crate::build::{self, Build, StageInfo, Target};
-use crate::store;
-use crate::ui::{Outcome, Ui, percent, table, thousands};
+use crate::ui::{Outcome, Ui, counted, percent, table, thousands};
+use crate::{board, store};
 
 /// Networks up to this many nonzero weights are unrolled when nothing is asked for: about what fits a mid-size part.
 const UNROLL_LIMIT: usize = 20_000;
@@ -53,7 +55,7 @@ impl DesignArgs {
     pub fn open(&self, input: &Path, ui: &Ui) -> Result<Build> {
         if !input.is_dir() {
             let network = store::read_network(input)?;
-            let options = self.options(&network);
+            let options = self.options(&network.0);
             return build::compile(network, options);
         }
         if self.is_given() {
@@ -107,15 +109,19 @@ pub fn nonzeros(network: &Network) -> usize {
 Examples:
   sterna compile digits.sterna -o build                 unrolled when small, 64 processing elements when not
   sterna compile digits.sterna --pes 16 -o build        folded onto 16 processing elements in all
-  sterna compile digits.sterna --style 32,8,unrolled    one choice per layer")]
+  sterna compile digits.sterna --style 32,8,unrolled    one choice per layer
+  sterna compile digits.sterna --board ulx3s-85f         clock and pins of a board")]
 pub struct Args {
     /// Network file, as `sterna train` writes it.
     network: PathBuf,
     /// Build folder to write. One that exists is brought up to date; any other folder is left alone.
     #[arg(short, long, default_value = "build", value_name = "DIR")]
     output: PathBuf,
-    /// Board from `constraints/`, for its clock and pins.
-    #[arg(long, value_name = "NAME")]
+    /// Overwrite files in the build folder that were edited since they were compiled.
+    #[arg(long)]
+    force: bool,
+    /// Board, for its clock and pins.
+    #[arg(long, value_name = "NAME", value_parser = PossibleValuesParser::new(board::names()))]
     board: Option<String>,
     /// Clock for the timing constraints, in MHz [default: the board's, or 100].
     #[arg(long, value_name = "MHZ")]
@@ -127,14 +133,27 @@ pub struct Args {
 /// Runs `sterna compile`.
 pub fn run(args: &Args, ui: &Ui) -> Result<Outcome> {
     let network = store::read_network(&args.network)?;
-    let options = args.design.options(&network);
+    let options = args.design.options(&network.0);
     let build = build::compile(network, options)?;
     let target = Target::choose(args.board.as_deref(), args.clock)?;
-    let files = build::write(&build, &target, &args.output)?;
+    let files = build::write(&build, &target, &args.output, args.force)?;
     report(&build, ui)?;
-    ui.say(format!("{} files in {}", files.len(), args.output.display()))?;
+    let place = target.board().map_or(String::new(), |b| format!("{}, ", b.name));
+    ui.say(format!("{} files in {}; {place}{} MHz", files.len(), args.output.display(), target.mhz()))?;
+    let family = target.board().and_then(|b| b.family());
+    let lacks = match (target.board(), family) {
+        (Some(board), Some(family)) => board.lacks(&estimate(&build.design.netlist, family).total),
+        _ => Vec::new(),
+    };
+    if !lacks.is_empty() {
+        ui.note(format!(
+            "this will hardly fit the board: {}; fold it, or onto fewer PEs: --pes N",
+            lacks.join(", ")
+        ));
+    }
     ui.object(&json!({
         "folder": args.output, "top": build.emitted.top, "files": files,
+        "board": args.board, "clock_mhz": target.mhz(), "exceeds_board": lacks,
         "latency": build.design.timing.latency, "interval": build.design.timing.interval,
         "stages": build.stages()?,
     }))?;
@@ -157,14 +176,29 @@ pub fn report(build: &Build, ui: &Ui) -> Result<()> {
         });
         row
     };
-    let rows: Vec<Vec<String>> = build.stages()?.into_iter().map(row).collect();
+    let stages = build.stages()?;
+    let rows: Vec<Vec<String>> = stages.iter().cloned().map(row).collect();
     ui.say(table(&["layer", "nonzeros", "zeros", "style", "cycles", "PE use", "ROM bits"], &rows))?;
     let timing = &build.design.timing;
+    let proof =
+        if build.edited.is_empty() { "proved equal to the network" } else { "edited since it was proved" };
     ui.say(format!(
-        "{}: latency {} cycles, one sample every {} cycles; proved equal to the network",
+        "{}: latency {}, one sample every {}; {proof}",
         build.emitted.top,
-        thousands(timing.latency),
-        thousands(timing.interval)
+        counted(timing.latency, "cycle"),
+        counted(timing.interval, "cycle")
     ))?;
+    let schedules: Vec<_> = stages.iter().filter_map(|s| s.schedule.as_ref()).collect();
+    let beats = build.design.input.beats() as u64;
+    if schedules.iter().all(|s| (s.cycles as u64) < timing.interval) && beats == timing.interval && beats > 1
+    {
+        ui.note(format!("the input sets the pace: {beats} beats a sample; fewer PEs would do as well"));
+    }
+    if let Folding::Pes(asked) = build.options.folding {
+        let used: usize = schedules.iter().map(|s| s.pes).sum();
+        if used < asked {
+            ui.note(format!("{used} of {asked} PEs used: a layer takes at most one per neuron"));
+        }
+    }
     Ok(())
 }

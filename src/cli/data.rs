@@ -1,11 +1,12 @@
 //! Where samples come from: the flags that commands share, and reading them with a progress bar.
 
 use std::cell::RefCell;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
-use anyhow::Result;
+use anyhow::{Result, bail};
 use clap::Args;
-use sterna_trainer::data::{self, Dataset, Options};
+use sterna_ir::{Network, Task};
+use sterna_trainer::data::{self, Dataset, Error, Options, Split};
 
 use crate::ui::Ui;
 
@@ -26,29 +27,56 @@ pub const SPEC_HELP: &str = "mnist, fashion-mnist, optdigits, digits (built in; 
 /// Seed by which one's own tables are split: always the same, so that every command sees the same test samples.
 const SPLIT_SEED: u64 = 1;
 
-/// Reads a data set, showing downloads and drawing as progress.
-pub fn load(spec: &str, args: &DataArgs, ui: &Ui) -> Result<Dataset> {
-    let data_dir = args.data_dir.clone();
-    let options = Options { data_dir, offline: args.offline, seed: SPLIT_SEED, ..Options::default() };
+/// Reads a data set to train on, showing downloads and drawing as progress. The test samples of one's own table are those
+/// of the file `test`, or some that are held out.
+pub fn load(spec: &str, test: Option<&Path>, args: &DataArgs, ui: &Ui) -> Result<Dataset> {
+    let options = Options { test: test.map(Path::to_path_buf), ..args.options() };
+    shown(ui, |progress| data::load(spec, &options, progress))
+}
+
+/// Reads samples to measure `network` on.
+pub fn load_test(spec: &str, network: &Network, task: &Task, args: &DataArgs, ui: &Ui) -> Result<Split> {
+    let mut task = task.clone();
+    if task.classes.is_empty() {
+        task.classes = (0..network.classes()).map(|class| class.to_string()).collect();
+    }
+    let split = shown(ui, |progress| data::load_test(spec, &task, &args.options(), progress))?;
+    let (have, want) = (split.x.ncols(), network.input.elements());
+    if have != want {
+        bail!(
+            "{spec} has {have} elements a sample, the network takes {want}; give the data it was trained on"
+        );
+    }
+    Ok(split)
+}
+
+impl DataArgs {
+    fn options(&self) -> Options {
+        let data_dir = self.data_dir.clone();
+        Options { data_dir, offline: self.offline, seed: SPLIT_SEED, ..Options::default() }
+    }
+}
+
+/// Runs `load` with a bar for its progress.
+fn shown<T>(ui: &Ui, load: impl FnOnce(&dyn Fn(&str, u64, u64)) -> Result<T, Error>) -> Result<T> {
     let bar = RefCell::new(None);
-    let progress = |what: &str, done: u64, total: u64| {
+    let loaded = load(&|what: &str, done: u64, total: u64| {
         let mut bar = bar.borrow_mut();
         let bar = bar.get_or_insert_with(|| ui.bar("data", total, ""));
         bar.set_length(total);
         bar.set_position(done);
         bar.set_message(what.to_string());
-    };
-    let dataset = data::load(spec, &options, &progress);
+    });
     if let Some(bar) = bar.into_inner() {
         bar.finish_and_clear();
     }
-    Ok(dataset?)
+    Ok(loaded?)
 }
 
-/// The first `count` test samples as integer vectors, with their classes.
-pub fn test_samples(dataset: &Dataset, count: usize) -> (Vec<Vec<i64>>, Vec<u8>) {
-    let rows = dataset.test.x.rows().into_iter().take(count);
+/// The first `count` samples as integer vectors, with their classes.
+pub fn samples(split: &Split, count: usize) -> (Vec<Vec<i64>>, Vec<u8>) {
+    let rows = split.x.rows().into_iter().take(count);
     let samples: Vec<Vec<i64>> = rows.map(|row| row.iter().map(|&v| i64::from(v)).collect()).collect();
-    let classes = dataset.test.y[..samples.len()].to_vec();
+    let classes = split.y[..samples.len()].to_vec();
     (samples, classes)
 }

@@ -15,7 +15,7 @@ use sterna_sim as sim;
 use sterna_trainer::config::{Config, Weights};
 use sterna_trainer::data::Dataset;
 
-use super::data::{DataArgs, load, test_samples};
+use super::data::{DataArgs, load, samples};
 use super::estimate::parse_family;
 use super::train::{top_k, train_and_check};
 use super::{compile, synth as measure, verify};
@@ -70,7 +70,7 @@ pub fn run(args: &Args, ui: &Ui) -> Result<Outcome> {
     let cache = verify::cache(None)?;
     std::fs::create_dir_all(&args.output)
         .with_context(|| format!("cannot write {}", args.output.display()))?;
-    let dataset = load("digits", &args.source, ui)?;
+    let dataset = load("digits", None, &args.source, ui)?;
     let methods = [
         ("float", Weights::Float { bits: 8 }),
         ("binary", Weights::BinaryConnect),
@@ -83,7 +83,7 @@ pub fn run(args: &Args, ui: &Ui) -> Result<Outcome> {
         let trained = train_and_check(&dataset, &config, None, name, ui)?;
         store::write(
             &args.output.join(format!("{name}.sterna")),
-            format::write(&trained.network).as_bytes(),
+            format::write(&trained.network, &dataset.task).as_bytes(),
         )?;
         let accuracy = trained.test_accuracy.unwrap_or(f64::NAN);
         ui.note(format!(
@@ -94,7 +94,7 @@ pub fn run(args: &Args, ui: &Ui) -> Result<Outcome> {
         for folding in [Folding::Pes(PES), Folding::Unrolled] {
             if name == "sparse" || folding != Folding::Unrolled {
                 let options = Options { folding, ..Options::default() };
-                let build = build::compile(trained.network.clone(), options)?;
+                let build = build::compile((trained.network.clone(), dataset.task.clone()), options)?;
                 jobs.push(Job { network: name, accuracy, zeros: trained.zeros.clone(), build });
             }
         }
@@ -114,7 +114,7 @@ pub fn run(args: &Args, ui: &Ui) -> Result<Outcome> {
         unreachable!("the sparse network makes two designs")
     };
     let folder = args.output.join("build");
-    build::write(&folded.build, &Target::choose(None, None)?, &folder)?;
+    build::write(&folded.build, &Target::choose(None, None)?, &folder, true)?;
 
     let mut equal = true;
     let mut verified = Vec::new();
@@ -176,7 +176,7 @@ fn verified_with_verilator(
     cache: &Path,
     ui: &Ui,
 ) -> Result<verify::Verdict> {
-    let (samples, classes) = test_samples(dataset, VERIFIED);
+    let (samples, classes) = samples(&dataset.test, VERIFIED);
     let options = sim::Options { stall_level: 64, seed: 1, ..sim::Options::default() };
     verify::check(build, &samples, Some(&classes), options, cache, None, ui)
 }

@@ -8,7 +8,7 @@ use sterna_hdl::estimate::{Estimate, Resources, estimate};
 use sterna_hdl::family::Family;
 
 use super::compile::DesignArgs;
-use crate::ui::{Outcome, Ui, table, thousands};
+use crate::ui::{Outcome, Ui, counted, table, thousands};
 
 /// Flags of `sterna estimate`.
 #[derive(Debug, clap::Args)]
@@ -44,9 +44,9 @@ pub fn run(args: &Args, ui: &Ui) -> Result<Outcome> {
     }
     let timing = &build.design.timing;
     ui.say(format!(
-        "latency {} cycles, one sample every {} cycles",
-        thousands(timing.latency),
-        thousands(timing.interval)
+        "latency {}, one sample every {}",
+        counted(timing.latency, "cycle"),
+        counted(timing.interval, "cycle")
     ))?;
     ui.object(&json!({ "estimates": estimates, "latency": timing.latency, "interval": timing.interval }))?;
     Ok(Outcome::Done)

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use anyhow::Result;
 use serde_json::{Value, json};
-use sterna_ir::{LayerOp, Network};
+use sterna_ir::{LayerOp, Network, Task};
 
 use crate::build;
 use crate::store;
@@ -26,6 +26,7 @@ pub fn run(args: &Args, ui: &Ui) -> Result<Outcome> {
     if args.input.is_dir() {
         let build = build::open(&args.input)?;
         let layers = layers(&build.network, ui)?;
+        describe_task(&build.task, ui)?;
         super::compile::report(&build, ui)?;
         for file in &build.edited {
             ui.say(format!("edited since it was compiled: {file}"))?;
@@ -33,12 +34,15 @@ pub fn run(args: &Args, ui: &Ui) -> Result<Outcome> {
         let timing = &build.design.timing;
         ui.object(&json!({
             "network": build.network.name, "layers": layers, "top": build.emitted.top,
-            "latency": timing.latency, "interval": timing.interval, "edited": build.edited,
+            "latency": timing.latency, "interval": timing.interval, "edited": build.edited, "task": build.task,
         }))?;
     } else {
-        let network = store::read_network(&args.input)?;
+        let (network, task) = store::read_network(&args.input)?;
         let layers = layers(&network, ui)?;
-        ui.object(&json!({ "network": network.name, "input": network.input, "layers": layers }))?;
+        describe_task(&task, ui)?;
+        ui.object(
+            &json!({ "network": network.name, "input": network.input, "layers": layers, "task": task }),
+        )?;
     }
     Ok(Outcome::Done)
 }
@@ -67,6 +71,28 @@ fn layers(network: &Network, ui: &Ui) -> Result<Value> {
     ui.say(format!("{}: input {shape}, values {}", network.name.escape_debug(), network.input.range))?;
     ui.say(table(&["layer", "type", "outputs", "range", ""], &rows))?;
     Ok(Value::Array(objects))
+}
+
+/// Classes that are only numbers are not worth a line.
+fn describe_task(task: &Task, ui: &Ui) -> Result<()> {
+    if task.classes.iter().enumerate().any(|(number, name)| *name != number.to_string()) {
+        ui.say(format!("classes: {}", listed(&task.classes)))?;
+    }
+    if !task.features.is_empty() {
+        ui.say(format!("features: {}", listed(&task.features)))?;
+    }
+    if task.scaling.is_some() {
+        ui.say("features are measurements, scaled to 0..=255; --json shows the bounds")?;
+    }
+    Ok(())
+}
+
+/// The first names, fit for one line.
+fn listed(names: &[String]) -> String {
+    const SHOWN: usize = 12;
+    let shown: Vec<String> = names.iter().take(SHOWN).map(|n| n.escape_debug().to_string()).collect();
+    let more = if names.len() > SHOWN { format!(", ... ({} in all)", names.len()) } else { String::new() };
+    format!("{}{more}", shown.join(", "))
 }
 
 fn describe(op: &LayerOp) -> (&'static str, String) {

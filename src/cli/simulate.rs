@@ -6,14 +6,15 @@ use anyhow::{Result, bail};
 use rayon::prelude::*;
 use serde_json::json;
 use sterna_ir::bench::{self, Stalls};
-use sterna_ir::{LayerOp, Network, eval};
+use sterna_ir::{LayerOp, Network, Task, eval};
 use sterna_sim::{self as sim, Run};
 
 use super::compile::DesignArgs;
-use super::data::{DataArgs, SPEC_HELP, load, test_samples};
+use super::data::{DataArgs, SPEC_HELP, load_test, samples};
 use crate::build::Build;
+use crate::stimuli::{self, Edges};
 use crate::store;
-use crate::ui::{Outcome, Ui, percent, table, thousands};
+use crate::ui::{Outcome, Ui, counted, percent, table, thousands};
 
 /// Flags of `sterna simulate`.
 #[derive(Debug, clap::Args)]
@@ -37,7 +38,8 @@ pub struct Args {
 /// What is streamed into a design.
 #[derive(Clone, Debug, clap::Args)]
 pub struct Stimuli {
-    /// Data set whose test samples are used. Default: random samples and corner cases.
+    /// Data set whose test samples are used; of a file of one's own all rows, or those held out if it is the file trained on. Default: corner
+    /// cases, sums exactly at thresholds, and noise.
     #[arg(long, value_name = "SET", long_help = SPEC_HELP)]
     pub data: Option<String>,
     /// Number of samples.
@@ -63,26 +65,15 @@ pub struct Samples {
 
 impl Stimuli {
     /// Reads or makes the samples.
-    pub fn load(&self, network: &Network, ui: &Ui) -> Result<Samples> {
+    pub fn load(&self, network: &Network, task: &Task, ui: &Ui) -> Result<Samples> {
         if self.samples == 0 {
             bail!("--samples 0: want at least 1");
         }
         let Some(spec) = &self.data else {
-            return Ok(Samples { inputs: random(network, self.samples, self.seed), classes: None });
+            return Ok(Samples { inputs: stimuli::made(network, self.samples, self.seed), classes: None });
         };
-        let dataset = load(spec, &self.source, ui)?;
-        let (have, want) = (dataset.test.x.ncols(), network.input.elements());
-        if have != want {
-            bail!(
-                "{spec} has {have} elements a sample, the network takes {want}; give the data it was trained on"
-            );
-        }
-        if Path::new(spec).exists() {
-            ui.note(
-                "classes and scaling are taken from this file: accuracy counts only for the file trained on",
-            );
-        }
-        let (samples, classes) = test_samples(&dataset, self.samples);
+        let split = load_test(spec, network, task, &self.source, ui)?;
+        let (samples, classes) = samples(&split, self.samples);
         if samples.len() < self.samples {
             ui.note(format!("{spec} has {} test samples; using all", samples.len()));
         }
@@ -97,52 +88,32 @@ impl Stimuli {
     }
 }
 
-/// Corner cases first (all lowest, all highest, alternating, one-hot), then uniform noise.
-pub(crate) fn random(network: &Network, count: usize, seed: u64) -> Vec<Vec<i64>> {
-    let (n, range) = (network.input.elements(), network.input.range);
-    let span = (range.hi - range.lo) as u64 + 1;
-    let mut state = sterna_ir::bench::Stall::new(seed, 0);
-    let mut sample = |index: usize| -> Vec<i64> {
-        let pick = |high: bool| if high { range.hi } else { range.lo };
-        let mut noise = || {
-            state.draw();
-            range.lo + (state.state % span) as i64
-        };
-        match index {
-            0 => vec![range.lo; n],
-            1 => vec![range.hi; n],
-            2 | 3 => (0..n).map(|i| pick(i % 2 == index % 2)).collect(),
-            4..8 => (0..n).map(|i| pick(i == (index * n / 8))).collect(),
-            _ => (0..n).map(|_| noise()).collect(),
-        }
-    };
-    (0..count).map(&mut sample).collect()
-}
-
-/// Samples for the emitted test bench: corner cases and noise, the same for everyone.
-pub(crate) fn corner_samples(network: &Network, count: usize) -> Vec<Vec<i64>> {
-    random(network, count, 1)
-}
-
 /// What the network evaluator says of each sample: the layers that probes and output show.
 pub struct Expected {
     outputs: Vec<Vec<i64>>,
     layers: Vec<Vec<Vec<i64>>>,
+    /// Thresholds that the samples tried from both sides.
+    pub edges: Edges,
 }
 
 /// Evaluates `samples` for comparison with runs of `build`.
 pub fn expected(build: &Build, samples: &[Vec<i64>]) -> Result<Expected> {
     let last = build.network.layers.len() - 1;
     let wanted: Vec<usize> = build.design.probes.iter().map(|p| p.layer).collect();
-    let one = |s: &Vec<i64>| -> Result<(Vec<i64>, Vec<Vec<i64>>)> {
-        let mut trace = eval::evaluate(&build.network, s)?;
-        let probes = wanted.iter().map(|l| trace[*l].clone()).collect();
-        Ok((trace.swap_remove(last), probes))
-    };
-    let traces: Vec<_> = samples.par_iter().map(one).collect::<Result<_>>()?;
-    let (outputs, probes): (Vec<_>, Vec<_>) = traces.into_iter().unzip();
+    let mut edges = Edges::of(&build.network)?;
+    let (mut outputs, mut probes) = (Vec::new(), Vec::new());
+    // In parts, because the whole trace of every sample would fill the memory.
+    for part in samples.chunks(1024) {
+        let traces: Vec<_> =
+            part.par_iter().map(|s| eval::evaluate(&build.network, s)).collect::<Result<_, _>>()?;
+        for (sample, mut trace) in part.iter().zip(traces) {
+            edges.see(&build.network, sample, &trace);
+            probes.push(wanted.iter().map(|l| trace[*l].clone()).collect::<Vec<_>>());
+            outputs.push(trace.swap_remove(last));
+        }
+    }
     let layers = (0..wanted.len()).map(|k| probes.iter().map(|p| p[k].clone()).collect()).collect();
-    Ok(Expected { outputs, layers })
+    Ok(Expected { outputs, layers, edges })
 }
 
 /// The first difference between a run and the evaluator, as a line for people.
@@ -191,7 +162,7 @@ fn write_vcd(build: &Build, samples: &[Vec<i64>], options: &sim::Options, path: 
 /// Runs `sterna simulate`.
 pub fn run(args: &Args, ui: &Ui) -> Result<Outcome> {
     let build = args.design.open(&args.input, ui)?;
-    let Samples { inputs: samples, classes } = args.stimuli.load(&build.network, ui)?;
+    let Samples { inputs: samples, classes } = args.stimuli.load(&build.network, &build.task, ui)?;
     let options = sim::Options { probes: true, ..args.stimuli.options() };
     let bar = ui.bar("simulate", samples.len() as u64, "samples");
     let start = std::time::Instant::now();
@@ -208,8 +179,8 @@ pub fn run(args: &Args, ui: &Ui) -> Result<Outcome> {
         ("samples", thousands(samples.len() as u64)),
         ("accuracy", accuracy.map_or("-".into(), percent)),
         ("cycles, stalls included", thousands(run.cycles())),
-        ("latency without stalls", format!("{} cycles", thousands(timing.latency))),
-        ("interval without stalls", format!("{} cycles", thousands(timing.interval))),
+        ("latency without stalls", counted(timing.latency, "cycle")),
+        ("interval without stalls", counted(timing.interval, "cycle")),
         ("simulated", format!("{} cycles/s", thousands((run.cycles() as f64 / seconds) as u64))),
         ("codes and outputs", difference.clone().map_or("equal the network's".into(), |_| "DIFFER".into())),
     ];

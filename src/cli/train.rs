@@ -24,11 +24,15 @@ Examples:
   sterna train mnist -o digits.sterna                          784-256-256-10, TWN, 2-bit activations
   sterna train mnist --activation 1 -o digits.sterna           one-bit activations
   sterna train mnist --weights top-k --zeros 0.95,0.95,0.9     exact zeros per layer
-  sterna train table.csv --hidden 64,32 --epochs 100 --checkpoint run.ckpt")]
+  sterna train table.csv --hidden 64,32 --epochs 100 --checkpoint run.ckpt
+  sterna train a.csv --test b.csv")]
 pub struct Args {
     /// Data set.
     #[arg(long_help = SPEC_HELP)]
     data: String,
+    /// File with the test samples, for a table of one's own [default: a fifth of each class is held out].
+    #[arg(long, value_name = "FILE")]
+    test: Option<PathBuf>,
     /// Network file to write.
     #[arg(short, long, default_value = "network.sterna", value_name = "FILE")]
     output: PathBuf,
@@ -205,11 +209,19 @@ pub fn top_k(zeros: &[f64]) -> Weights {
 /// Draws the progress of a training.
 struct Watch {
     bar: ProgressBar,
+    /// Steps taken in this run.
+    steps: usize,
 }
 
 impl Observer for Watch {
     fn step(&mut self, p: &Progress<'_>) -> Control {
-        self.bar.set_length(p.total_steps as u64);
+        if self.steps == 0 {
+            // Steps of an earlier run do not count for the rate.
+            self.bar.set_length(p.total_steps as u64);
+            self.bar.set_position(p.step as u64);
+            self.bar.reset_eta();
+        }
+        self.steps += 1;
         self.bar.set_position(p.step as u64);
         if p.step.is_multiple_of(16) {
             let validation = p.history.last().and_then(|r| r.validation_accuracy);
@@ -239,10 +251,13 @@ pub fn train_and_check(
     what: &str,
     ui: &Ui,
 ) -> Result<Trained> {
-    let mut watch = Watch { bar: ui.bar(what, 0, "steps") };
+    let mut watch = Watch { bar: ui.bar(what, 0, "steps"), steps: 0 };
     let trained = train(dataset, config, checkpoints, &mut watch);
     watch.bar.finish_and_clear();
     let trained = trained?;
+    if let (0, Some(done)) = (watch.steps, checkpoints) {
+        ui.note(format!("{} holds a finished training; delete it to train again", done.path.display()));
+    }
     let split = if dataset.test.is_empty() { &dataset.train } else { &dataset.test };
     check_export(&trained.model, &trained.network, split)
         .context("the exported network differs from the trainer's own")?;
@@ -253,10 +268,10 @@ pub fn train_and_check(
 pub fn run(args: &Args, ui: &Ui) -> Result<Outcome> {
     let config = args.recipe.config()?;
     store::ensure_writable(&args.output)?;
-    let dataset = load(&args.data, &args.source, ui)?;
+    let dataset = load(&args.data, args.test.as_deref(), &args.source, ui)?;
     let checkpoints = args.checkpoint.clone().map(|path| Checkpoints { path, every: 1, resume: true });
     let trained = train_and_check(&dataset, &config, checkpoints.as_ref(), "train", ui)?;
-    store::write(&args.output, format::write(&trained.network).as_bytes())?;
+    store::write(&args.output, format::write(&trained.network, &dataset.task).as_bytes())?;
 
     let optional = |v: Option<f64>| v.map_or("-".to_string(), percent);
     let zeros: Vec<String> = trained.zeros.iter().map(|z| percent(*z)).collect();
@@ -265,6 +280,10 @@ pub fn run(args: &Args, ui: &Ui) -> Result<Outcome> {
         ("test accuracy (before export)", optional(trained.float_accuracy)),
         ("validation accuracy", optional(trained.validation_accuracy)),
         ("zeros per layer", zeros.join(", ")),
+        (
+            "training, test samples",
+            format!("{}, {}", thousands(dataset.train.len() as u64), thousands(dataset.test.len() as u64)),
+        ),
         ("nonzero weights", thousands(trained.nonzeros as u64)),
         ("kept epoch", format!("{} of {}", trained.best_epoch, config.epochs)),
     ];
@@ -275,7 +294,8 @@ pub fn run(args: &Args, ui: &Ui) -> Result<Outcome> {
         args.output.display()
     ))?;
     ui.object(&json!({
-        "network": args.output, "data": dataset.name, "config": config, "scaling": dataset.scaling,
+        "network": args.output, "data": dataset.name, "config": config, "task": dataset.task,
+        "train_samples": dataset.train.len(), "test_samples": dataset.test.len(),
         "test_accuracy": trained.test_accuracy, "float_accuracy": trained.float_accuracy,
         "validation_accuracy": trained.validation_accuracy, "zeros": trained.zeros,
         "nonzeros": trained.nonzeros, "best_epoch": trained.best_epoch, "history": trained.history,

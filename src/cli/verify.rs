@@ -13,13 +13,14 @@ use sterna_sim::verilator::{self, Pins, Place, Signal, Source, StreamPins, Verif
 use super::compile::DesignArgs;
 use super::simulate::{Samples, Stimuli, accuracy, difference, expected};
 use crate::build::Build;
+use crate::stimuli::Edges;
 use crate::ui::{Outcome, Ui, percent, table, thousands};
 
 /// Flags of `sterna verify`.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
 Examples:
-  sterna verify build                                       1000 corner and random samples, random stalls
+  sterna verify build                                       1000 corner, threshold and random samples, random stalls
   sterna verify build --data mnist --samples 10000          every MNIST test image
   sterna verify digits.sterna --unrolled --data digits --stalls 0
 
@@ -49,6 +50,8 @@ pub struct Verdict {
     pub verilator: VerifyReport,
     /// Accuracy, when the classes are known.
     pub accuracy: Option<f64>,
+    /// Thresholds that the samples tried from both sides.
+    pub edges: Edges,
 }
 
 impl Verdict {
@@ -71,7 +74,8 @@ pub fn check(
     let bar = ui.bar("simulate", samples.len() as u64, "samples");
     let with_probes = sim::Options { probes: true, ..options };
     let run = sim::run(&build.design, samples, &with_probes, &|done, _| bar.set_position(done))?;
-    let difference = difference(build, &expected(build, samples)?, &run);
+    let expected = expected(build, samples)?;
+    let difference = difference(build, &expected, &run);
     bar.finish_and_clear();
     let sources: Vec<Source> =
         build.sources.iter().map(|f| Source { name: f.name.clone(), text: f.text.clone() }).collect();
@@ -101,7 +105,7 @@ pub fn check(
     });
     bar.finish_and_clear();
     let accuracy = classes.and_then(|c| accuracy(&build.network, &run, c));
-    Ok(Verdict { difference, verilator: report?, accuracy })
+    Ok(Verdict { difference, verilator: report?, accuracy, edges: expected.edges })
 }
 
 /// The design without the probe lanes that are constants in the hardware: they have no signal that could be wrong.
@@ -164,7 +168,7 @@ pub fn run(args: &Args, ui: &Ui) -> Result<Outcome> {
     let build = args.design.open(&args.input, ui)?;
     verilator::version()?;
     let cache = cache(args.cache_dir.as_deref())?;
-    let Samples { inputs: samples, classes } = args.stimuli.load(&build.network, ui)?;
+    let Samples { inputs: samples, classes } = args.stimuli.load(&build.network, &build.task, ui)?;
     let options = args.stimuli.options();
     let verdict = check(&build, &samples, classes.as_deref(), options, &cache, Some(&args.vcd), ui)?;
     report(&build, &verdict, ui)?;
@@ -172,6 +176,7 @@ pub fn run(args: &Args, ui: &Ui) -> Result<Outcome> {
     ui.object(&json!({
         "equal": verdict.equal(), "latency": build.design.timing.latency, "interval": build.design.timing.interval,
         "samples": v.samples, "cycles": v.cycles, "streams": v.streams, "values": v.values,
+        "thresholds_tried": verdict.edges.tried().0, "thresholds": verdict.edges.tried().1,
         "accuracy": verdict.accuracy, "difference": verdict.difference, "mismatch": v.mismatch, "edited": build.edited,
         "verilator": v.verilator, "cached": v.cached, "simulate_seconds": v.simulate_seconds,
         "build_seconds": v.build_seconds, "run_seconds": v.run_seconds,
@@ -180,7 +185,7 @@ pub fn run(args: &Args, ui: &Ui) -> Result<Outcome> {
 }
 
 fn report(build: &Build, verdict: &Verdict, ui: &Ui) -> Result<()> {
-    let v = &verdict.verilator;
+    let (v, tried) = (&verdict.verilator, verdict.edges.tried());
     let state = |equal: bool| if equal { "equal".to_string() } else { "DIFFER".to_string() };
     let rows = [
         ("samples", thousands(v.samples as u64)),
@@ -188,6 +193,7 @@ fn report(build: &Build, verdict: &Verdict, ui: &Ui) -> Result<()> {
         ("cycles, stalls included", thousands(v.cycles)),
         ("evaluator and simulator", state(verdict.difference.is_none())),
         ("simulator and Verilog", state(v.mismatch.is_none())),
+        ("thresholds tried from both sides", format!("{} of {}", thousands(tried.0), thousands(tried.1))),
         ("values compared", format!("{} on {} streams", thousands(v.values), v.streams)),
         (
             "time",

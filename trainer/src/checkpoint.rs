@@ -82,10 +82,18 @@ pub(crate) fn write(path: &Path, state: &State) -> Result<()> {
         file.write_all(&Sha256::digest(&body))?;
         file.write_all(&body)?;
         file.as_file().sync_all()?;
+        readable(file.as_file())?;
         file.persist(path).map_err(|e| e.error)?;
         Ok(())
     };
     store().map_err(|e| fail(format!("cannot write ({e}); choose a writable folder")))
+}
+
+/// Temporary files are private; a checkpoint is like any other file.
+fn readable(file: &std::fs::File) -> std::io::Result<()> {
+    #[cfg(unix)]
+    file.set_permissions(std::os::unix::fs::PermissionsExt::from_mode(0o644))?;
+    Ok(())
 }
 
 /// Reads a checkpoint of the training with this `identity`; `None` when there is no file.

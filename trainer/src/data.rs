@@ -1,7 +1,8 @@
 //! Data sets: named ones (MNIST, Fashion-MNIST, optdigits), one's own tables, and digits drawn by the program.
 //!
 //! Whatever the source, a [`Dataset`] holds 8-bit unsigned codes, because that is what the circuit will read. Real
-//! numbers are mapped to codes by a [`Scaling`] learned on the training split.
+//! numbers are mapped to codes by a [`Scaling`](sterna_ir::Scaling) learned on the training split. It travels with the
+//! network, beside the names of classes and features, in a [`Task`]: by it [`load_test`] reads other samples.
 
 mod bytes;
 mod digits;
@@ -13,6 +14,7 @@ mod npy;
 mod optdigits;
 mod own;
 mod scaling;
+mod split;
 mod table;
 #[cfg(test)]
 mod tests;
@@ -20,10 +22,9 @@ mod tests;
 use std::path::{Path, PathBuf};
 
 use ndarray::Array2;
-use sterna_ir::Range;
+use sterna_ir::{Range, Task};
 
 pub use error::Error;
-pub use scaling::Scaling;
 
 /// Most classes a data set may have: a label is one byte.
 pub const MAX_CLASSES: usize = 256;
@@ -43,8 +44,8 @@ pub struct Dataset {
     pub train: Split,
     /// Samples to measure on.
     pub test: Split,
-    /// How features became codes; `None` where they were integers in `0..=255` already.
-    pub scaling: Option<Scaling>,
+    /// Names of classes and features, and how features became codes.
+    pub task: Task,
 }
 
 /// Samples and their labels.
@@ -81,11 +82,13 @@ pub struct Options {
     pub seed: u64,
     /// Share of each class that becomes the test split of a table that has none; inside `0..1`.
     pub test_fraction: f64,
+    /// A file of one's own whose samples are the test split of a table that has none.
+    pub test: Option<PathBuf>,
 }
 
 impl Default for Options {
     fn default() -> Self {
-        Options { data_dir: None, cache_dir: None, offline: false, seed: 0, test_fraction: 0.2 }
+        Options { data_dir: None, cache_dir: None, offline: false, seed: 0, test_fraction: 0.2, test: None }
     }
 }
 
@@ -105,6 +108,13 @@ impl Default for Options {
 /// # Errors
 /// Each is one line that names value, place and fix: see [`Error`].
 pub fn load(spec: &str, options: &Options, progress: &dyn Fn(&str, u64, u64)) -> Result<Dataset, Error> {
+    if let (Some(test), false) = (&options.test, is_own(spec)) {
+        return Err(Error::Option {
+            option: "test file".into(),
+            value: error::at(test),
+            fix: format!("leave it out: {} has test samples of its own", error::show(spec)),
+        });
+    }
     match spec {
         "mnist" => idx::load(&named::MNIST, options, progress),
         "fashion-mnist" => idx::load(&named::FASHION_MNIST, options, progress),
@@ -115,6 +125,37 @@ pub fn load(spec: &str, options: &Options, progress: &dyn Fn(&str, u64, u64)) ->
             _ => own::load(Path::new(spec), options),
         },
     }
+}
+
+/// Loads samples to measure a network on that was trained for `task`: classes and features are matched by name, and
+/// measurements become codes by the task's scaling.
+///
+/// Of a named set these are its test samples. Of one's own table they are all rows, unless it is the file that the
+/// network was trained on: then only the rows that were held out.
+///
+/// # Errors
+/// As [`load`], and when a class or a feature is not one of the task's.
+pub fn load_test(
+    spec: &str,
+    task: &Task,
+    options: &Options,
+    progress: &dyn Fn(&str, u64, u64),
+) -> Result<Split, Error> {
+    if is_own(spec) {
+        return own::load_test(Path::new(spec), task, options);
+    }
+    Ok(load(spec, options, progress)?.test)
+}
+
+/// Names of classes that are only numbers.
+fn numbered(classes: usize) -> Vec<String> {
+    (0..classes).map(|c| c.to_string()).collect()
+}
+
+/// Whether `spec` is a path rather than the name of a set.
+fn is_own(spec: &str) -> bool {
+    let named = ["mnist", "fashion-mnist", "optdigits", "digits"].contains(&spec);
+    !named && !spec.starts_with("digits:")
 }
 
 impl Dataset {

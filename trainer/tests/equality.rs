@@ -1,6 +1,6 @@
 //! The exported network against the trainer, and one training against another.
 
-use sterna_ir::{LayerOp, Range, format};
+use sterna_ir::{LayerOp, Range, Task, format};
 use sterna_trainer::activation::Staircase;
 use sterna_trainer::config::{Activation, Input, Optimiser, Schedule, Weights};
 use sterna_trainer::data::Split;
@@ -26,7 +26,7 @@ fn every_method_and_activation_exports_exactly_and_learns() {
             check_export(&out.model, &out.network, &data.train).expect("equal on training samples");
             let accuracy = out.test_accuracy.expect("test samples");
             assert!(accuracy > 0.7, "{weights:?} {activation:?}: {accuracy}");
-            let reread = format::read(&format::write(&out.network)).expect("readable");
+            let (reread, _) = format::read(&format::write(&out.network, &Task::default())).expect("readable");
             assert_eq!(reread, out.network);
         }
     }
@@ -114,7 +114,7 @@ fn bytes_do_not_depend_on_threads() {
         let bytes = |threads: usize| {
             let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().expect("a pool");
             let out = pool.install(|| train(&data, &config, None, &mut ())).expect("training");
-            format::write(&out.network)
+            format::write(&out.network, &Task::default())
         };
         assert_eq!(bytes(1), bytes(2), "{:?}", config.weights);
         assert_eq!(bytes(2), bytes(5), "{:?}", config.weights);
@@ -126,7 +126,7 @@ fn the_seed_matters_and_suffices() {
     let data = dataset();
     let bytes = |seed| {
         let out = train(&data, &Config { seed, ..config(Weights::twn()) }, None, &mut ()).expect("training");
-        format::write(&out.network)
+        format::write(&out.network, &Task::default())
     };
     assert_eq!(bytes(1), bytes(1));
     assert_ne!(bytes(1), bytes(2));

@@ -3,7 +3,7 @@
 use std::fs;
 use std::path::Path;
 
-use sterna_ir::format;
+use sterna_ir::{Task, format};
 use sterna_trainer::config::Weights;
 use sterna_trainer::{Checkpoints, Config, Control, Error, Observer, Progress, train};
 
@@ -35,12 +35,20 @@ fn a_stopped_training_resumes_to_the_same_bytes() {
             assert!(matches!(stopped, Err(Error::Stopped { step, .. }) if step == stop), "{stopped:?}");
         }
         let resumed = train(&data, &config, Some(&file(folder.path(), true)), &mut ()).expect("resumed");
-        assert_eq!(format::write(&resumed.network), format::write(&whole.network), "{:?}", config.weights);
+        assert_eq!(
+            format::write(&resumed.network, &Task::default()),
+            format::write(&whole.network, &Task::default()),
+            "{:?}",
+            config.weights
+        );
         assert_eq!(resumed.history, whole.history);
         // A finished training resumes to its end at once.
         let again =
             train(&data, &config, Some(&file(folder.path(), true)), &mut StopAfter(1)).expect("finished");
-        assert_eq!(format::write(&again.network), format::write(&whole.network));
+        assert_eq!(
+            format::write(&again.network, &Task::default()),
+            format::write(&whole.network, &Task::default())
+        );
         assert_eq!(fs::read_dir(folder.path()).expect("a folder").count(), 1, "no temporary is left");
     }
 }

@@ -29,7 +29,7 @@ pub fn dataset() -> Dataset {
         classes: 4,
         train,
         test,
-        scaling: None,
+        task: sterna_ir::Task::default(),
     }
 }
 

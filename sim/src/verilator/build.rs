@@ -180,7 +180,7 @@ pub(super) fn build(cache: &Path, sources: &[Source], top: &str, harness: &Harne
     if program.is_file() {
         return Ok(Model { program, version, cached: true });
     }
-    let folder = temporary(cache)?;
+    let folder = tempfile::tempdir().map_err(Error::io("temporary folder"))?;
     write_sources(folder.path(), sources)?;
     for (name, text) in
         [("harness.cpp", HARNESS), ("model.h", harness.header), ("visible.vlt", harness.visible)]
@@ -197,7 +197,7 @@ pub(super) fn build(cache: &Path, sources: &[Source], top: &str, harness: &Harne
         return Err(Error::Build { top: top.into(), message: message(&output, folder.path()) });
     }
     let ready = temporary(cache)?;
-    std::fs::rename(&built, ready.path().join("model")).map_err(Error::io("built model"))?;
+    std::fs::copy(&built, ready.path().join("model")).map_err(Error::io("built model"))?;
     // Whoever comes second finds the same model in place already.
     if std::fs::rename(ready.path(), &place).is_err() && !program.is_file() {
         return Err(Error::Request(format!("cannot put the built model at {}", place.display())));

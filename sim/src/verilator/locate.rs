@@ -225,6 +225,11 @@ fn wave(
     let mut wave = Wave::new(&design.netlist, circuit, None, window, buffer).map_err(Error::io(&name))?;
     bench::run(design, &mut wave, samples, stalls, patience).map_err(Error::Stuck)?;
     wave.finish().map_err(Error::io(&name))?;
+    // Temporary files are private; a waveform is like any other file.
+    #[cfg(unix)]
+    file.as_file()
+        .set_permissions(std::os::unix::fs::PermissionsExt::from_mode(0o644))
+        .map_err(Error::io(&name))?;
     file.persist(path).map_err(|e| Error::Io { what: name, source: e.error })?;
     Ok(())
 }

@@ -17,7 +17,7 @@ use ndarray::Array2;
 use rand::{RngExt, SeedableRng};
 use rand_xoshiro::Xoshiro256PlusPlus;
 use rayon::prelude::*;
-use sterna_ir::Range;
+use sterna_ir::{Range, Task};
 
 use super::error::show;
 use super::{Dataset, Error, Split};
@@ -67,7 +67,7 @@ pub(super) fn load(sizes: Option<&str>) -> Result<Dataset, Error> {
         classes: STYLES.len(),
         train: split(TRAIN_SEED, train),
         test: split(TEST_SEED, test),
-        scaling: None,
+        task: Task { classes: super::numbered(10), ..Task::default() },
     };
     dataset.checked("digits")
 }

@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use ndarray::Array2;
-use sterna_ir::Range;
+use sterna_ir::{Range, Task};
 
 use super::error::at;
 use super::named::{self, Named};
@@ -44,7 +44,7 @@ pub(super) fn load(
         classes: CLASSES as usize,
         train,
         test,
-        scaling: None,
+        task: Task { classes: super::numbered(10), ..Task::default() },
     };
     dataset.checked(set.name)
 }

@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use ndarray::Array2;
-use sterna_ir::Range;
+use sterna_ir::{Range, Task};
 
 use super::error::{at, show};
 use super::named::{self, OPTDIGITS};
@@ -28,7 +28,7 @@ pub(super) fn load(options: &Options, progress: &dyn Fn(&str, u64, u64)) -> Resu
         classes: 10,
         train,
         test,
-        scaling: None,
+        task: Task { classes: super::numbered(10), ..Task::default() },
     };
     dataset.checked(OPTDIGITS.name)
 }

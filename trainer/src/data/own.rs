@@ -3,49 +3,122 @@
 use std::path::Path;
 
 use ndarray::Array2;
-use rand::SeedableRng;
-use rand::seq::SliceRandom;
-use rand_xoshiro::Xoshiro256PlusPlus;
-use sterna_ir::{MAX_ELEMENTS, Range};
+use sterna_ir::{MAX_ELEMENTS, Range, Scaling, Task};
 
 use super::error::{at, show};
 use super::npy::{self, Archive, Array, Values};
-use super::scaling::Scaling;
-use super::{Dataset, Error, MAX_CLASSES, Options, Split, bytes, table};
+use super::split::split;
+use super::{Dataset, Error, MAX_CLASSES, Options, Split, bytes, scaling, table};
 
 /// Samples with features as read.
-struct Samples {
-    x: Array,
-    y: Vec<u8>,
+pub(super) struct Samples {
+    pub x: Array,
+    pub y: Vec<u8>,
     /// File and array of the features, for errors.
-    place: String,
+    pub place: String,
 }
 
-/// Loads a file by its ending.
+/// What a file holds.
+struct Content {
+    /// All samples, or those that were asked for.
+    samples: Samples,
+    /// Those for testing, where the file keeps them apart.
+    test: Option<Samples>,
+    /// Class names in order of their numbers.
+    classes: Vec<String>,
+    /// Names of the elements, where the file has them.
+    features: Vec<String>,
+}
+
+/// Loads a file to train on.
 pub(super) fn load(path: &Path, options: &Options) -> Result<Dataset, Error> {
+    let Content { samples, test, classes, features } = read(path, None)?;
+    let count = classes.len();
+    let mut task = Task { classes, features, ..Task::default() };
+    let (train, test) = match (test, &options.test) {
+        (Some(_), Some(given)) => {
+            let fix = format!("leave it out: {} has test samples of its own", at(path));
+            return Err(Error::Option { option: "test file".into(), value: at(given), fix });
+        }
+        (Some(test), None) => (samples, test),
+        (None, Some(given)) => {
+            let other = read(given, Some(&task))?;
+            let test = other.test.unwrap_or(other.samples);
+            same_shape(&samples, &test, &at(path))?;
+            (samples, test)
+        }
+        (None, None) => {
+            task.digest = Some(digest(path)?);
+            split(samples, options)?
+        }
+    };
+    complete(&train, count)?;
+    let name = path.file_stem().unwrap_or_default().to_string_lossy().into_owned();
+    encode(name, train, test, task)?.checked(&at(path))
+}
+
+/// Loads the samples of a file on which a network that was trained for `task` can be measured.
+pub(super) fn load_test(path: &Path, task: &Task, options: &Options) -> Result<Split, Error> {
+    let Content { samples, test, .. } = read(path, Some(task))?;
+    let samples = match test {
+        Some(test) => test,
+        None if task.digest.is_some() && task.digest == Some(digest(path)?) => split(samples, options)?.1,
+        None => samples,
+    };
+    if samples.y.is_empty() {
+        return Err(Error::content(samples.place, "0 samples", "give at least one"));
+    }
+    let elements: usize = samples.x.shape[1..].iter().product();
+    let place = &samples.place;
+    let codes = match (&task.scaling, samples.x.values) {
+        (None, Values::Codes(codes)) => codes,
+        (None, Values::Reals(reals)) => {
+            let odd = |v: &f64| v.fract() != 0.0 || !(0.0..=255.0).contains(v);
+            let i = reals.iter().position(odd).expect("else they would be codes");
+            let what = format!("{} in sample {}, element {}", reals[i], i / elements, i % elements);
+            let fix = "the network was trained on integers in 0..=255; scale the features in the same way";
+            return Err(Error::content(place, what, fix));
+        }
+        (Some(scaling), values) => {
+            if scaling.min.len() != elements {
+                let what = format!("{elements} features a sample");
+                return Err(Error::content(place, what, format!("the network takes {}", scaling.min.len())));
+            }
+            scaled(scaling, &values.reals())
+        }
+    };
+    Ok(Split { x: matrix(codes, elements), y: samples.y })
+}
+
+/// Reads a file by its ending. With a `task`, classes and features are the task's.
+fn read(path: &Path, task: Option<&Task>) -> Result<Content, Error> {
     let ending = path.extension().and_then(|e| e.to_str()).map(str::to_ascii_lowercase);
     let reader = match ending.as_deref() {
-        Some("npz") => load_npz,
-        Some("npy") => load_npy,
-        Some("csv") => load_csv,
+        Some("npz") => read_npz,
+        Some("npy") => read_npy,
+        Some("csv") => read_csv,
         _ => return Err(Error::Unknown(show(&path.to_string_lossy()))),
     };
     if !path.is_file() {
         return Err(Error::missing(at(path), "give the path of an existing .npz, .npy or .csv file"));
     }
-    let (train, test, classes) = reader(path, options)?;
-    let name = path.file_stem().unwrap_or_default().to_string_lossy().into_owned();
-    encode(name, train, test, classes)?.checked(&at(path))
+    reader(path, task)
 }
 
-type Loaded = Result<(Samples, Samples, usize), Error>;
+fn digest(path: &Path) -> Result<String, Error> {
+    Ok(bytes::sha256(&bytes::read(path, npy::MOST_BYTES)?))
+}
 
-fn load_npz(path: &Path, options: &Options) -> Loaded {
+fn read_npz(path: &Path, task: Option<&Task>) -> Result<Content, Error> {
     let mut archive = Archive::open(path)?;
     let names = archive.names();
     let has = |name: &str| names.iter().any(|n| n == name);
-    let wanted: &[&str] =
-        if has("x_train") { &["x_train", "y_train", "x_test", "y_test"] } else { &["x", "y"] };
+    // To measure, the test arrays are enough.
+    let wanted: &[&str] = match task {
+        Some(_) if has("x_test") => &["x_test", "y_test"],
+        _ if has("x_train") => &["x_train", "y_train", "x_test", "y_test"],
+        _ => &["x", "y"],
+    };
     if let Some(missing) = wanted.iter().find(|n| !has(n)) {
         let what = format!("no array {missing} among {}", show(&names.join(" ")));
         return Err(Error::content(at(path), what, "save x_train, y_train, x_test and y_test, or x and y"));
@@ -53,31 +126,21 @@ fn load_npz(path: &Path, options: &Options) -> Loaded {
     let mut samples = |x: &str, y: &str| {
         let array = archive.array(x)?;
         let place = |name: &str| format!("{}, array {name}", at(path));
-        let y = labels(&archive.array(y)?, &place(y))?;
+        let y = labels(&archive.array(y)?, &place(y), task)?;
         samples(array, y, place(x))
     };
-    if let [x_train, y_train, x_test, y_test] = wanted {
-        let (train, test) = (samples(x_train, y_train)?, samples(x_test, y_test)?);
-        if train.x.shape[1..] != test.x.shape[1..] {
-            let what = format!("samples of shape {:?}", &test.x.shape[1..]);
-            return Err(Error::content(
-                test.place,
-                what,
-                format!("those of x_train are {:?}", &train.x.shape[1..]),
-            ));
-        }
-        let classes = classes(&[&train.y, &test.y]);
-        complete(&train, classes)?;
-        return Ok((train, test, classes));
+    let first = samples(wanted[0], wanted[1])?;
+    if let [_, _, x_test, y_test] = wanted {
+        let second = samples(x_test, y_test)?;
+        same_shape(&first, &second, "x_train")?;
+        let classes = numbers(&[&first.y, &second.y]);
+        return Ok(Content { samples: first, test: Some(second), classes, features: Vec::new() });
     }
-    let all = samples("x", "y")?;
-    let classes = classes(&[&all.y]);
-    complete(&all, classes)?;
-    let (train, test) = split(all, options)?;
-    Ok((train, test, classes))
+    let classes = numbers(&[&first.y]);
+    Ok(Content { samples: first, test: None, classes, features: Vec::new() })
 }
 
-fn load_npy(path: &Path, options: &Options) -> Loaded {
+fn read_npy(path: &Path, task: Option<&Task>) -> Result<Content, Error> {
     let beside = path.with_extension("labels.npy");
     if !beside.is_file() {
         return Err(Error::missing(
@@ -85,18 +148,26 @@ fn load_npy(path: &Path, options: &Options) -> Loaded {
             "the features NAME.npy need the labels NAME.labels.npy beside them; or use an .npz with x and y",
         ));
     }
-    let read = |path: &Path| npy::parse(&bytes::read(path, npy::MOST_BYTES)?, &at(path));
-    let all = samples(read(path)?, labels(&read(&beside)?, &at(&beside))?, at(path))?;
-    let classes = classes(&[&all.y]);
-    complete(&all, classes)?;
-    let (train, test) = split(all, options)?;
-    Ok((train, test, classes))
+    let array = |path: &Path| npy::parse(&bytes::read(path, npy::MOST_BYTES)?, &at(path));
+    let samples = samples(array(path)?, labels(&array(&beside)?, &at(&beside), task)?, at(path))?;
+    let classes = numbers(&[&samples.y]);
+    Ok(Content { samples, test: None, classes, features: Vec::new() })
 }
 
-fn load_csv(path: &Path, options: &Options) -> Loaded {
-    let (x, y, classes) = table::load(path)?;
-    let (train, test) = split(samples(x, y, at(path))?, options)?;
-    Ok((train, test, classes))
+fn read_csv(path: &Path, task: Option<&Task>) -> Result<Content, Error> {
+    let table::Table { x, y, classes, features } = table::load(path, task)?;
+    Ok(Content { samples: samples(x, y, at(path))?, test: None, classes, features })
+}
+
+fn same_shape(train: &Samples, test: &Samples, name: &str) -> Result<(), Error> {
+    let (want, have) = (&train.x.shape[1..], &test.x.shape[1..]);
+    match want == have {
+        true => Ok(()),
+        false => {
+            let what = format!("samples of shape {have:?}");
+            Err(Error::content(&test.place, what, format!("those of {name} are {want:?}")))
+        }
+    }
 }
 
 /// Joins features and labels after checking that they are samples and as many.
@@ -121,14 +192,27 @@ fn samples(x: Array, y: Vec<u8>, place: String) -> Result<Samples, Error> {
     Ok(Samples { x, y, place })
 }
 
-/// Class numbers from an array of shape `(samples)` or `(samples, 1)`.
-fn labels(array: &Array, place: &str) -> Result<Vec<u8>, Error> {
+/// Class numbers from an array of shape `(samples)` or `(samples, 1)`; with a `task`, below its number of classes.
+fn labels(array: &Array, place: &str, task: Option<&Task>) -> Result<Vec<u8>, Error> {
     if !matches!(array.shape[..], [_] | [_, 1]) {
         let what = format!("labels of shape {:?}", array.shape);
         return Err(Error::content(place, what, "give one class number for each sample"));
     }
     match &array.values {
-        Values::Codes(labels) => Ok(labels.clone()),
+        Values::Codes(labels) => {
+            let classes = task.map_or(MAX_CLASSES, |t| t.classes.len());
+            match labels.iter().position(|&y| usize::from(y) >= classes) {
+                Some(i) => {
+                    let what = format!("label {} of sample {i}", labels[i]);
+                    Err(Error::content(
+                        place,
+                        what,
+                        format!("the network knows classes 0 to {}", classes - 1),
+                    ))
+                }
+                None => Ok(labels.clone()),
+            }
+        }
         Values::Reals(values) => {
             let most = MAX_CLASSES - 1;
             let wrong = |v: &f64| v.fract() != 0.0 || !(0.0..=most as f64).contains(v);
@@ -143,9 +227,10 @@ fn labels(array: &Array, place: &str) -> Result<Vec<u8>, Error> {
     }
 }
 
-/// One more than the largest label.
-fn classes(labels: &[&[u8]]) -> usize {
-    labels.iter().flat_map(|y| y.iter()).max().map_or(0, |&most| usize::from(most) + 1)
+/// Names of the classes up to the largest label: their numbers.
+fn numbers(labels: &[&[u8]]) -> Vec<String> {
+    let count = labels.iter().flat_map(|y| y.iter()).max().map_or(0, |&most| usize::from(most) + 1);
+    super::numbered(count)
 }
 
 /// Checks that every class occurs: a gap mostly means labels that count from 1.
@@ -161,76 +246,43 @@ fn complete(samples: &Samples, classes: usize) -> Result<(), Error> {
     }
 }
 
-/// Splits every class by the same share, chosen by the seed; samples keep their order.
-fn split(all: Samples, options: &Options) -> Result<(Samples, Samples), Error> {
-    let share = options.test_fraction;
-    if !(share > 0.0 && share < 1.0) {
-        let (option, value) = ("test fraction".to_string(), share.to_string());
-        return Err(Error::Option {
-            option,
-            value,
-            fix: "give a number between 0 and 1, such as 0.2".into(),
-        });
-    }
-    let mut rng = Xoshiro256PlusPlus::seed_from_u64(options.seed);
-    let mut test = vec![false; all.y.len()];
-    for class in 0..=u8::MAX {
-        let mut members: Vec<usize> = (0..all.y.len()).filter(|&i| all.y[i] == class).collect();
-        members.shuffle(&mut rng);
-        // At least one stays for training, else the class could not be learned.
-        let count = ((members.len() as f64 * share).round() as usize).min(members.len().saturating_sub(1));
-        members[..count].iter().for_each(|&i| test[i] = true);
-    }
-    Ok((select(&all, &test, false), select(&all, &test, true)))
-}
-
-/// The samples whose flag has the given value.
-fn select(all: &Samples, flags: &[bool], value: bool) -> Samples {
-    fn pick<T: Copy>(values: &[T], width: usize, rows: &[usize]) -> Vec<T> {
-        rows.iter().flat_map(|&r| values[r * width..(r + 1) * width].iter().copied()).collect()
-    }
-    let rows: Vec<usize> = (0..flags.len()).filter(|&i| flags[i] == value).collect();
-    let mut shape = all.x.shape.clone();
-    shape[0] = rows.len();
-    let width: usize = shape[1..].iter().product();
-    let values = match &all.x.values {
-        Values::Codes(codes) => Values::Codes(pick(codes, width, &rows)),
-        Values::Reals(reals) => Values::Reals(pick(reals, width, &rows)),
-    };
-    Samples { x: Array { shape, values }, y: pick(&all.y, 1, &rows), place: all.place.clone() }
-}
-
 /// Turns features into codes: unchanged where all are integers in `0..=255`, else scaled.
-fn encode(name: String, train: Samples, test: Samples, classes: usize) -> Result<Dataset, Error> {
+fn encode(name: String, train: Samples, test: Samples, mut task: Task) -> Result<Dataset, Error> {
     let shape = match train.x.shape[1..] {
         [height, width] => vec![1, height, width],
         ref other => other.to_vec(),
     };
     let elements = shape.iter().product();
-    let matrix = |codes: Vec<u8>| {
-        Array2::from_shape_vec((codes.len() / elements, elements), codes).expect("whole rows of codes")
-    };
-    let (x_train, x_test, range, scaling) = match (train.x.values, test.x.values) {
+    let (x_train, x_test, range) = match (train.x.values, test.x.values) {
         (Values::Codes(a), Values::Codes(b)) => {
             let most = a.iter().chain(&b).copied().max().unwrap_or(0);
             // All words as wide as the largest value: other samples of the same kind will fit too.
-            (a, b, Range::new(0, most.into()).word(), None)
+            (a, b, Range::new(0, most.into()).word())
         }
         (a, b) => {
             let positions = if shape.len() == 3 { shape[1] * shape[2] } else { 1 };
             let (a, b) = (a.reals(), b.reals());
-            let scaling = Scaling::learn(&a, elements / positions, positions);
-            let codes = |v: &[f64]| v.chunks_exact(elements).flat_map(|row| scaling.apply(row)).collect();
-            (codes(&a), codes(&b), Range::new(0, 255), Some(scaling))
+            let scaling = scaling::learn(&a, elements / positions, positions);
+            let codes = (scaled(&scaling, &a), scaled(&scaling, &b));
+            task.scaling = Some(scaling);
+            (codes.0, codes.1, Range::new(0, 255))
         }
     };
     Ok(Dataset {
         name,
         shape,
         range,
-        classes,
-        train: Split { x: matrix(x_train), y: train.y },
-        test: Split { x: matrix(x_test), y: test.y },
-        scaling,
+        classes: task.classes.len(),
+        train: Split { x: matrix(x_train, elements), y: train.y },
+        test: Split { x: matrix(x_test, elements), y: test.y },
+        task,
     })
+}
+
+fn scaled(scaling: &Scaling, rows: &[f64]) -> Vec<u8> {
+    rows.chunks_exact(scaling.min.len()).flat_map(|row| scaling.apply(row)).collect()
+}
+
+fn matrix(codes: Vec<u8>, elements: usize) -> Array2<u8> {
+    Array2::from_shape_vec((codes.len() / elements, elements), codes).expect("whole rows of codes")
 }

@@ -6,6 +6,7 @@ use std::io::{BufRead, BufReader};
 use std::path::Path;
 
 use csv::StringRecord;
+use sterna_ir::Task;
 
 use super::error::{at, one_line, show};
 use super::npy::{Array, Values};
@@ -14,8 +15,20 @@ use super::{Error, MAX_CLASSES};
 /// Column names that mean the label, the first of them found.
 const LABELS: [&str; 3] = ["label", "class", "y"];
 
-/// Features `(rows, columns)`, the class of each row, and the number of classes.
-pub(super) fn load(path: &Path) -> Result<(Array, Vec<u8>, usize), Error> {
+/// What a file holds.
+pub(super) struct Table {
+    /// Features, `(rows, columns)`.
+    pub x: Array,
+    /// Class of each row.
+    pub y: Vec<u8>,
+    /// Class names in order of their numbers.
+    pub classes: Vec<String>,
+    /// Feature names; empty without a header.
+    pub features: Vec<String>,
+}
+
+/// Reads a table; with a `task`, its columns and classes must be the task's, and come in the task's order.
+pub(super) fn load(path: &Path, task: Option<&Task>) -> Result<Table, Error> {
     let file = File::open(path).map_err(|e| Error::io(path, &e))?;
     let mut file = BufReader::new(file);
     let delimiter = delimiter(file.fill_buf().map_err(|e| Error::io(path, &e))?);
@@ -36,8 +49,19 @@ pub(super) fn load(path: &Path) -> Result<(Array, Vec<u8>, usize), Error> {
         return Err(Error::content(format!("{}, line 1", at(path)), format!("{columns} column"), fix));
     }
     let header = is_header(&first, second.as_ref()).then_some(first.clone());
-    let label = header.as_ref().and_then(label_column).unwrap_or(columns - 1);
-    let (mut x, mut classes) = (Vec::new(), Classes::default());
+    let named = |header: &StringRecord| label_column(header).or_else(|| only_unknown(header, task?));
+    let label = header.as_ref().and_then(named).unwrap_or(columns - 1);
+    let mut names: Vec<String> = header.iter().flat_map(|h| h.iter().map(str::to_string)).collect();
+    if !names.is_empty() {
+        names.remove(label);
+    }
+    let order = match task {
+        Some(task) => columns_of(task, &names, columns - 1)
+            .map_err(|(what, fix)| Error::content(format!("{}, line 1", at(path)), what, fix))?,
+        None => (0..columns - 1).collect(),
+    };
+    let mut classes = Classes::of(task);
+    let mut x = Vec::new();
     let first = if header.is_some() { None } else { Some(first) };
     for record in first.into_iter().chain(second).map(Ok).chain(records) {
         let record = record?;
@@ -46,16 +70,14 @@ pub(super) fn load(path: &Path) -> Result<(Array, Vec<u8>, usize), Error> {
             let name = header.as_ref().map(|h| format!(" ({})", show(&h[column]))).unwrap_or_default();
             format!("{}, line {line}, column {}{name}", at(path), column + 1)
         };
-        for (column, field) in record.iter().enumerate() {
-            if column == label {
-                classes.add(field).map_err(|(what, fix)| Error::content(place(column), what, fix))?;
-            } else {
-                match number(field).filter(|v| v.is_finite()) {
-                    Some(value) => x.push(value),
-                    None => {
-                        let fix = "features must be finite numbers; the label is the column named label, class or y, else the last";
-                        return Err(Error::content(place(column), show(field), fix));
-                    }
+        classes.add(&record[label]).map_err(|(what, fix)| Error::content(place(label), what, fix))?;
+        for feature in &order {
+            let column = feature + usize::from(*feature >= label);
+            match number(&record[column]).filter(|v| v.is_finite()) {
+                Some(value) => x.push(value),
+                None => {
+                    let fix = "features must be finite numbers; the label is the column named label, class or y, else the last";
+                    return Err(Error::content(place(column), show(&record[column]), fix));
                 }
             }
         }
@@ -64,8 +86,33 @@ pub(super) fn load(path: &Path) -> Result<(Array, Vec<u8>, usize), Error> {
         return Err(empty());
     }
     let shape = vec![classes.rows.len(), columns - 1];
-    let (y, count) = classes.sorted(path)?;
-    Ok((Array { shape, values: Values::of(x.into_iter()) }, y, count))
+    let (y, classes) = classes.sorted(path)?;
+    Ok(Table { x: Array { shape, values: Values::of(x.into_iter()) }, y, classes, features: names })
+}
+
+/// For each feature of the task, its place among the `count` features of a table that names them `names` or not at all.
+/// Errors with what is wrong and how to mend it.
+fn columns_of(task: &Task, names: &[String], count: usize) -> Result<Vec<usize>, (String, String)> {
+    if task.features.is_empty() || names.is_empty() {
+        return Ok((0..count).collect());
+    }
+    if let Some(extra) = names.iter().find(|name| !task.features.contains(name)) {
+        let what = format!("feature {}", show(extra));
+        return Err((what, "the network was not trained on such a column; leave it out".into()));
+    }
+    let place = |feature: &String| names.iter().position(|name| name == feature);
+    let missing = |feature: &String| {
+        (
+            format!("no feature {}", show(feature)),
+            "the network was trained on that column; add it".to_string(),
+        )
+    };
+    // Columns of one name cannot be told apart; they keep their order.
+    let repeated = (1..names.len()).any(|i| names[..i].contains(&names[i]));
+    if repeated && names == task.features {
+        return Ok((0..count).collect());
+    }
+    task.features.iter().map(|feature| place(feature).ok_or_else(|| missing(feature))).collect()
 }
 
 /// The separator that is most frequent in the first line.
@@ -78,6 +125,11 @@ fn delimiter(start: &[u8]) -> u8 {
 
 fn number(field: &str) -> Option<f64> {
     field.parse().ok()
+}
+
+/// The one way to write an integer, however it was written: `1` for `01` and `1.0`.
+fn integer(field: &str) -> Option<String> {
+    number(field).filter(|v| v.fract() == 0.0 && v.abs() < 1e15).map(|v| (v as i64).to_string())
 }
 
 /// Whether a first row holds names: it names the label, or no feature in it is a number, or only its label is text.
@@ -94,14 +146,28 @@ fn label_column(header: &StringRecord) -> Option<usize> {
     LABELS.iter().find_map(|name| header.iter().position(|field| field.eq_ignore_ascii_case(name)))
 }
 
-/// Labels as met in the file, numbered in order of appearance.
-#[derive(Default)]
+/// The one column of a header that is none of the task's features.
+fn only_unknown(header: &StringRecord, task: &Task) -> Option<usize> {
+    let known = |field: &str| task.features.iter().any(|feature| feature == field);
+    let mut unknown = (0..header.len()).filter(|column| !known(&header[*column]));
+    unknown.next().filter(|_| unknown.next().is_none() && !task.features.is_empty())
+}
+
+/// Labels as met in the file, numbered in order of appearance, or as the task numbers them.
 struct Classes {
     numbers: BTreeMap<String, usize>,
     rows: Vec<usize>,
+    /// Names that the task fixes.
+    known: Vec<String>,
 }
 
 impl Classes {
+    fn of(task: Option<&Task>) -> Self {
+        let known: Vec<String> = task.map_or(Vec::new(), |t| t.classes.clone());
+        let numbers = known.iter().cloned().zip(0..).collect();
+        Classes { numbers, rows: Vec::new(), known }
+    }
+
     fn add(&mut self, label: &str) -> Result<(), (String, String)> {
         if label.is_empty() {
             return Err(("an empty label".into(), "give the class of every row".into()));
@@ -113,8 +179,13 @@ impl Classes {
             ));
         }
         let next = self.numbers.len();
-        let number = match self.numbers.get(label) {
+        let written = integer(label).filter(|_| !self.known.is_empty());
+        let number = match self.numbers.get(label).or_else(|| self.numbers.get(&written?)) {
             Some(&number) => number,
+            None if !self.known.is_empty() => {
+                let what = format!("label {}", show(label));
+                return Err((what, format!("the network was trained on {}", show(&self.known.join(", ")))));
+            }
             None if next == MAX_CLASSES => {
                 let what = format!("label {} would be class number {}", show(label), MAX_CLASSES + 1);
                 return Err((what, format!("use at most {MAX_CLASSES} classes")));
@@ -125,8 +196,12 @@ impl Classes {
         Ok(())
     }
 
-    /// Classes in sorted order, by value if all are integers, else as text; and their number.
-    fn sorted(self, path: &Path) -> Result<(Vec<u8>, usize), Error> {
+    /// The class of each row, and the classes: in the task's order, else sorted by value if all are integers, else as text.
+    fn sorted(self, path: &Path) -> Result<(Vec<u8>, Vec<String>), Error> {
+        let byte = |rank: usize| u8::try_from(rank).expect("at most 256 classes");
+        if !self.known.is_empty() {
+            return Ok((self.rows.into_iter().map(byte).collect(), self.known));
+        }
         let mut order: Vec<(&String, usize)> =
             self.numbers.iter().map(|(name, &number)| (name, number)).collect();
         if order.iter().all(|(name, _)| number(name).is_some()) {
@@ -139,8 +214,11 @@ impl Classes {
         }
         let mut class = vec![0; order.len()];
         for (rank, (_, number)) in order.iter().enumerate() {
-            class[*number] = u8::try_from(rank).expect("at most 256 classes");
+            class[*number] = byte(rank);
         }
-        Ok((self.rows.iter().map(|&number| class[number]).collect(), order.len()))
+        let all = order.iter().all(|(name, _)| integer(name).is_some());
+        let name = |name: &String| integer(name).filter(|_| all).unwrap_or(name.clone());
+        let names = order.into_iter().map(|(label, _)| name(label)).collect();
+        Ok((self.rows.iter().map(|&number| class[number]).collect(), names))
     }
 }

@@ -1,0 +1,187 @@
+//! Samples made to find faults: corner cases, sums exactly at the thresholds, and noise. And how many thresholds a set of
+//! samples has really tried.
+
+use sterna_ir::bench::Stall;
+use sterna_ir::{Dense, LayerOp, Network, Range, Result, Threshold};
+
+/// Corner samples: all lowest, all highest, alternating twice, and four with a single highest element.
+const CORNERS: usize = 8;
+
+/// `count` samples: the corners; then by turns a sample that puts one sum of the first layer at a threshold or one beside it,
+/// and noise. The same network, count and seed give the same samples.
+pub fn made(network: &Network, count: usize, seed: u64) -> Vec<Vec<i64>> {
+    let (n, range) = (network.input.elements(), network.input.range);
+    let mut draw = Draw(Stall::new(seed, 0));
+    let pick = |high: bool| if high { range.hi } else { range.lo };
+    (0..count)
+        .map(|index| match index {
+            0 => vec![range.lo; n],
+            1 => vec![range.hi; n],
+            2 | 3 => (0..n).map(|i| pick(i % 2 == index % 2)).collect(),
+            4..CORNERS => (0..n).map(|i| pick(i == index * n / CORNERS)).collect(),
+            _ => {
+                let mut sample: Vec<i64> = (0..n).map(|_| draw.within(range)).collect();
+                if index % 2 == 0 {
+                    move_to_edge(network, &mut sample, (index - CORNERS) / 2, &mut draw);
+                }
+                sample
+            }
+        })
+        .collect()
+}
+
+struct Draw(Stall);
+
+impl Draw {
+    fn within(&mut self, range: Range) -> i64 {
+        self.0.draw();
+        range.lo + (self.0.state % ((range.hi - range.lo) as u64 + 1)) as i64
+    }
+}
+
+/// Moves `sample` so that the sum of one channel is at one of its thresholds, one below or one above; `turn` goes through
+/// the channels, the levels and the three places.
+fn move_to_edge(network: &Network, sample: &mut [i64], turn: usize, draw: &mut Draw) {
+    let range = network.input.range;
+    match (&network.layers[0].op, network.layers.get(1).map(|l| &l.op)) {
+        (LayerOp::Dense(d), Some(LayerOp::Threshold(t))) => {
+            let (channel, level) = (turn % t.channels, turn / t.channels % t.levels);
+            let place = (turn / t.channels / t.levels + turn) % 3;
+            let target = t.of(channel)[level] + place as i64 - 1;
+            steer(d, channel, target, range, sample, draw);
+        }
+        (LayerOp::Threshold(t), _) => {
+            for (channel, value) in sample.iter_mut().enumerate() {
+                let edge = t.of(channel)[turn % t.levels] - (turn + channel) as i64 % 2;
+                *value = edge.clamp(range.lo, range.hi);
+            }
+        }
+        _ => {}
+    }
+}
+
+/// Changes elements, from a random one on, until row `o` of `dense` sums to `target`, as far as the range lets it.
+fn steer(dense: &Dense, o: usize, target: i64, range: Range, sample: &mut [i64], draw: &mut Draw) {
+    let row = dense.row(o);
+    let sum: i64 = row.iter().zip(sample.iter()).map(|(w, x)| i64::from(*w) * x).sum();
+    let mut missing = target - dense.bias(o) - sum;
+    let start = draw.within(Range::new(0, row.len() as i64 - 1)) as usize;
+    for i in (start..row.len()).chain(0..start) {
+        let weight = i64::from(row[i]);
+        if weight == 0 || missing == 0 {
+            continue;
+        }
+        let moved = (sample[i] + missing / weight).clamp(range.lo, range.hi);
+        missing -= weight * (moved - sample[i]);
+        sample[i] = moved;
+    }
+}
+
+/// Which thresholds have been tried at their edge: with the last value that does not reach them, and with the first that does.
+#[derive(Clone, Debug)]
+pub struct Edges {
+    /// Per layer `[channels][levels]`: can both values occur, has the lower one been seen, has the upper one.
+    layers: Vec<Vec<[bool; 3]>>,
+}
+
+/// The largest value on the lower side of threshold `t`.
+fn lower(t: &Threshold, channel: usize, threshold: i64) -> i64 {
+    if t.is_falling(channel) { threshold } else { threshold - 1 }
+}
+
+impl Edges {
+    /// Nothing tried yet.
+    ///
+    /// Errors when the network does not check.
+    pub fn of(network: &Network) -> Result<Self> {
+        let ranges = network.ranges()?;
+        let input = vec![network.input.range; network.input.elements()];
+        let layer = |(index, layer): (usize, &sterna_ir::Layer)| match &layer.op {
+            LayerOp::Threshold(t) => {
+                let before = if index == 0 { &input } else { &ranges[index - 1] };
+                let possible = |c: usize, v: i64| before[c].contains(v) && before[c].contains(v + 1);
+                let channel = |c| t.of(c).iter().map(move |v| [possible(c, lower(t, c, *v)), false, false]);
+                (0..t.channels).flat_map(channel).collect()
+            }
+            _ => Vec::new(),
+        };
+        Ok(Edges { layers: network.layers.iter().enumerate().map(layer).collect() })
+    }
+
+    /// Notes what a sample tries, from its trace through the network.
+    pub fn see(&mut self, network: &Network, sample: &[i64], trace: &[Vec<i64>]) {
+        for (index, layer) in network.layers.iter().enumerate() {
+            let LayerOp::Threshold(t) = &layer.op else { continue };
+            let before = if index == 0 { sample } else { &trace[index - 1] };
+            let mut seen = self.layers[index].iter_mut();
+            for (c, value) in before.iter().enumerate() {
+                for threshold in t.of(c) {
+                    let [_, below, above] = seen.next().expect("one entry per threshold");
+                    let edge = lower(t, c, *threshold);
+                    *below |= *value == edge;
+                    *above |= *value == edge + 1;
+                }
+            }
+        }
+    }
+
+    /// Thresholds tried from both sides, and those that can be.
+    pub fn tried(&self) -> (u64, u64) {
+        let all = || self.layers.iter().flatten().filter(|[possible, ..]| *possible);
+        (all().filter(|[_, below, above]| *below && *above).count() as u64, all().count() as u64)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use sterna_ir::{Input, Layer, eval};
+
+    fn network(falling: bool) -> Network {
+        let weights = vec![1, -1, 0, 1, 0, 1, 1, 1];
+        let dense = Dense { inputs: 4, outputs: 2, weights, bias: vec![5, -3] };
+        let threshold = Threshold {
+            channels: 2,
+            levels: 2,
+            thresholds: vec![-40, 17, 100, 5000],
+            falling: vec![falling, false],
+            thermometer: false,
+        };
+        let layer = |name: &str, op| Layer { name: name.into(), op };
+        Network {
+            name: "edges".into(),
+            input: Input { shape: vec![4], range: Range::new(0, 255) },
+            layers: vec![layer("fc", LayerOp::Dense(dense)), layer("act", LayerOp::Threshold(threshold))],
+        }
+    }
+
+    #[test]
+    fn made_samples_try_every_threshold_that_can_be_reached() {
+        for falling in [false, true] {
+            let network = network(falling);
+            let mut edges = Edges::of(&network).unwrap();
+            let samples = made(&network, 64, 3);
+            assert_eq!(samples, made(&network, 64, 3));
+            for sample in &samples {
+                eval::check_sample(&network, sample).unwrap();
+                edges.see(&network, sample, &eval::evaluate(&network, sample).unwrap());
+            }
+            // The sum of three pixels never reaches 5000.
+            assert_eq!(edges.tried(), (3, 3));
+        }
+    }
+
+    #[test]
+    fn one_side_alone_does_not_count() {
+        let network = network(false);
+        let mut edges = Edges::of(&network).unwrap();
+        let mut see = |sample: [i64; 4]| {
+            edges.see(&network, &sample, &eval::evaluate(&network, &sample).unwrap());
+            edges.tried().0
+        };
+        // 5 + 12 - 0 is 17, the threshold itself.
+        assert_eq!(see([12, 0, 0, 0]), 0);
+        assert_eq!(see([12, 0, 200, 0]), 0);
+        assert_eq!(see([11, 0, 0, 0]), 1);
+    }
+}
