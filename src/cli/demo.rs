@@ -133,12 +133,13 @@ pub fn run(args: &Args, ui: &Ui) -> Result<Outcome> {
         equal &= verdict.equal();
     }
     show(&rows, args.family, &verified, ui)?;
+    ui.say("\nThe sparse network on PEs, layer by layer:")?;
+    compile::report(&folded.build, ui)?;
     ui.say(format!(
         "networks in {dir}, the sparse one compiled in {build}; next: sterna verify {build}, sterna compile --help",
         dir = args.output.display(),
         build = folder.display()
     ))?;
-    compile::report(&folded.build, ui)?;
     ui.object(&json!({ "family": args.family, "networks": rows, "equal": equal, "verified": verified }))?;
     Ok(if equal { Outcome::Done } else { Outcome::CheckFailed })
 }
