@@ -141,7 +141,7 @@ impl std::fmt::Display for Mismatch {
         let Mismatch { sample, segment, cycle, expected, found, .. } = self;
         write!(
             f,
-            ", sample {sample} (segment {segment}, cycle {cycle}): {expected} expected, {found} found"
+            ", sample {sample}, cycle {cycle} of run {segment}: {expected} expected, {found} found"
         )?;
         if self.kind == Kind::Stuck { write!(f, "; then the Verilog stops moving") } else { Ok(()) }
     }
