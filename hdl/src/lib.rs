@@ -7,6 +7,7 @@ pub mod family;
 pub mod lower;
 pub mod manifest;
 mod options;
+pub mod share;
 pub mod synth;
 pub mod testbench;
 pub mod verilog;
