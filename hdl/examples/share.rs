@@ -1,4 +1,4 @@
-//! Size of the adder graphs of matrices: `share OPERANDS ROUNDS STARTS LO HI FILE.npy...`.
+//! Size of the adder graphs of matrices: `share OPERANDS EFFORT STARTS LO HI FILE.npy...`.
 use std::time::Instant;
 
 use ndarray::Array2;
@@ -6,6 +6,7 @@ use sterna_hdl::share::{Problem, Row, Settings, Term, share};
 use sterna_ir::Range;
 
 fn main() {
+    rayon::ThreadPoolBuilder::new().num_threads(1).build_global().unwrap();
     let args: Vec<String> = std::env::args().skip(1).collect();
     let number = |i: usize| args[i].parse::<i64>().unwrap();
     for file in &args[5..] {
@@ -27,7 +28,7 @@ fn main() {
         let settings = Settings {
             operands: number(0) as usize,
             sharing: true,
-            rounds: number(1) as u32,
+            effort: number(1) as u32,
             starts: number(2) as u32,
             depth: None,
         };

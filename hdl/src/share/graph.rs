@@ -2,7 +2,7 @@
 
 use sterna_ir::Range;
 
-use super::state::{State, add, scaled};
+use super::state::State;
 use super::tree::{self, Item};
 use super::{Term, tree::chain_bits};
 
@@ -63,9 +63,8 @@ enum Done {
     Item(Item),
 }
 
-/// Writes the rows as trees, shared sums first where they are needed.
-pub fn emit(state: &State, depth: Option<u32>) -> Graph {
-    let _ = depth;
+/// Writes the rows as trees, shared sums first where they are needed; see [`tree::reduce`] for `by_level`.
+pub fn emit(state: &State, by_level: bool) -> Graph {
     let mut done = vec![Done::Not; state.rows.len()];
     let mut sums = Vec::new();
     let mut outputs = Vec::with_capacity(state.outputs as usize);
@@ -79,7 +78,7 @@ pub fn emit(state: &State, depth: Option<u32>) -> Graph {
             let operands = state.rows[row as usize].iter().filter_map(|t| state.definition(t.node));
             let missing: Vec<u32> = operands.filter(|r| matches!(done[*r as usize], Done::Not)).collect();
             if missing.is_empty() {
-                done[row as usize] = build(state, row, &done, &mut sums);
+                done[row as usize] = build(state, row, &done, &mut sums, by_level);
                 stack.pop();
             } else {
                 stack.extend(missing);
@@ -93,7 +92,7 @@ pub fn emit(state: &State, depth: Option<u32>) -> Graph {
     Graph { inputs: state.inputs, sums, outputs }
 }
 
-fn build(state: &State, row: u32, done: &[Done], sums: &mut Vec<Sum>) -> Done {
+fn build(state: &State, row: u32, done: &[Done], sums: &mut Vec<Sum>, by_level: bool) -> Done {
     let mut items = Vec::new();
     for t in &state.rows[row as usize] {
         match state.definition(t.node).map(|r| done[r as usize]) {
@@ -104,7 +103,7 @@ fn build(state: &State, row: u32, done: &[Done], sums: &mut Vec<Sum>) -> Done {
     }
     let owner = (row < state.outputs).then_some(row);
     let first = state.inputs;
-    let root = tree::reduce(items, state.operands, !state.any_sign(row), false, |joined| {
+    let root = tree::reduce(items, state.operands, !state.any_sign(row), by_level, |joined| {
         let terms = joined.terms.to_vec();
         sums.push(Sum { terms, range: joined.range, level: joined.level, row: owner });
         first + sums.len() as u32 - 1

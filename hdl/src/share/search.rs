@@ -1,4 +1,4 @@
-//! Greedy extraction, then rounds of dissolving some sums and extracting again where that left traces.
+//! Greedy extraction, then, as long as the effort lasts, dissolving some sums and extracting again where that left traces.
 
 use rand::{RngExt, SeedableRng};
 use rand_xoshiro::Xoshiro256PlusPlus;
@@ -7,8 +7,16 @@ use super::greedy::Greedy;
 use super::occur::Weights;
 use super::state::State;
 
+/// Most sums dissolved at once. Large changes find what small ones cannot, at a price that grows with them.
+const MOST: u32 = 16;
+/// Work of one unit of effort: for any matrix, and for each term left after the first extraction.
+const BASE: u64 = 400_000;
+const PER_TERM: u64 = 200;
+/// Bits that a change may cost at the beginning, as a part of the mean sum (simulated annealing, Kirkpatrick 1983).
+const HEAT: f64 = 0.8;
+
 /// Improves `state` in place.
-pub fn search(state: &mut State, rounds: u32, odd: u32, seed: u64) {
+pub fn search(state: &mut State, effort: u32, odd: u32, seed: u64) {
     let mut greedy = Greedy::new(Xoshiro256PlusPlus::seed_from_u64(seed), Weights { odd });
     // Rows change parity under way, so a second look finds more.
     loop {
@@ -18,19 +26,27 @@ pub fn search(state: &mut State, rounds: u32, odd: u32, seed: u64) {
         }
     }
     state.keep();
-    for _ in 0..rounds {
-        for _ in 0..state.shared().count() {
-            step(state, &mut greedy);
-        }
+    let (terms, shared) = (state.rows.iter().map(Vec::len).sum::<usize>() as u64, state.shared().count());
+    if shared == 0 {
+        return;
+    }
+    let sums = terms.div_ceil(state.operands as u64 - 1);
+    let hot = HEAT * state.total() as f64 / sums as f64;
+    let budget = u64::from(effort) * (BASE + PER_TERM * terms);
+    let start = state.work;
+    while state.work - start < budget {
+        let left = 1.0 - (state.work - start) as f64 / budget as f64;
+        step(state, &mut greedy, hot * left);
     }
 }
 
-/// Dissolves a few related sums, extracts again, and goes back when that costs more bits.
-fn step(state: &mut State, greedy: &mut Greedy) {
+/// Dissolves a few related sums, extracts again, and goes back when that costs more bits than `heat` allows.
+fn step(state: &mut State, greedy: &mut Greedy, heat: f64) {
+    // A step that changes nothing takes time, too.
+    state.work += 16;
     let before = state.total();
     let Some(mut node) = draw(state, greedy) else { return };
-    let count = greedy.rng.random_range(1..=4);
-    for _ in 0..count {
+    for _ in 0..greedy.rng.random_range(1..=MOST) {
         let next = related(state, greedy, node);
         state.dissolve(node);
         match next {
@@ -40,7 +56,8 @@ fn step(state: &mut State, greedy: &mut Greedy) {
     }
     let rows = state.touched().to_vec();
     greedy.run(state, &rows);
-    match state.total() <= before {
+    let slack = -heat * (1.0 - greedy.rng.random::<f64>()).ln();
+    match state.total() <= before + slack as u64 {
         true => state.keep(),
         false => state.undo(),
     }

@@ -43,6 +43,8 @@ pub struct State {
     pub uses: Vec<Vec<Use>>,
     /// Range of each node.
     pub ranges: Vec<Range>,
+    /// Pairs counted and uncounted so far: a measure of time that is the same on every machine.
+    pub work: u64,
     /// Occurrences of each pair.
     pub pairs: FxHashMap<u64, u32>,
     any_sign: Vec<bool>,
@@ -82,6 +84,7 @@ impl State {
             rows: vec![Vec::new(); outputs],
             uses: vec![Vec::new(); inputs],
             ranges: problem.inputs.clone(),
+            work: 0,
             pairs: FxHashMap::default(),
             any_sign: problem.rows.iter().map(|r| r.any_sign).collect(),
             live: Vec::new(),
@@ -271,6 +274,7 @@ impl State {
     fn put(&mut self, row: u32, term: Term) {
         let at = self.find(row, term).expect_err("terms are distinct");
         let terms = &mut self.rows[row as usize];
+        self.work += terms.len() as u64;
         for other in terms.iter() {
             *self.pairs.entry(key(other, &term)).or_insert(0) += 1;
         }
@@ -286,6 +290,7 @@ impl State {
         let at = self.find(row, term).expect("the term is there");
         let terms = &mut self.rows[row as usize];
         terms.remove(at);
+        self.work += terms.len() as u64;
         for other in terms.iter() {
             let key = key(other, &term);
             let count = self.pairs.get_mut(&key).expect("the pair is counted");
