@@ -20,7 +20,7 @@ pub struct Sum {
 }
 
 /// An adder graph.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Graph {
     /// Number of inputs; node `inputs + i` is `sums[i]`.
     pub inputs: u32,
