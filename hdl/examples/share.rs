@@ -35,14 +35,17 @@ fn main() {
         let start = Instant::now();
         let graph = share(&problem, &settings);
         let seconds = start.elapsed().as_secs_f64();
-        let x: Vec<i64> = (0..k.nrows() as i64).map(|i| number(3) + i * i * 7919 % (number(4) - number(3) + 1)).collect();
-        let y: Vec<i64> = k
-            .columns()
-            .into_iter()
-            .map(|c| c.iter().zip(&x).map(|(w, x)| i64::from(*w) * x).sum())
-            .collect();
+        let x: Vec<i64> =
+            (0..k.nrows() as i64).map(|i| number(3) + i * i * 7919 % (number(4) - number(3) + 1)).collect();
+        let y: Vec<i64> =
+            k.columns().into_iter().map(|c| c.iter().zip(&x).map(|(w, x)| i64::from(*w) * x).sum()).collect();
         assert_eq!(graph.evaluate(&x), y);
         let name = file.rsplit('/').next().unwrap();
-        println!("{name} {} sums {} bits depth {} {seconds:.3} s", graph.sums.len(), graph.bits(), graph.depth());
+        println!(
+            "{name} {} sums {} bits depth {} {seconds:.3} s",
+            graph.sums.len(),
+            graph.bits(),
+            graph.depth()
+        );
     }
 }

@@ -6,6 +6,7 @@ pub mod estimate;
 pub mod family;
 pub mod lower;
 pub mod manifest;
+pub mod matrix;
 mod options;
 pub mod share;
 pub mod synth;

@@ -6,8 +6,8 @@ use sterna_ir::{LayerOp, Network, Range, Threshold};
 
 use crate::lower::folded::{Folded, Schedule};
 use crate::lower::rows::{Levels, Row};
-use crate::lower::sums::Sums;
 use crate::lower::simplify::{Simplified, simplify};
+use crate::lower::sums::Sums;
 use crate::lower::table::Table;
 use crate::lower::unrolled::Unrolled;
 use crate::{Error, Options, Result, Style};
@@ -223,7 +223,6 @@ impl Planner<'_> {
             self.flow.range = codes(t);
         }
         self.units.push(Unit::Unrolled(Unrolled { rows, thermometer, sums: Sums::default() }));
-
     }
 
     fn folded(

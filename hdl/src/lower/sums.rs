@@ -6,13 +6,13 @@ use sterna_ir::Range;
 use sterna_ir::build::Builder;
 use sterna_ir::netlist::NodeId;
 
+use crate::Options;
 use crate::family::Family;
 use crate::lower::digits::digits;
 use crate::lower::pipe::{Pipe, Timed};
 use crate::lower::rows::Row;
 use crate::lower::tree::{self, Item};
 use crate::share::{self, Graph, Problem, Settings, Term, share};
-use crate::Options;
 
 /// An adder graph over the elements that rows read.
 #[derive(Clone, Debug, Default)]

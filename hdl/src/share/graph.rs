@@ -1,5 +1,7 @@
 //! The result: a list of sums in order of evaluation.
 
+use std::collections::HashMap;
+
 use sterna_ir::Range;
 
 use super::state::State;
@@ -68,6 +70,7 @@ pub fn emit(state: &State, by_level: bool) -> Graph {
     let mut done = vec![Done::Not; state.rows.len()];
     let mut sums = Vec::new();
     let mut outputs = Vec::with_capacity(state.outputs as usize);
+    let mut opposites = HashMap::new();
     for output in 0..state.outputs {
         let mut stack = vec![output];
         while let Some(&row) = stack.last() {
@@ -78,7 +81,7 @@ pub fn emit(state: &State, by_level: bool) -> Graph {
             let operands = state.rows[row as usize].iter().filter_map(|t| state.definition(t.node));
             let missing: Vec<u32> = operands.filter(|r| matches!(done[*r as usize], Done::Not)).collect();
             if missing.is_empty() {
-                done[row as usize] = build(state, row, &done, &mut sums, by_level);
+                done[row as usize] = build(state, row, &done, &mut sums, &mut opposites, by_level);
                 stack.pop();
             } else {
                 stack.extend(missing);
@@ -92,7 +95,14 @@ pub fn emit(state: &State, by_level: bool) -> Graph {
     Graph { inputs: state.inputs, sums, outputs }
 }
 
-fn build(state: &State, row: u32, done: &[Done], sums: &mut Vec<Sum>, by_level: bool) -> Done {
+fn build(
+    state: &State,
+    row: u32,
+    done: &[Done],
+    sums: &mut Vec<Sum>,
+    opposites: &mut HashMap<Term, Item>,
+    by_level: bool,
+) -> Done {
     let mut items = Vec::new();
     for t in &state.rows[row as usize] {
         match state.definition(t.node).map(|r| done[r as usize]) {
@@ -101,12 +111,21 @@ fn build(state: &State, row: u32, done: &[Done], sums: &mut Vec<Sum>, by_level: 
             Some(_) => {}
         }
     }
+    let settle = !state.any_sign(row);
+    // Rows that are one term with a sign or a shift are the same sum.
+    let alone = items.first().map(|i| i.term).filter(|_| settle && items.len() == 1);
+    if let Some(item) = alone.and_then(|t| opposites.get(&t)) {
+        return Done::Item(*item);
+    }
     let owner = (row < state.outputs).then_some(row);
     let first = state.inputs;
-    let root = tree::reduce(items, state.operands, !state.any_sign(row), by_level, |joined| {
+    let root = tree::reduce(items, state.operands, settle, by_level, |joined| {
         let terms = joined.terms.to_vec();
         sums.push(Sum { terms, range: joined.range, level: joined.level, row: owner });
         first + sums.len() as u32 - 1
     });
+    if let (Some(term), Some(item)) = (alone, root) {
+        opposites.insert(term, item);
+    }
     root.map_or(Done::Zero, Done::Item)
 }

@@ -45,7 +45,9 @@ impl Greedy {
         pairs.iter().for_each(|pair| self.hope(state, *pair));
         let mut taken = 0;
         while let Some((hoped, _, pair)) = self.heap.pop() {
-            let Some(pattern) = occur::evaluate(state, pair, self.weights, &mut self.scratch) else { continue };
+            let Some(pattern) = occur::evaluate(state, pair, self.weights, &mut self.scratch) else {
+                continue;
+            };
             if pattern.gain < hoped && self.heap.peek().is_some_and(|next| next.0 > pattern.gain) {
                 let tie = self.rng.random();
                 self.heap.push((pattern.gain, tie, pair));
@@ -99,9 +101,8 @@ impl Greedy {
         let below = pattern.third.map_or(0, |(_, shift, _)| (-shift).max(0)) as u8;
         let base = Place { row: 0, shift: below, negate: false };
         let (terms, n) = pattern.at(base).expect("shifted up far enough");
-        let whole = |place: &&Place| {
-            state.node(place.row).is_some() && state.rows[place.row as usize].len() == n
-        };
+        let whole =
+            |place: &&Place| state.node(place.row).is_some() && state.rows[place.row as usize].len() == n;
         let home = self.places.iter().find(whole).copied();
         let lowest = self.places.iter().map(|p| p.shift).min().expect("two places");
         let home = home.filter(|h| h.shift == lowest);

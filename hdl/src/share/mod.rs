@@ -14,6 +14,8 @@ mod greedy;
 mod occur;
 mod search;
 mod state;
+#[cfg(test)]
+mod tests;
 mod tree;
 
 use rayon::prelude::*;
@@ -93,7 +95,11 @@ pub fn share(problem: &Problem, settings: &Settings) -> Graph {
     let odd_of = |start: u32| ODD[start as usize % ODD.len()];
     let one = |start: u32| {
         let mut state = State::new(problem, settings.operands);
+        let apart = state.total();
         search::search(&mut state, settings.effort, odd_of(start), u64::from(start));
+        if state.total() > apart {
+            state = State::new(problem, settings.operands);
+        }
         finish(state, settings.depth)
     };
     let graphs: Vec<Graph> = (0..settings.starts.max(1)).into_par_iter().map(one).collect();
