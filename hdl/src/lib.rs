@@ -6,7 +6,6 @@ pub mod estimate;
 pub mod family;
 pub mod lower;
 pub mod manifest;
-pub mod matrix;
 mod options;
 pub mod share;
 pub mod synth;
@@ -14,5 +13,5 @@ pub mod testbench;
 pub mod verilog;
 
 pub use error::{Error, Result};
-pub use lower::{ScheduleInfo, digits, lower, schedules, simplify};
+pub use lower::{ScheduleInfo, digits, lower, matrix, schedules, simplify};
 pub use options::{Folding, Options, Style};

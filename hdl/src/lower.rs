@@ -4,6 +4,7 @@ mod adapt;
 mod argmax;
 pub mod digits;
 mod folded;
+pub mod matrix;
 mod pipe;
 mod plan;
 mod prove;
