@@ -1,11 +1,13 @@
 //! Compiles a bare matrix, `[inputs][outputs]` of int8 in a `.npy`, to Verilog without a clock, and prints its figures:
-//! `matrix FILE.npy LO HI FAMILY|generic EFFORT|off FOLDER`. The folder gets `top.v` and the modules it needs.
+//! `matrix FILE.npy LO HI FAMILY|generic EFFORT|off FOLDER [synth]`. The folder gets `top.v` and the modules it needs; with
+//! `synth` Yosys counts LUTs there.
 
 use std::path::Path;
 use std::time::Instant;
 
 use ndarray::Array2;
 use sterna_hdl::family::Family;
+use sterna_hdl::synth::synthesise;
 use sterna_hdl::verilog::{PrintOptions, print};
 use sterna_hdl::{Options, matrix};
 use sterna_ir::Range;
@@ -13,8 +15,8 @@ use sterna_ir::netlist::Op;
 
 fn main() -> Result<(), Box<dyn std::error::Error>> {
     let args: Vec<String> = std::env::args().skip(1).collect();
-    let [file, lo, hi, family, effort, folder] = args.as_slice() else {
-        return Err("usage: matrix FILE.npy LO HI FAMILY|generic EFFORT|off FOLDER".into());
+    let [file, lo, hi, family, effort, folder, more @ ..] = args.as_slice() else {
+        return Err("usage: matrix FILE.npy LO HI FAMILY|generic EFFORT|off FOLDER [synth]".into());
     };
     let kernel: Array2<i8> = ndarray_npy::read_npy(file)?;
     let (inputs, outputs) = kernel.dim();
@@ -41,11 +43,17 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
         sums += 1;
         bits += node.range.width();
     }
-    let files: Vec<String> = emitted.files.iter().map(|f| format!("{:?}", f.name)).collect();
+    let mut lut = None;
+    if let (Some(family), true) = (options.family, more.iter().any(|m| m == "synth")) {
+        let files: Vec<(&str, &str)> =
+            emitted.files.iter().map(|f| (f.name.as_str(), f.text.as_str())).collect();
+        lut = Some(synthesise(&files, "top", family, Path::new(folder))?.lut);
+    }
     println!(
-        "{{\"sums\":{sums},\"bits\":{bits},\"seconds\":{seconds:.4},\"netlist_seconds\":{:.4},\"files\":[{}]}}",
-        compiled.as_secs_f64(),
-        files.join(",")
+        "{}",
+        serde_json::json!({
+            "sums": sums, "bits": bits, "lut": lut, "seconds": seconds, "netlist_seconds": compiled.as_secs_f64(),
+        })
     );
     Ok(())
 }

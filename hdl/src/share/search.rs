@@ -11,7 +11,7 @@ use super::state::State;
 const MOST: u32 = 16;
 /// Work of one unit of effort: for any matrix, and for each term left after the first extraction.
 const BASE: u64 = 200_000;
-const PER_TERM: u64 = 120;
+const PER_TERM: u64 = 200;
 /// Bits that a change may cost at the beginning, as a part of the mean sum (simulated annealing, Kirkpatrick 1983).
 const HEAT: f64 = 0.8;
 
