@@ -12,7 +12,7 @@ use crate::lower::digits::digits;
 use crate::lower::pipe::{Pipe, Timed};
 use crate::lower::rows::Row;
 use crate::lower::tree::{self, Item};
-use crate::share::{self, Graph, Problem, Settings, Term, share};
+use crate::share::{self, Chain, Graph, Problem, Settings, Term, share};
 
 /// An adder graph over the elements that rows read.
 #[derive(Clone, Debug, Default)]
@@ -25,15 +25,20 @@ pub struct Sums {
     apart: usize,
 }
 
-/// How many operands one sum has for a family: Xilinx carry chains add three at the price of two.
-fn operands(family: Option<Family>) -> usize {
-    if family == Some(Family::Xcup) { 3 } else { 2 }
+/// What a family adds at once: Xilinx carry chains take three operands at the price of two, ECP5 chains come in pairs of bits.
+fn chain(family: Option<Family>) -> Chain {
+    match family {
+        Some(Family::Xcup) => Chain { operands: 3, cell: 1 },
+        Some(Family::Ecp5) => Chain { operands: 2, cell: 2 },
+        Some(Family::Ice40) | None => Chain { operands: 2, cell: 1 },
+    }
 }
 
 impl Sums {
     /// Searches for the cheapest graph of `rows`, whose elements have these ranges.
     pub fn new(rows: &[Row], range: impl Fn(u32) -> Range, options: &Options) -> Self {
-        let operands = operands(options.family);
+        let chain = chain(options.family);
+        let operands = chain.operands;
         let mut elements: Vec<u32> = rows.iter().flat_map(|r| &r.terms).map(|t| t.0).collect();
         elements.sort_unstable();
         elements.dedup();
@@ -61,7 +66,7 @@ impl Sums {
         let inputs =
             elements.iter().map(|e| range(*e)).chain(constants.iter().map(|c| Range::point(*c))).collect();
         let settings = Settings {
-            operands,
+            chain,
             sharing: options.sharing.is_some(),
             effort: options.sharing.unwrap_or(0),
             starts: 1,

@@ -38,7 +38,7 @@ fn row_level(state: &State, levels: &mut [Option<u32>], row: u32) -> (u32, Optio
     }
     let shared = |i: &&Item| state.definition(i.term.node).is_some();
     let deepest = items.iter().filter(shared).max_by_key(|i| i.level).map(|i| i.term);
-    let root = tree::reduce(items, state.operands, !state.any_sign(row), true, |_| 0);
+    let root = tree::reduce(items, state.chain, !state.any_sign(row), true, |_| 0);
     (root.map_or(0, |r| r.level), deepest)
 }
 

@@ -4,9 +4,9 @@ use std::collections::HashMap;
 
 use sterna_ir::Range;
 
+use super::Term;
 use super::state::State;
 use super::tree::{self, Item};
-use super::{Term, tree::chain_bits};
 
 /// One sum of one to three terms.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -15,6 +15,8 @@ pub struct Sum {
     pub terms: Vec<Term>,
     /// Range of the value, by interval arithmetic.
     pub range: Range,
+    /// Bits of its carry chain, in whole cells.
+    pub bits: u32,
     /// Sums on the longest path from the inputs, this one included.
     pub level: u32,
     /// The row whose tree it belongs to, `None` for a sum that several readers share.
@@ -33,9 +35,9 @@ pub struct Graph {
 }
 
 impl Graph {
-    /// Cells of all carry chains.
+    /// Bits of all carry chains.
     pub fn bits(&self) -> u64 {
-        self.sums.iter().map(|s| u64::from(chain_bits(&s.terms, s.range))).sum()
+        self.sums.iter().map(|s| u64::from(s.bits)).sum()
     }
 
     /// Sums on the longest path.
@@ -119,9 +121,9 @@ fn build(
     }
     let owner = (row < state.outputs).then_some(row);
     let first = state.inputs;
-    let root = tree::reduce(items, state.operands, settle, by_level, |joined| {
+    let root = tree::reduce(items, state.chain, settle, by_level, |joined| {
         let terms = joined.terms.to_vec();
-        sums.push(Sum { terms, range: joined.range, level: joined.level, row: owner });
+        sums.push(Sum { terms, range: joined.range, bits: joined.bits, level: joined.level, row: owner });
         first + sums.len() as u32 - 1
     });
     if let (Some(term), Some(item)) = (alone, root) {

@@ -68,7 +68,7 @@ impl Greedy {
             return;
         }
         let [a, b] = super::state::terms_of(pair).map(|t| state.range(t));
-        let width = i64::from(super::state::add(a, b).width()) + i64::from(state.operands == 3);
+        let width = i64::from(super::state::add(a, b).width()) + i64::from(state.chain.operands == 3);
         let tie = self.rng.random();
         self.heap.push((16 * (count - 1) * width, tie, pair));
     }

@@ -65,11 +65,20 @@ pub struct Row {
     pub any_sign: bool,
 }
 
+/// A carry chain of the target.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Chain {
+    /// Most operands of one sum, 2 or 3.
+    pub operands: usize,
+    /// Bits of a cell: chains are whole cells long.
+    pub cell: u32,
+}
+
 /// How to search.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Settings {
-    /// Most operands of one sum, 2 or 3: what one carry chain of the target adds.
-    pub operands: usize,
+    /// What the target adds at once.
+    pub chain: Chain,
     /// Sums shared between rows; without, every row is a tree of its own.
     pub sharing: bool,
     /// Time given to improvement, about a tenth of a second a unit for 10,000 terms; 0 takes what greedy extraction finds.
@@ -90,15 +99,15 @@ pub fn share(problem: &Problem, settings: &Settings) -> Graph {
     let terms: usize = problem.rows.iter().map(|r| r.terms.len()).sum();
     assert!(problem.inputs.len() + terms < 1 << 24, "{terms} terms are too many to share");
     if !settings.sharing {
-        return finish(State::new(problem, settings.operands), settings.depth);
+        return finish(State::new(problem, settings.chain), settings.depth);
     }
     let odd_of = |start: u32| ODD[start as usize % ODD.len()];
     let one = |start: u32| {
-        let mut state = State::new(problem, settings.operands);
+        let mut state = State::new(problem, settings.chain);
         let apart = state.total();
         search::search(&mut state, settings.effort, odd_of(start), u64::from(start));
         if state.total() > apart {
-            state = State::new(problem, settings.operands);
+            state = State::new(problem, settings.chain);
         }
         finish(state, settings.depth)
     };

@@ -83,7 +83,7 @@ pub fn evaluate(state: &State, pair: u64, weights: Weights, scratch: &mut Scratc
     let [a, b] = terms_of(pair).map(|t| state.range(t));
     let range = super::state::add(a, b);
     let width = i64::from(range.width());
-    if state.operands == 2 {
+    if state.chain.operands == 2 {
         return Some(Pattern { pair, third: None, gain: 16 * (found.len() as i64 - 1) * width });
     }
     let even = |place: &&Place| state.rows[place.row as usize].len().is_multiple_of(2);

@@ -30,7 +30,7 @@ pub fn search(state: &mut State, effort: u32, odd: u32, seed: u64) {
     if shared == 0 {
         return;
     }
-    let sums = terms.div_ceil(state.operands as u64 - 1);
+    let sums = terms.div_ceil(state.chain.operands as u64 - 1);
     let hot = HEAT * state.total() as f64 / sums as f64;
     let budget = u64::from(effort) * (BASE + PER_TERM * terms);
     let start = state.work;

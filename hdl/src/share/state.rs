@@ -5,7 +5,7 @@ use rustc_hash::FxHashMap;
 use sterna_ir::Range;
 
 use super::tree::{self, Item};
-use super::{Problem, Term};
+use super::{Chain, Problem, Term};
 
 /// A place where a node stands.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -35,8 +35,8 @@ pub struct State {
     pub inputs: u32,
     /// Number of outputs.
     pub outputs: u32,
-    /// Most operands of a sum.
-    pub operands: usize,
+    /// What a sum may be.
+    pub chain: Chain,
     /// Terms of each row, ascending by (node, shift).
     pub rows: Vec<Vec<Term>>,
     /// Uses of each node, ascending.
@@ -75,12 +75,12 @@ pub fn terms_of(key: u64) -> [Term; 2] {
 
 impl State {
     /// The rows as given, nothing shared.
-    pub fn new(problem: &Problem, operands: usize) -> Self {
+    pub fn new(problem: &Problem, chain: Chain) -> Self {
         let (inputs, outputs) = (problem.inputs.len(), problem.rows.len());
         let mut state = State {
             inputs: inputs as u32,
             outputs: outputs as u32,
-            operands,
+            chain,
             rows: vec![Vec::new(); outputs],
             uses: vec![Vec::new(); inputs],
             ranges: problem.inputs.clone(),
@@ -217,7 +217,7 @@ impl State {
     fn row_cost(&self, row: u32) -> u32 {
         let mut bits = 0;
         let items = self.items(row);
-        tree::reduce(items, self.operands, !self.any_sign(row), false, |sum| {
+        tree::reduce(items, self.chain, !self.any_sign(row), false, |sum| {
             bits += sum.bits;
             0
         });

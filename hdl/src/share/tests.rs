@@ -38,9 +38,13 @@ fn cases() -> impl Strategy<Value = Case> {
     })
 }
 
+fn chain() -> impl Strategy<Value = Chain> {
+    (2usize..=3, 1u32..=2).prop_map(|(operands, cell)| Chain { operands, cell })
+}
+
 fn settings() -> impl Strategy<Value = Settings> {
-    (2usize..=3, any::<bool>(), 0u32..=1, 1u32..=2, proptest::option::of(0u32..6)).prop_map(
-        |(operands, sharing, effort, starts, depth)| Settings { operands, sharing, effort, starts, depth },
+    (chain(), any::<bool>(), 0u32..=1, 1u32..=2, proptest::option::of(0u32..6)).prop_map(
+        |(chain, sharing, effort, starts, depth)| Settings { chain, sharing, effort, starts, depth },
     )
 }
 
@@ -84,24 +88,24 @@ proptest! {
     #[test]
     fn a_graph_computes_the_matrix(case in cases(), settings in settings()) {
         let graph = share(&case.problem, &settings);
-        check(&case, &graph, settings.operands);
+        check(&case, &graph, settings.chain.operands);
         prop_assert_eq!(&graph, &share(&case.problem, &settings), "the same again");
         if let Some(limit) = settings.depth.filter(|_| settings.sharing) {
             // One level more settles a sign.
-            let row = |r: &Row| least_depth(r.terms.len(), settings.operands) + u32::from(!r.any_sign);
+            let row = |r: &Row| least_depth(r.terms.len(), settings.chain.operands) + u32::from(!r.any_sign);
             let least = case.problem.rows.iter().map(row).max().unwrap_or(0);
             prop_assert!(graph.depth() <= limit.max(least), "{} of {limit}, {least}", graph.depth());
         }
     }
 
     #[test]
-    fn search_never_costs_bits(mut case in cases(), operands in 2usize..=3) {
+    fn search_never_costs_bits(mut case in cases(), chain in chain()) {
         case.problem.rows.iter_mut().for_each(|r| r.any_sign = true);
         let bits = |effort: u32| {
-            let settings = Settings { operands, sharing: true, effort, starts: 1, depth: None };
+            let settings = Settings { chain, sharing: true, effort, starts: 1, depth: None };
             share(&case.problem, &settings).bits()
         };
-        let apart = Settings { operands, sharing: false, effort: 0, starts: 1, depth: None };
+        let apart = Settings { chain, sharing: false, effort: 0, starts: 1, depth: None };
         let apart = share(&case.problem, &apart).bits();
         // The search prices a shared sum as positive; writing it down may turn it, which moves a bit here and there.
         prop_assert!(bits(1) <= apart + apart / 50 + 1, "{} bits, {apart} without sharing", bits(1));
@@ -109,7 +113,7 @@ proptest! {
 
     #[test]
     fn undoing_restores_everything(case in cases(), seed in any::<u64>()) {
-        let mut state = State::new(&case.problem, 3);
+        let mut state = State::new(&case.problem, Chain { operands: 3, cell: 1 });
         search::search(&mut state, 0, 6, seed);
         let snapshot = |s: &State| {
             let mut pairs: Vec<(u64, u32)> = s.pairs.iter().map(|(k, n)| (*k, *n)).collect();
@@ -144,7 +148,13 @@ fn matrices_at_the_edges() {
         let sums = |case: Case| {
             let graph = share(
                 &case.problem,
-                &Settings { operands, sharing: true, effort: 1, starts: 1, depth: None },
+                &Settings {
+                    chain: Chain { operands, cell: 1 },
+                    sharing: true,
+                    effort: 1,
+                    starts: 1,
+                    depth: None,
+                },
             );
             check(&case, &graph, operands);
             graph.sums.len()
@@ -168,7 +178,8 @@ fn matrices_at_the_edges() {
 fn a_known_matrix_is_shared_perfectly() {
     // Rows 0..4 are a+b+c+d with one more input each: 3 sums for the part they share, 4 for the rest.
     let case = ternary(8, 4, |i, o| i64::from(i < 4 || i == 4 + o));
-    let settings = Settings { operands: 2, sharing: true, effort: 1, starts: 1, depth: None };
+    let settings =
+        Settings { chain: Chain { operands: 2, cell: 1 }, sharing: true, effort: 1, starts: 1, depth: None };
     let graph = share(&case.problem, &settings);
     check(&case, &graph, 2);
     assert_eq!(graph.sums.len(), 7);
@@ -178,7 +189,8 @@ fn a_known_matrix_is_shared_perfectly() {
 #[test]
 fn the_number_of_threads_changes_nothing() {
     let case = ternary(20, 20, |i, o| [1, 0, -1, 0, 1, -1, 0][(i * i + 3 * o + i * o) % 7]);
-    let settings = Settings { operands: 3, sharing: true, effort: 1, starts: 4, depth: None };
+    let settings =
+        Settings { chain: Chain { operands: 3, cell: 1 }, sharing: true, effort: 1, starts: 4, depth: None };
     let on = |threads: usize| {
         let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap();
         pool.install(|| share(&case.problem, &settings))

@@ -2,8 +2,8 @@
 
 use sterna_ir::Range;
 
-use super::Term;
 use super::state::{add, scaled};
+use super::{Chain, Term};
 
 /// A value to be summed.
 #[derive(Clone, Copy, Debug)]
@@ -29,18 +29,18 @@ pub struct Joined<'a> {
     pub terms: &'a [Term],
     /// Range of the result.
     pub range: Range,
-    /// Cells of the carry chain.
+    /// Bits of its carry chain.
     pub bits: u32,
     /// Sums on the longest path, this one included.
     pub level: u32,
 }
 
-/// Sums `items` by sums of up to `operands` of them. `make` builds one sum and gives its node. With `settle` the result has
+/// Sums `items` by sums of as many as a chain takes. `make` builds one sum and gives its node. With `settle` the result has
 /// neither shift nor sign. `by_level` takes the earliest items first instead of the narrowest, which gives the least depth
 /// (Golumbic 1976). `None` without items.
 pub fn reduce(
     items: Vec<Item>,
-    operands: usize,
+    chain: Chain,
     settle: bool,
     by_level: bool,
     mut make: impl FnMut(Joined) -> u32,
@@ -53,23 +53,23 @@ pub fn reduce(
     let mut items = items;
     items.sort_unstable_by_key(|i| std::cmp::Reverse(order(i)));
     // One short sum at the narrow end makes all others full.
-    let mut take = if operands == 3 && items.len().is_multiple_of(2) { 2 } else { operands };
+    let mut take = if chain.operands == 3 && items.len().is_multiple_of(2) { 2 } else { chain.operands };
     while items.len() > 1 {
         let rest = items.len() - take.min(items.len());
-        let joined = join(&items[rest..], settle && rest == 0, &mut make);
+        let joined = join(&items[rest..], chain, settle && rest == 0, &mut make);
         items.truncate(rest);
         let at = items.partition_point(|i| order(i) > order(&joined));
         items.insert(at, joined);
-        take = operands;
+        take = chain.operands;
     }
     let root = items.pop()?;
     match settle && (root.term.negate || root.term.shift > 0) {
-        true => Some(join(&[root], true, &mut make)),
+        true => Some(join(&[root], chain, true, &mut make)),
         false => Some(root),
     }
 }
 
-fn join(items: &[Item], settle: bool, make: &mut impl FnMut(Joined) -> u32) -> Item {
+fn join(items: &[Item], chain: Chain, settle: bool, make: &mut impl FnMut(Joined) -> u32) -> Item {
     let common = if settle { 0 } else { items.iter().map(|i| i.term.shift).min().unwrap_or(0) };
     let mut terms = [Term::plus(0); 3];
     for (t, item) in terms.iter_mut().zip(items) {
@@ -89,7 +89,7 @@ fn join(items: &[Item], settle: bool, make: &mut impl FnMut(Joined) -> u32) -> I
         terms.iter_mut().for_each(|t| t.negate = !t.negate);
         range = opposite;
     }
-    let bits = chain_bits(terms, range);
+    let bits = chain_bits(terms, range, chain.cell);
     // The positive operand first reads as a subtraction.
     let level = items.iter().map(|i| i.level).max().unwrap_or(0) + 1;
     let mut shown = [Term::plus(0); 3];
@@ -104,10 +104,11 @@ fn join(items: &[Item], settle: bool, make: &mut impl FnMut(Joined) -> u32) -> I
     Item { term: Term { node, shift: common, negate: flip }, range, level }
 }
 
-/// Cells of a carry chain: result bits, less the low ones that only one operand reaches and that pass as they are.
-pub fn chain_bits(terms: &[Term], range: Range) -> u32 {
+/// Bits of a carry chain: those of the result, less the low ones that only one operand reaches and that pass as they are,
+/// in whole cells.
+fn chain_bits(terms: &[Term], range: Range, cell: u32) -> u32 {
     let lowest = terms.iter().min_by_key(|t| t.shift).expect("a sum has terms");
-    match terms.len() {
+    let width = match terms.len() {
         1 if !lowest.negate => 0,
         1 => range.width(),
         _ if lowest.negate => range.width(),
@@ -117,5 +118,6 @@ pub fn chain_bits(terms: &[Term], range: Range) -> u32 {
             shifts.sort_unstable();
             range.width().saturating_sub(u32::from(shifts[1])).max(1)
         }
-    }
+    };
+    width.next_multiple_of(cell)
 }
