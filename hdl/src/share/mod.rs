@@ -13,6 +13,7 @@ mod graph;
 mod greedy;
 mod occur;
 mod search;
+mod signs;
 mod state;
 #[cfg(test)]
 mod tests;
@@ -72,6 +73,8 @@ pub struct Chain {
     pub operands: usize,
     /// Bits of a cell: chains are whole cells long.
     pub cell: u32,
+    /// Operands are inverted on the way into the chain; where not, a subtracted signal costs inverters.
+    pub inverts: bool,
 }
 
 /// How to search.
@@ -99,7 +102,7 @@ pub fn share(problem: &Problem, settings: &Settings) -> Graph {
     let terms: usize = problem.rows.iter().map(|r| r.terms.len()).sum();
     assert!(problem.inputs.len() + terms < 1 << 24, "{terms} terms are too many to share");
     if !settings.sharing {
-        return finish(State::new(problem, settings.chain), settings.depth);
+        return finish(State::new(problem, settings.chain), problem, settings.depth);
     }
     let odd_of = |start: u32| ODD[start as usize % ODD.len()];
     let one = |start: u32| {
@@ -109,15 +112,19 @@ pub fn share(problem: &Problem, settings: &Settings) -> Graph {
         if state.total() > apart {
             state = State::new(problem, settings.chain);
         }
-        finish(state, settings.depth)
+        finish(state, problem, settings.depth)
     };
     let graphs: Vec<Graph> = (0..settings.starts.max(1)).into_par_iter().map(one).collect();
     graphs.into_iter().min_by_key(|g| (g.bits(), g.sums.len())).expect("at least one start")
 }
 
-fn finish(mut state: State, limit: Option<u32>) -> Graph {
+fn finish(mut state: State, problem: &Problem, limit: Option<u32>) -> Graph {
     if let Some(limit) = limit {
         depth::unshare(&mut state, limit);
     }
-    graph::emit(&state, limit.is_some())
+    let mut graph = graph::emit(&state, limit.is_some());
+    if !state.chain.inverts {
+        signs::choose(&mut graph, problem);
+    }
+    graph
 }
