@@ -7,10 +7,11 @@ pub mod family;
 pub mod lower;
 pub mod manifest;
 mod options;
+pub mod share;
 pub mod synth;
 pub mod testbench;
 pub mod verilog;
 
 pub use error::{Error, Result};
-pub use lower::{ScheduleInfo, digits, lower, schedules, simplify};
+pub use lower::{ScheduleInfo, digits, lower, matrix, schedules, simplify};
 pub use options::{Folding, Options, Style};

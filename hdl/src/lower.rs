@@ -4,12 +4,14 @@ mod adapt;
 mod argmax;
 pub mod digits;
 mod folded;
+pub mod matrix;
 mod pipe;
 mod plan;
 mod prove;
 mod rows;
 mod shell;
 pub mod simplify;
+mod sums;
 mod table;
 mod timing;
 mod tree;
@@ -33,8 +35,9 @@ use prove::{Claim, prove, prove_plan};
 ///
 /// Errors when the network does not check, when the options ask for the impossible, or when a sum may pass 59 bits.
 pub fn lower(network: &Network, options: &Options) -> Result<Design> {
-    let plan = plan::plan(network, options)?;
+    let mut plan = plan::plan(network, options)?;
     prove_plan(network, &plan)?;
+    plan.share(network, options)?;
     let (mut design, claims) = build(network, options, &plan);
     prove(&design.netlist, &claims)?;
     check(&design.netlist)?;

@@ -2,9 +2,11 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::family::Family;
+
 /// Choices of a compilation.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
+#[serde(deny_unknown_fields, default)]
 pub struct Options {
     /// Style of each dense layer.
     pub folding: Folding,
@@ -12,13 +14,29 @@ pub struct Options {
     pub levels_per_stage: u32,
     /// Elements per input beat; by default all for an unrolled first layer, 1 for a folded one.
     pub input_lanes: Option<usize>,
+    /// Effort of the search for sums that neurons of an unrolled layer can share, a tenth of a second a unit for 10,000
+    /// nonzeros; `None` gives every neuron a tree of its own.
+    pub sharing: Option<u32>,
+    /// Most sums on any path of an unrolled layer, as far as trees allow; `None` leaves it to the search.
+    pub depth: Option<u32>,
     /// Name of the top module; by default the network's.
     pub top: Option<String>,
+    /// The family that the circuit is mapped to; `None` for operators that every tool understands.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub family: Option<Family>,
 }
 
 impl Default for Options {
     fn default() -> Self {
-        Options { folding: Folding::Unrolled, levels_per_stage: 2, input_lanes: None, top: None }
+        Options {
+            folding: Folding::Unrolled,
+            levels_per_stage: 2,
+            input_lanes: None,
+            sharing: Some(1),
+            depth: None,
+            top: None,
+            family: None,
+        }
     }
 }
 

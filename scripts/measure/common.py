@@ -4,6 +4,7 @@ A script installs nothing. `--quick` ends within a minute, `--full` measures eve
 """
 
 import argparse
+import functools
 import json
 import os
 import shutil
@@ -14,20 +15,35 @@ import tempfile
 ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 
 
-def arguments(about):
-    """The flags of every measuring script."""
+def arguments(about, anchors=False):
+    """The flags of every measuring script, and `--anchors` of those that compare with peers' stored figures."""
     parser = argparse.ArgumentParser(description=about)
+    if anchors:
+        parser.add_argument("--anchors", required=True, help="folder with matrices/ and the peers' figures as .csv")
+        parser.add_argument("--effort", type=int, default=1, help="effort of the search for shared sums")
     size = parser.add_mutually_exclusive_group()
     size.add_argument("--quick", action="store_true", help="a small version, under a minute")
     size.add_argument("--full", action="store_true", help="measure everything")
     return parser.parse_args()
 
 
-def binary():
-    """Path of the release build, built if need be."""
-    subprocess.run(["cargo", "build", "--release", "--quiet"], cwd=ROOT, check=True)
+def build(*what, name):
+    """Path of a release build, built if need be."""
+    subprocess.run(["cargo", "build", "--release", "--quiet", *what], cwd=ROOT, check=True)
     target = os.environ.get("CARGO_TARGET_DIR", os.path.join(ROOT, "target"))
-    return os.path.join(target, "release", "sterna")
+    return os.path.join(target, "release", name)
+
+
+class Binary:
+    """The command, built when first asked for."""
+
+    @functools.cached_property
+    def path(self):
+        """Path of the release build."""
+        return build(name="sterna")
+
+
+binary = Binary()
 
 
 def sterna(*args, may_fail=False):
@@ -76,5 +92,3 @@ def finish(measure, tools, figures):
     print(json.dumps({"measure": measure, "tools": tools, "figures": figures}, separators=(",", ":")))
     sys.exit(0 if all(f["holds"] for f in figures) else 1)
 
-
-binary.path = binary()

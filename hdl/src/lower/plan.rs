@@ -7,6 +7,7 @@ use sterna_ir::{LayerOp, Network, Range, Threshold};
 use crate::lower::folded::{Folded, Schedule};
 use crate::lower::rows::{Levels, Row};
 use crate::lower::simplify::{Simplified, simplify};
+use crate::lower::sums::Sums;
 use crate::lower::table::Table;
 use crate::lower::unrolled::Unrolled;
 use crate::{Error, Options, Result, Style};
@@ -52,6 +53,25 @@ pub struct Plan {
     pub stages: Vec<Stage>,
     /// Elements per input beat.
     pub lanes: usize,
+}
+
+impl Plan {
+    /// Searches for the sums of all unrolled stages; what takes time is left out of [`plan`].
+    pub fn share(&mut self, network: &Network, options: &Options) -> Result<()> {
+        let ranges = network.ranges()?;
+        for stage in &mut self.stages {
+            let range = |element: u32| match stage.first.checked_sub(1) {
+                Some(before) => ranges[before][element as usize],
+                None => network.input.range,
+            };
+            for unit in &mut stage.units {
+                let Unit::Unrolled(unit) = unit else { continue };
+                unit.sums = Sums::new(&unit.rows, range, options);
+                stage.about.extend(unit.sums.about());
+            }
+        }
+        Ok(())
+    }
 }
 
 /// The stream between two units: what later units must know of it.
@@ -202,7 +222,7 @@ impl Planner<'_> {
         if let Some(t) = threshold {
             self.flow.range = codes(t);
         }
-        self.units.push(Unit::Unrolled(Unrolled { rows, thermometer }));
+        self.units.push(Unit::Unrolled(Unrolled { rows, thermometer, sums: Sums::default() }));
     }
 
     fn folded(

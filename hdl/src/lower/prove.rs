@@ -101,7 +101,8 @@ mod tests {
     fn built(style: Style) -> (Netlist, Vec<Claim>) {
         let options = Options { folding: Folding::PerLayer(vec![style; 2]), ..Options::default() };
         lower::lower(&network(), &options).unwrap();
-        let plan = plan::plan(&network(), &options).unwrap();
+        let mut plan = plan::plan(&network(), &options).unwrap();
+        plan.share(&network(), &options).unwrap();
         let (design, claims) = lower::build(&network(), &options, &plan);
         prove(&design.netlist, &claims).unwrap();
         (design.netlist, claims)

@@ -1,13 +1,13 @@
-//! An unrolled stage: every row as an adder tree over its nonzeros, a whole vector per cycle.
+//! An unrolled stage: all rows in one adder graph, a whole vector per cycle.
 
 use std::collections::HashMap;
 
 use sterna_ir::build::Builder;
 use sterna_ir::netlist::NodeId;
 
-use crate::lower::digits::digits;
 use crate::lower::pipe::{Gate, Link, Pipe, Timed};
 use crate::lower::rows::Row;
+use crate::lower::sums::Sums;
 use crate::lower::tree::{self, Bit, Item};
 
 /// What an unrolled stage computes.
@@ -17,6 +17,8 @@ pub struct Unrolled {
     pub rows: Vec<Row>,
     /// Keep comparison bits apart.
     pub thermometer: bool,
+    /// The sums of the rows, in their order.
+    pub sums: Sums,
 }
 
 /// What the proof needs to know about a built stage.
@@ -40,9 +42,10 @@ impl Unrolled {
         let mut pipe = Pipe::new(gate.ready, levels_per_stage);
         let node_of: HashMap<u32, NodeId> = x.order.iter().copied().zip(x.data.iter().copied()).collect();
         let (mut outputs, mut order) = (Vec::new(), Vec::new());
-        for row in &self.rows {
+        let sums = self.sums.place(b, &mut pipe, &node_of, &self.rows);
+        for (row, sum) in self.rows.iter().zip(sums) {
             let name = format!("n{}", row.element);
-            let results = self.row(b, &mut pipe, row, &node_of, &name);
+            let results = self.results(b, &mut pipe, row, sum, &name);
             for (k, (element, at)) in row.outputs(self.thermometer).into_iter().zip(results).enumerate() {
                 let suffix = if self.thermometer { format!("_{k}") } else { String::new() };
                 outputs.push((at, format!("{name}{suffix}_q")));
@@ -56,23 +59,7 @@ impl Unrolled {
         (Link { valid: gate.state, data, order }, built)
     }
 
-    fn row(
-        &self,
-        b: &mut Builder,
-        pipe: &mut Pipe,
-        row: &Row,
-        node_of: &HashMap<u32, NodeId>,
-        name: &str,
-    ) -> Vec<Timed> {
-        let mut items = Vec::new();
-        for &(element, weight) in &row.terms {
-            let at = Pipe::input(node_of[&element]);
-            items.extend(digits(weight).map(|d| Item { at, shift: d.shift, negate: d.negate }));
-        }
-        if row.bias != 0 || items.is_empty() {
-            items.push(Item::plus(Pipe::input(b.constant(row.bias))));
-        }
-        let acc = tree::sum(b, pipe, &items, name, row.levels.is_none()).expect("there are items");
+    fn results(&self, b: &mut Builder, pipe: &mut Pipe, row: &Row, acc: Item, name: &str) -> Vec<Timed> {
         let Some(levels) = &row.levels else { return vec![acc.at] };
         let compare =
             |(k, t): (usize, &i64)| tree::compare(b, pipe, acc, *t, levels.falling, &format!("{name}_{k}"));

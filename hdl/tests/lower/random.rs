@@ -2,6 +2,7 @@
 
 use rand::{RngExt, SeedableRng};
 use rand_xoshiro::Xoshiro256PlusPlus;
+use sterna_hdl::family::Family;
 use sterna_hdl::{Folding, Options, Style};
 use sterna_ir::{Dense, Input, Layer, LayerOp, Network, Range, Threshold};
 
@@ -126,7 +127,11 @@ pub fn options(draw: &mut Draw, network: &Network) -> Options {
         _ => Folding::PerLayer((0..dense).map(|_| style(draw)).collect()),
     };
     let lanes = draw.chance(30).then(|| draw.within(1, network.input.elements() as i64) as usize);
-    Options { folding, levels_per_stage: draw.within(1, 4) as u32, input_lanes: lanes, top: None }
+    let levels_per_stage = draw.within(1, 4) as u32;
+    let sharing = [None, Some(0), Some(1)][draw.within(0, 2) as usize];
+    let depth = draw.chance(30).then(|| draw.within(0, 4) as u32);
+    let family = [None, Some(Family::Ice40), Some(Family::Xcup)][draw.within(0, 2) as usize];
+    Options { folding, levels_per_stage, input_lanes: lanes, sharing, depth, family, ..Options::default() }
 }
 
 /// Random samples of `network`, the corners among them.
