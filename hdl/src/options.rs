@@ -2,6 +2,8 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::family::Family;
+
 /// Choices of a compilation.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -14,11 +16,14 @@ pub struct Options {
     pub input_lanes: Option<usize>,
     /// Name of the top module; by default the network's.
     pub top: Option<String>,
+    /// The family that the circuit is mapped to; `None` for operators that every tool understands.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub family: Option<Family>,
 }
 
 impl Default for Options {
     fn default() -> Self {
-        Options { folding: Folding::Unrolled, levels_per_stage: 2, input_lanes: None, top: None }
+        Options { folding: Folding::Unrolled, levels_per_stage: 2, input_lanes: None, top: None, family: None }
     }
 }
 

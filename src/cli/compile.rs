@@ -88,6 +88,7 @@ impl DesignArgs {
             levels_per_stage: self.levels_per_stage.unwrap_or(defaults.levels_per_stage),
             input_lanes: self.input_lanes,
             top: self.top.clone(),
+            ..defaults
         }
     }
 }

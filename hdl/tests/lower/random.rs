@@ -126,7 +126,8 @@ pub fn options(draw: &mut Draw, network: &Network) -> Options {
         _ => Folding::PerLayer((0..dense).map(|_| style(draw)).collect()),
     };
     let lanes = draw.chance(30).then(|| draw.within(1, network.input.elements() as i64) as usize);
-    Options { folding, levels_per_stage: draw.within(1, 4) as u32, input_lanes: lanes, top: None }
+    let levels_per_stage = draw.within(1, 4) as u32;
+    Options { folding, levels_per_stage, input_lanes: lanes, ..Options::default() }
 }
 
 /// Random samples of `network`, the corners among them.
