@@ -6,6 +6,7 @@
 
 mod memory;
 mod node;
+mod table;
 
 use std::collections::BTreeSet;
 

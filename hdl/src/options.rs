@@ -23,7 +23,13 @@ pub struct Options {
 
 impl Default for Options {
     fn default() -> Self {
-        Options { folding: Folding::Unrolled, levels_per_stage: 2, input_lanes: None, top: None, family: None }
+        Options {
+            folding: Folding::Unrolled,
+            levels_per_stage: 2,
+            input_lanes: None,
+            top: None,
+            family: None,
+        }
     }
 }
 

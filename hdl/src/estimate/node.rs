@@ -28,6 +28,7 @@ pub fn cost(netlist: &Netlist, id: NodeId, family: Family, inverted: &mut BTreeS
             luts(tree(width_of(*a).max(width_of(*b)) * per_lut, family))
         }
         Op::And(bits) | Op::Or(bits) => luts(tree(bits.len() as f64, family)),
+        Op::Lut { inputs, table } => luts(super::table::luts(inputs.len() as u32, *table, family)),
         // An inverter is swallowed by the logic it feeds.
         Op::Not(_) => Resources::default(),
         Op::Mux { zero, one, .. } if constant(*zero) && constant(*one) => Resources::default(),

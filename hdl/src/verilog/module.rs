@@ -79,7 +79,13 @@ pub fn print(
 ) -> Printed {
     let mut names = Names::default();
     let ports = ports::ports(netlist, borders, module, &mut names);
-    let scope = Scope { netlist, inlined: &borders.inlined, names: HashMap::new(), used: HashMap::new() };
+    let scope = Scope {
+        netlist,
+        inlined: &borders.inlined,
+        names: HashMap::new(),
+        tables: HashMap::new(),
+        used: HashMap::new(),
+    };
     let mut w = Writer {
         netlist,
         borders,
@@ -197,6 +203,30 @@ impl Writer<'_> {
                 self.scope.names.insert(id, name);
             }
         }
+        for id in self.netlist.ids() {
+            if matches!(self.netlist.node(id).op, Op::Lut { .. }) && self.has_line(id) {
+                let name = format!("{}_table", self.scope.name(id));
+                let name = self.names.claim(&name);
+                self.scope.tables.insert(id, name);
+            }
+        }
+    }
+
+    /// The truth tables as constants of their exact size.
+    fn tables(&self) -> Vec<Line> {
+        let table = |id: NodeId| match &self.netlist.node(id).op {
+            Op::Lut { inputs, table } => Some((1u32 << inputs.len(), *table, self.scope.tables.get(&id)?)),
+            _ => None,
+        };
+        let line = |(size, table, name): (u32, u64, &String)| Line {
+            head: "localparam",
+            width: Some(size),
+            name: name.clone(),
+            value: Some(format!("{size}'h{table:0w$x}", w = (size as usize).div_ceil(4))),
+            remark: None,
+            unused: false,
+        };
+        self.netlist.ids().filter_map(table).map(line).collect()
     }
 
     /// A whole node as it is best read by a port: a slice of what it is packed in, or its name.
@@ -294,6 +324,7 @@ impl Writer<'_> {
         section(&mut out, "From the instances below", signals);
         let title = if self.memories().is_empty() { "Registers" } else { "Registers and memories" };
         section(&mut out, title, self.registers(&clocked, declarations));
+        section(&mut out, "Truth tables", self.tables());
         let values = values.into_iter().map(|(id, value)| self.value_line(id, value)).collect();
         section(&mut out, "Combinational logic", values);
         out.push_str(&blocks);

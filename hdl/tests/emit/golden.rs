@@ -66,6 +66,9 @@ fn every_operation() {
         b.slice(a, 1, 2, "middle"),
         b.concat(&[p, a, five], "packed"),
     ];
+    let low = b.slice(u, 0, 1, "u_low");
+    out.push(b.lut(&[p, q, low], 0b1110_1000, "majority"));
+    out.push(b.lut(&[p, q, low, p, q, low], 0x8000_0000_0000_0001, "alike"));
     let not_q = b.not(q, "not_q");
     out.push(b.and(&[p, not_q], "p_not_q"));
     out.push(b.or(&[p, q, not_q], "any"));

@@ -117,7 +117,7 @@ impl Generator {
     fn step(&mut self) {
         let (a, b) = (self.node(), self.node());
         let range = self.range();
-        match self.below(15) {
+        match self.below(16) {
             0 => {
                 let value = range.lo;
                 let range = self.widened(Range::point(value));
@@ -155,6 +155,11 @@ impl Generator {
             }
             11 => self.concat(),
             12 | 13 => self.register(),
+            14 => {
+                let inputs: Vec<NodeId> = (0..1 + self.below(6)).map(|_| self.bit()).collect();
+                let table = self.rng.random::<u64>() >> (64 - (1u32 << inputs.len()));
+                self.widened_bit(Op::Lut { inputs, table });
+            }
             _ => self.memory(),
         }
     }
