@@ -7,12 +7,14 @@ use std::collections::{HashMap, HashSet};
 
 use sterna_ir::netlist::{ModuleId, Netlist, NodeId, Op};
 
+use super::blocks::{self, is_block};
 use super::borders::Borders;
 use super::clocked;
 use super::expr::{Scope, side_by_side};
 use super::layout::{Line, block, wrap};
 use super::names::{Names, comment};
 use super::ports::{self, Direction, ModulePort, width};
+use crate::family::Family;
 
 /// A module that has been printed, for its parent.
 #[derive(Debug)]
@@ -33,11 +35,22 @@ struct Packed {
     is_output: bool,
 }
 
+/// What all modules share.
+#[derive(Clone, Copy, Debug)]
+pub struct Context<'a> {
+    /// What crosses which border.
+    pub borders: &'a Borders,
+    /// Names of all modules.
+    pub module_names: &'a [String],
+    /// Whose primitives may be instantiated.
+    pub family: Option<Family>,
+}
+
 /// The module being printed.
 pub struct Writer<'a> {
     /// The whole netlist.
     pub netlist: &'a Netlist,
-    borders: &'a Borders,
+    context: &'a Context<'a>,
     module: ModuleId,
     /// Names of everything inside.
     pub names: Names,
@@ -60,23 +73,22 @@ enum Wire {
     Packed(usize),
 }
 
-/// An instance: its module and the signal at each of its ports.
+/// An instance: the signal at each of its ports.
 struct Instance {
-    module: ModuleId,
     name: String,
     connections: Vec<(String, String)>,
 }
 
-/// Prints `module`; `printed` holds the modules inside it, `module_names` the names of all.
+/// Prints `module`; `printed` holds the modules inside it.
 pub fn print(
     netlist: &Netlist,
-    borders: &Borders,
+    context: &Context,
     module: ModuleId,
     children: &[ModuleId],
     printed: &HashMap<ModuleId, Printed>,
-    module_names: &[String],
     generator: &str,
 ) -> Printed {
+    let borders = context.borders;
     let mut names = Names::default();
     let ports = ports::ports(netlist, borders, module, &mut names);
     let scope = Scope {
@@ -88,7 +100,7 @@ pub fn print(
     };
     let mut w = Writer {
         netlist,
-        borders,
+        context,
         module,
         names,
         scope,
@@ -101,7 +113,7 @@ pub fn print(
     w.enter_ports();
     let wires = w.enter_children(children, printed);
     w.enter_own();
-    w.text(children, printed, module_names, generator, &wires)
+    w.text(children, printed, generator, &wires)
 }
 
 impl Writer<'_> {
@@ -112,7 +124,7 @@ impl Writer<'_> {
 
     /// Whether the node gets a signal in this module, other than a port from outside.
     fn has_line(&self, id: NodeId) -> bool {
-        self.is_own(id) && self.borders.live[id.index()] && !self.borders.inlined[id.index()]
+        self.is_own(id) && self.context.borders.live[id.index()] && !self.context.borders.inlined[id.index()]
     }
 
     fn enter_ports(&mut self) {
@@ -271,11 +283,14 @@ impl Writer<'_> {
             };
             connections.push((port.name.clone(), signal));
         }
-        Instance {
-            module: child,
-            name: self.names.claim(&format!("u_{}", self.netlist.module(child).name)),
-            connections,
-        }
+        Instance { name: self.names.claim(&format!("u_{}", self.netlist.module(child).name)), connections }
+    }
+
+    /// The node as the instance of a block.
+    fn block(&mut self, id: NodeId) -> String {
+        let name = format!("u_{}", self.scope.name(id));
+        let name = self.names.claim(&name);
+        wrap("    ", &blocks::instance(&mut self.scope, id, &name), 8) + "\n"
     }
 
     /// The declaration of a node's own signal.
@@ -296,20 +311,30 @@ impl Writer<'_> {
         mut self,
         children: &[ModuleId],
         printed: &HashMap<ModuleId, Printed>,
-        module_names: &[String],
         generator: &str,
         wires: &[Wire],
     ) -> Printed {
         let own: Vec<NodeId> = self.netlist.ids().filter(|id| self.has_line(*id)).collect();
         let (clocked, values): (Vec<NodeId>, Vec<NodeId>) =
             own.into_iter().partition(|id| self.netlist.node(*id).op.is_sequential());
-        let values: Vec<(NodeId, String)> = values.into_iter().map(|id| (id, self.scope.value(id))).collect();
+        let mut carry_chains = String::new();
+        let values: Vec<(NodeId, Option<String>)> = values
+            .into_iter()
+            .map(|id| match is_block(self.netlist, id, self.context.family) {
+                false => (id, Some(self.scope.value(id))),
+                true => {
+                    carry_chains += &self.block(id);
+                    (id, None)
+                }
+            })
+            .collect();
         let (declarations, blocks) = clocked::print(&mut self, &clocked);
         let assigns = self.assigns();
         let instances: Vec<Instance> =
             children.iter().map(|child| self.instance(*child, &printed[child])).collect();
         let unpacked = self.unpacked();
 
+        let module_names = self.context.module_names;
         let mut out = self.header(&module_names[self.module.index()], generator);
         out.push_str("`default_nettype none\n\n");
         self.port_list(&mut out, &module_names[self.module.index()]);
@@ -325,12 +350,18 @@ impl Writer<'_> {
         let title = if self.memories().is_empty() { "Registers" } else { "Registers and memories" };
         section(&mut out, title, self.registers(&clocked, declarations));
         section(&mut out, "Truth tables", self.tables());
-        let values = values.into_iter().map(|(id, value)| self.value_line(id, value)).collect();
+        // A block drives the port of an exported sum by itself.
+        let lines = values.into_iter().filter(|(id, value)| value.is_some() || !self.exported.contains(id));
+        let values = lines.map(|(id, value)| self.value_line(id, value)).collect();
         section(&mut out, "Combinational logic", values);
         out.push_str(&blocks);
         section(&mut out, "Outputs", assigns);
-        for instance in &instances {
-            out.push_str(&print_instance(instance, &module_names[instance.module.index()]));
+        if !carry_chains.is_empty() {
+            out.push_str("\n    // Sums of three operands, one carry chain each\n");
+            out.push_str(&carry_chains);
+        }
+        for (child, instance) in children.iter().zip(&instances) {
+            out.push_str(&print_instance(instance, &module_names[child.index()]));
         }
         out.push_str("\nendmodule\n\n`default_nettype wire\n");
         let seen = self.seen();
@@ -406,9 +437,9 @@ impl Writer<'_> {
         own.map(|id| self.line(["reg", "reg signed"], *id, None)).chain(declarations).collect()
     }
 
-    fn value_line(&self, id: NodeId, value: String) -> Line {
+    fn value_line(&self, id: NodeId, value: Option<String>) -> Line {
         let node = self.netlist.node(id);
-        let line = self.line(["wire", "wire signed"], id, Some(value));
+        let line = self.line(["wire", "wire signed"], id, value);
         // The range tells why the width is enough; a whole word needs no telling.
         let remark = match node.op {
             Op::Sum(_) if node.range != node.range.word() => Some(node.range.to_string()),
@@ -470,7 +501,7 @@ impl Writer<'_> {
     /// Memories of this module that live nodes read.
     pub fn memories(&self) -> Vec<usize> {
         let memories = self.netlist.memories.iter().enumerate();
-        let live = memories.filter(|(i, m)| m.module == self.module && self.borders.memories[*i]);
+        let live = memories.filter(|(i, m)| m.module == self.module && self.context.borders.memories[*i]);
         live.map(|(i, _)| i).collect()
     }
 

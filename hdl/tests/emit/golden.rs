@@ -2,6 +2,7 @@
 
 use std::path::PathBuf;
 
+use sterna_hdl::family::Family;
 use sterna_hdl::verilog::{Emitted, PrintOptions, TopSignal, print};
 use sterna_ir::Range;
 use sterna_ir::build::Builder;
@@ -9,14 +10,45 @@ use sterna_ir::netlist::{Netlist, NodeId, Op, Term};
 
 use crate::tools::lint;
 
+/// Sums of three as blocks of Xilinx primitives: all signs, shifts, constants, an exported one, one inside a module.
+#[test]
+fn xilinx_sums() {
+    let mut b = Builder::new("sums", vec!["sums of three operands".into()]);
+    let a = b.input("a", Range::signed(4));
+    let u = b.input("u", Range::unsigned(3));
+    let n = b.input("n", Range::new(-7, -3));
+    let nine = b.constant(-9);
+    let plus = b.sum(&[Term::plus(a), Term::plus(u), Term::plus(n)], "plus");
+    b.enter("inner", vec![]);
+    let one = b.sum(&[Term::minus(a), shifted(u, 2, false), Term::plus(n)], "one_minus");
+    let rest = b.sum(&[Term::plus(one), Term::plus(nine), Term::minus(plus)], "rest");
+    let two = b.sum(&[shifted(one, 1, true), Term::plus(plus), Term::minus(rest)], "two_minus");
+    b.leave();
+    let none = b.sum(&[Term::minus(a), Term::minus(u), Term::minus(n)], "none");
+    let pair = b.sum(&[Term::plus(a), Term::minus(u)], "pair");
+    for node in [plus, two, none, pair] {
+        b.output(node);
+    }
+    let netlist = b.finish();
+    let options = PrintOptions { version: false, visible: vec![], family: Some(Family::Xcup) };
+    check_text("xilinx_sums", &print(&netlist, &options).expect("the netlist is well formed"));
+}
+
 pub fn emit(netlist: &Netlist) -> Emitted {
-    print(netlist, &PrintOptions { version: false, visible: vec![] }).expect("the netlist is well formed")
+    print(netlist, &PrintOptions { version: false, visible: vec![], family: None })
+        .expect("the netlist is well formed")
 }
 
 /// Compares with `tests/golden/<case>.v`, all modules in one text, then lints.
 #[track_caller]
 fn check(case: &str, netlist: &Netlist) -> Emitted {
     let emitted = emit(netlist);
+    check_text(case, &emitted);
+    emitted
+}
+
+#[track_caller]
+fn check_text(case: &str, emitted: &Emitted) {
     let text: String = emitted.files.iter().map(|f| f.text.as_str()).collect();
     let path = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("tests/golden").join(format!("{case}.v"));
     if std::env::var_os("UPDATE_GOLDEN").is_some() {
@@ -28,8 +60,7 @@ fn check(case: &str, netlist: &Netlist) -> Emitted {
         "{case} differs from {}; UPDATE_GOLDEN=1 rewrites it\n--- expected\n{golden}\n--- printed\n{text}",
         path.display()
     );
-    lint(&emitted);
-    emitted
+    lint(emitted);
 }
 
 fn shifted(node: NodeId, shift: u8, negate: bool) -> Term {
@@ -134,7 +165,7 @@ fn nested_modules() {
         [at("y_data", 0, 4), at("y_data", 8, 4), at("m_axis_tdata", 1, 4), None, at("s_axis_tdata", 3, 3)];
     assert_eq!(seen[..5], expected);
     assert_eq!(seen[5], at("y_valid", 0, 1));
-    let options = PrintOptions { version: true, visible: vec![probes[3]] };
+    let options = PrintOptions { version: true, visible: vec![probes[3]], family: None };
     let emitted = print(&netlist, &options).expect("the netlist is well formed");
     assert_eq!(emitted.top_signal(probes[3]), at("n0_sum", 0, 4));
     assert!(emitted.files[0].text.contains(concat!("sterna ", env!("CARGO_PKG_VERSION"))));
@@ -235,6 +266,6 @@ fn a_broken_netlist_is_refused() {
     b.output(y);
     let netlist = b.finish();
     assert!(matches!(netlist.node(y).op, Op::Not(_)));
-    let options = PrintOptions { version: false, visible: vec![] };
+    let options = PrintOptions { version: false, visible: vec![], family: None };
     assert!(print(&netlist, &options).unwrap_err().to_string().contains("is not a bit"));
 }
