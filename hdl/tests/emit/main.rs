@@ -1,5 +1,6 @@
 //! Tests of the emitted text: golden files, lint, and equality with the interpreter.
 
+mod blocks;
 mod golden;
 mod manifest;
 mod random;
