@@ -67,6 +67,8 @@ fn sum(
     if operands < 2 {
         return Resources::default();
     }
+    // One chain sums three where its tables compress them (see `verilog::blocks`).
+    let chains = if family == Family::Xcup && operands == 3 && negated < 3 { 1 } else { operands - 1 };
     let adders = operands - 1;
     // Low bits where a single unshifted operand stands alone pass straight through.
     let mut shifts: Vec<u8> = terms.iter().map(|t| t.shift).collect();
@@ -76,12 +78,12 @@ fn sum(
         Family::Ecp5 => 2.0 * (bits / 2.0).ceil(),
         _ => bits,
     };
-    let mut lut = chain * adders as f64;
+    let mut lut = chain * chains as f64;
     if family == Family::Ice40 {
         let fresh = terms.iter().filter(|t| t.negate && inverted.insert(t.node));
         lut += fresh.map(|t| f64::from(netlist.node(t.node).range.width())).sum::<f64>();
     }
-    Resources { lut, carry: bits * adders as f64, adders: adders as u64, ..Resources::default() }
+    Resources { lut, carry: bits * chains as f64, adders: adders as u64, ..Resources::default() }
 }
 
 fn compare(width: f64, constant: bool, family: Family) -> Resources {

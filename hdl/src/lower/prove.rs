@@ -8,6 +8,7 @@
 mod forms;
 mod network;
 mod roms;
+mod tables;
 
 use sterna_ir::{Netlist, Network};
 

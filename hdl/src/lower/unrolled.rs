@@ -5,7 +5,10 @@ use std::collections::HashMap;
 use sterna_ir::build::Builder;
 use sterna_ir::netlist::NodeId;
 
+use crate::Options;
+use crate::family::Family;
 use crate::lower::digits::digits;
+use crate::lower::lutsum::{self, Tables};
 use crate::lower::pipe::{Gate, Link, Pipe, Timed};
 use crate::lower::rows::Row;
 use crate::lower::tree::{self, Bit, Item};
@@ -36,13 +39,18 @@ pub struct Built {
 
 impl Unrolled {
     /// Builds the stage behind `gate`. `x` carries a whole vector per beat.
-    pub fn build(&self, b: &mut Builder, gate: Gate, x: &Link, levels_per_stage: u32) -> (Link, Built) {
-        let mut pipe = Pipe::new(gate.ready, levels_per_stage);
+    pub fn build(&self, b: &mut Builder, gate: Gate, x: &Link, options: &Options) -> (Link, Built) {
+        let mut pipe = Pipe::new(gate.ready, options.levels_per_stage);
+        let mut tables = Tables::default();
         let node_of: HashMap<u32, NodeId> = x.order.iter().copied().zip(x.data.iter().copied()).collect();
         let (mut outputs, mut order) = (Vec::new(), Vec::new());
         for row in &self.rows {
             let name = format!("n{}", row.element);
-            let results = self.row(b, &mut pipe, row, &node_of, &name);
+            let results = match options.family {
+                Some(family) => self.mapped(b, &mut pipe, &mut tables, (row, family), &node_of, &name),
+                None => None,
+            };
+            let results = results.unwrap_or_else(|| self.row(b, &mut pipe, row, &node_of, &name));
             for (k, (element, at)) in row.outputs(self.thermometer).into_iter().zip(results).enumerate() {
                 let suffix = if self.thermometer { format!("_{k}") } else { String::new() };
                 outputs.push((at, format!("{name}{suffix}_q")));
@@ -73,9 +81,50 @@ impl Unrolled {
             items.push(Item::plus(Pipe::input(b.constant(row.bias))));
         }
         let acc = tree::sum(b, pipe, &items, name, row.levels.is_none()).expect("there are items");
+        self.finish(b, pipe, row, acc, 0, name)
+    }
+
+    /// The row as look-up tables, where its inputs are bits.
+    fn mapped(
+        &self,
+        b: &mut Builder,
+        pipe: &mut Pipe,
+        tables: &mut Tables,
+        (row, family): (&Row, Family),
+        node_of: &HashMap<u32, NodeId>,
+        name: &str,
+    ) -> Option<Vec<Timed>> {
+        let short = lutsum::row(b, pipe, tables, (row, self.thermometer), node_of, family, name);
+        if short.is_some() {
+            return short;
+        }
+        let settle = row.levels.is_none();
+        let (mut items, mut offset) = lutsum::counted(b, pipe, tables, row, node_of, family, name)?;
+        if settle && offset != 0 {
+            items.push(Item::plus(Pipe::input(b.constant(offset))));
+            offset = 0;
+        }
+        let acc = match family {
+            Family::Xcup => lutsum::sum(b, pipe, items, name, settle),
+            _ => tree::sum(b, pipe, &items, name, settle).expect("there are items"),
+        };
+        Some(self.finish(b, pipe, row, acc, offset, name))
+    }
+
+    /// Comparisons of a sum that lacks `offset`.
+    fn finish(
+        &self,
+        b: &mut Builder,
+        pipe: &mut Pipe,
+        row: &Row,
+        acc: Item,
+        offset: i64,
+        name: &str,
+    ) -> Vec<Timed> {
         let Some(levels) = &row.levels else { return vec![acc.at] };
-        let compare =
-            |(k, t): (usize, &i64)| tree::compare(b, pipe, acc, *t, levels.falling, &format!("{name}_{k}"));
+        let compare = |(k, t): (usize, &i64)| {
+            tree::compare(b, pipe, acc, t - offset, levels.falling, &format!("{name}_{k}"))
+        };
         let bits: Vec<Bit> = levels.thresholds.iter().enumerate().map(compare).collect();
         if !self.thermometer {
             return vec![tree::count(b, pipe, &bits, name)];

@@ -2,6 +2,7 @@
 
 use rand::{RngExt, SeedableRng};
 use rand_xoshiro::Xoshiro256PlusPlus;
+use sterna_hdl::family::Family;
 use sterna_hdl::{Folding, Options, Style};
 use sterna_ir::{Dense, Input, Layer, LayerOp, Network, Range, Threshold};
 
@@ -127,7 +128,9 @@ pub fn options(draw: &mut Draw, network: &Network) -> Options {
     };
     let lanes = draw.chance(30).then(|| draw.within(1, network.input.elements() as i64) as usize);
     let levels_per_stage = draw.within(1, 4) as u32;
-    Options { folding, levels_per_stage, input_lanes: lanes, ..Options::default() }
+    let family =
+        [None, Some(Family::Xcup), Some(Family::Ecp5), Some(Family::Ice40)][draw.within(0, 3) as usize];
+    Options { folding, levels_per_stage, input_lanes: lanes, family, ..Options::default() }
 }
 
 /// Random samples of `network`, the corners among them.
