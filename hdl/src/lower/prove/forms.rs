@@ -162,7 +162,10 @@ pub fn prove(netlist: &Netlist, unit: &Unrolled, built: &Built) -> Result<(), Di
             let value =
                 walk(netlist, built, &mut atoms, &mut values, *node).map_err(|what| (place(), what))?;
             let same = match &value.meaning {
-                Meaning::Linear(own) => *own == form,
+                // A comparison of one bit may have become that bit.
+                Meaning::Linear(own) => {
+                    *own == form || tables::equals(netlist, &atoms, &values, &[*node], &form).unwrap_or(false)
+                }
                 Meaning::Bits(bits) => {
                     let equals = tables::equals(netlist, &atoms, &values, bits, &form);
                     equals.map_err(|what| (place(), what))?
