@@ -14,6 +14,7 @@ use serde::Serialize;
 use sterna_ir::netlist::{ModuleId, Netlist, NodeId, Op};
 
 use crate::family::Family;
+use crate::pairs::pairs;
 
 /// Cells a netlist or a module is expected to take.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Serialize)]
@@ -63,6 +64,10 @@ pub fn estimate(netlist: &Netlist, family: Family) -> Estimate {
     for id in netlist.ids().filter(|id| live[id.index()]) {
         let home = layer_of(netlist, netlist.node(id).module);
         groups[home.index()].add(node::cost(netlist, id, family, &mut inverted));
+    }
+    // Two tables in one.
+    for (_, second) in pairs(netlist, &live, Some(family)) {
+        groups[layer_of(netlist, netlist.node(second).module).index()].lut -= 1.0;
     }
     for memory in &netlist.memories {
         groups[layer_of(netlist, memory.module).index()].add(memory::cost(memory, family));

@@ -21,6 +21,7 @@ use sterna_ir::check::check;
 use sterna_ir::netlist::{ModuleId, Netlist, NodeId};
 
 use crate::family::Family;
+use blocks::Blocks;
 use borders::Borders;
 use module::{Context, Printed};
 use names::{Names, comment};
@@ -123,10 +124,11 @@ pub fn print(netlist: &Netlist, options: &PrintOptions) -> Result<Emitted> {
         }
     }
     let mut printed: HashMap<ModuleId, Printed> = HashMap::new();
-    let mut files = blocks::files(netlist, &borders.live, options.family);
+    let blocks = Blocks::new(netlist, &borders.live, options.family);
+    let mut files = blocks.files();
     for module in innermost_first(&children) {
         let inside = &children[module.index()];
-        let context = Context { borders: &borders, module_names: &module_names, family: options.family };
+        let context = Context { borders: &borders, module_names: &module_names, blocks: &blocks };
         let done = module::print(netlist, &context, module, inside, &printed, &generator);
         let name = format!("{}.v", module_names[module.index()]);
         files.push(SourceFile { name, text: done.text.clone() });

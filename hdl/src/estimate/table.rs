@@ -8,7 +8,7 @@ use crate::family::Family;
 /// fit, joined by multiplexers, which iCE40 makes of tables too and the others have apart.
 pub fn luts(inputs: u32, table: u64, family: Family) -> f64 {
     let (table, inputs) = without_unread(inputs, table);
-    if inputs <= 1 {
+    if inputs == 0 {
         return 0.0;
     }
     let fits = family.lut_inputs();

@@ -7,14 +7,13 @@ use std::collections::{HashMap, HashSet};
 
 use sterna_ir::netlist::{ModuleId, Netlist, NodeId, Op};
 
-use super::blocks::{self, is_block};
+use super::blocks::{self, Block, Blocks};
 use super::borders::Borders;
 use super::clocked;
 use super::expr::{Scope, side_by_side};
 use super::layout::{Line, block, wrap};
 use super::names::{Names, comment};
 use super::ports::{self, Direction, ModulePort, width};
-use crate::family::Family;
 
 /// A module that has been printed, for its parent.
 #[derive(Debug)]
@@ -42,8 +41,8 @@ pub struct Context<'a> {
     pub borders: &'a Borders,
     /// Names of all modules.
     pub module_names: &'a [String],
-    /// Whose primitives may be instantiated.
-    pub family: Option<Family>,
+    /// Nodes that are printed as blocks.
+    pub blocks: &'a Blocks,
 }
 
 /// The module being printed.
@@ -216,7 +215,10 @@ impl Writer<'_> {
             }
         }
         for id in self.netlist.ids() {
-            if matches!(self.netlist.node(id).op, Op::Lut { .. }) && self.has_line(id) {
+            if matches!(self.netlist.node(id).op, Op::Lut { .. })
+                && self.has_line(id)
+                && self.context.blocks.get(id).is_none()
+            {
                 let name = format!("{}_table", self.scope.name(id));
                 let name = self.names.claim(&name);
                 self.scope.tables.insert(id, name);
@@ -287,10 +289,13 @@ impl Writer<'_> {
     }
 
     /// The node as the instance of a block.
-    fn block(&mut self, id: NodeId) -> String {
+    fn block(&mut self, id: NodeId, block: Block) -> String {
+        if block == Block::Second {
+            return String::new();
+        }
         let name = format!("u_{}", self.scope.name(id));
         let name = self.names.claim(&name);
-        wrap("    ", &blocks::instance(&mut self.scope, id, &name), 8) + "\n"
+        wrap("    ", &blocks::instance(&mut self.scope, id, block, &name), 8) + "\n"
     }
 
     /// The declaration of a node's own signal.
@@ -317,13 +322,13 @@ impl Writer<'_> {
         let own: Vec<NodeId> = self.netlist.ids().filter(|id| self.has_line(*id)).collect();
         let (clocked, values): (Vec<NodeId>, Vec<NodeId>) =
             own.into_iter().partition(|id| self.netlist.node(*id).op.is_sequential());
-        let mut carry_chains = String::new();
+        let mut block_text = String::new();
         let values: Vec<(NodeId, Option<String>)> = values
             .into_iter()
-            .map(|id| match is_block(self.netlist, id, self.context.family) {
-                false => (id, Some(self.scope.value(id))),
-                true => {
-                    carry_chains += &self.block(id);
+            .map(|id| match self.context.blocks.get(id) {
+                None => (id, Some(self.scope.value(id))),
+                Some(block) => {
+                    block_text += &self.block(id, block);
                     (id, None)
                 }
             })
@@ -356,9 +361,9 @@ impl Writer<'_> {
         section(&mut out, "Combinational logic", values);
         out.push_str(&blocks);
         section(&mut out, "Outputs", assigns);
-        if !carry_chains.is_empty() {
-            out.push_str("\n    // Sums of three operands, one carry chain each\n");
-            out.push_str(&carry_chains);
+        if !block_text.is_empty() {
+            out.push_str("\n    // Primitives of the family\n");
+            out.push_str(&block_text);
         }
         for (child, instance) in children.iter().zip(&instances) {
             out.push_str(&print_instance(instance, &module_names[child.index()]));

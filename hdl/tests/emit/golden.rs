@@ -34,6 +34,27 @@ fn xilinx_sums() {
     check_text("xilinx_sums", &print(&netlist, &options).expect("the netlist is well formed"));
 }
 
+/// Tables as primitives: two that share inputs in one, one of six inputs, an inverter, a constant input.
+#[test]
+fn xilinx_tables() {
+    let mut b = Builder::new("tables", vec!["truth tables".into()]);
+    let x: Vec<NodeId> = (0..8).map(|i| b.input(format!("x{i}"), Range::BIT)).collect();
+    let one = b.constant(1);
+    let out = [
+        b.lut(&[x[0], x[1], x[2]], 0x96, "sum"),
+        b.lut(&[x[2], x[1], x[0]], 0xe8, "carry"),
+        b.lut(&x[1..7], 0x8000_0000_0000_0001, "alike"),
+        b.lut(&[x[7]], 0b01, "inverse"),
+        b.lut(&[x[3], one, x[7], x[3]], 0x1234, "rest"),
+        b.lut(&[x[7], x[6], x[5], x[4]], 0xcafe, "four"),
+    ];
+    for node in out {
+        b.output(node);
+    }
+    let options = PrintOptions { version: false, visible: vec![], family: Some(Family::Xcup) };
+    check_text("xilinx_tables", &print(&b.finish(), &options).expect("the netlist is well formed"));
+}
+
 pub fn emit(netlist: &Netlist) -> Emitted {
     print(netlist, &PrintOptions { version: false, visible: vec![], family: None })
         .expect("the netlist is well formed")

@@ -152,7 +152,7 @@ module sums_inner (
     wire signed [6:0] one_minus;  // -14..=33
     wire signed [6:0] rest;  // -34..=39
 
-    // Sums of three operands, one carry chain each
+    // Primitives of the family
     sterna_add3 #(.WIDTH(7), .MINUS(1)) u_one_minus (.a({2'b0, u, 2'b0}), .b({{3{n[3]}}, n}),
         .c({{3{a[3]}}, a}), .y(one_minus));
     sterna_add3 #(.WIDTH(7), .MINUS(1)) u_rest (.a(one_minus), .b(7'd119), .c({{2{plus[4]}}, plus}),
@@ -185,7 +185,7 @@ module sums (
     assign none = -{a[3], a} - {2'b0, u} - {n[3], n};  // -11..=15
     assign pair = {a[3], a} - {2'b0, u};  // -15..=7
 
-    // Sums of three operands, one carry chain each
+    // Primitives of the family
     sterna_add3 #(.WIDTH(5), .MINUS(0)) u_plus (.a({a[3], a}), .b({2'b0, u}), .c({n[3], n}),
         .y(plus));
 

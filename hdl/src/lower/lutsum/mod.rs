@@ -90,7 +90,7 @@ pub fn row(
         return None;
     }
     let (function, range) = function(row, thermometer);
-    let plan = function.plan(family);
+    let (plan, _) = function.plan(family);
     let mut tree = Tree { b, pipe, tables, plan: &plan, function: &function, made: 0 };
     let bits = tree.root(&literals, name);
     if thermometer {
@@ -201,7 +201,7 @@ pub fn counted(
         let count = Range::new(0, group.len() as i64);
         let values = (0..=group.len() as u64).collect();
         let function = Symmetric { values, outputs: count.width() };
-        let plan = Plan { parts: vec![vec![1; group.len()]; group.len() + 1], classes: vec![], cost: 0 };
+        let plan = Plan { parts: vec![vec![1; group.len()]; group.len() + 1], classes: vec![] };
         let mut tree = Tree { b, pipe, tables, plan: &plan, function: &function, made: 0 };
         let bits = tree.root(group, &format!("{name}_g{g}"));
         items.push(Item::plus(word(b, pipe, &bits, count, &format!("{name}_g{g}"))));
