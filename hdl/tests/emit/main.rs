@@ -3,6 +3,7 @@
 mod blocks;
 mod golden;
 mod manifest;
+mod mutants;
 mod random;
 mod scale;
 mod testbench;
