@@ -3,7 +3,7 @@
 //! The cost model and the printer read the same pairs. A table is paired with one that reads some of the same inputs, the
 //! most demanding first; tables that have nothing in common are left for the placer to join where it is short of room.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashSet};
 
 use sterna_ir::netlist::{Netlist, NodeId, Op};
 
@@ -83,6 +83,35 @@ pub fn pairs(netlist: &Netlist, live: &[bool], family: Option<Family>) -> Vec<(N
         }
     }
     pairs
+}
+
+/// Multiplexers of bits that are in the slice behind two tables, or behind two of such, and cost no table: 7 or 8, as in
+/// MUXF7 and MUXF8. `seconds` are the tables that leave their LUT6 by the other output, which reaches no multiplexer.
+pub fn wide_muxes(
+    netlist: &Netlist,
+    live: &[bool],
+    seconds: &HashSet<NodeId>,
+    family: Option<Family>,
+) -> BTreeMap<NodeId, u8> {
+    let mut wide: BTreeMap<NodeId, u8> = BTreeMap::new();
+    let mut taken: HashSet<NodeId> = HashSet::new();
+    for id in netlist.ids().filter(|id| live[id.index()] && family == Some(Family::Xcup)) {
+        let node = netlist.node(id);
+        let Op::Mux { zero, one, .. } = node.op else { continue };
+        let kind = |operand: NodeId| match inputs(netlist, operand) {
+            _ if netlist.node(operand).module != node.module || taken.contains(&operand) => None,
+            Some(reads) => (reads.len() > 1 && !seconds.contains(&operand)).then_some(6),
+            None => wide.get(&operand).copied(),
+        };
+        match (kind(zero), kind(one)) {
+            (Some(a), Some(b)) if a == b && a < 8 && zero != one && node.range.width() == 1 => {
+                taken.extend([zero, one]);
+                wide.insert(id, a + 1);
+            }
+            _ => {}
+        }
+    }
+    wide
 }
 
 /// The truth table of node `id` over `inputs`, which hold all of its own.

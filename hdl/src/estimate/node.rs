@@ -7,6 +7,9 @@ use sterna_ir::netlist::{Netlist, NodeId, Op, Term};
 use super::Resources;
 use crate::family::Family;
 
+/// Share of a LUT6 that one bit of a multiplexer takes; the rest is left to its neighbours.
+pub const XCUP_MUX: f64 = 0.5;
+
 /// Cells of node `id`. `inverted` remembers the words that already have inverters.
 pub fn cost(netlist: &Netlist, id: NodeId, family: Family, inverted: &mut BTreeSet<NodeId>) -> Resources {
     let node = netlist.node(id);
@@ -33,7 +36,7 @@ pub fn cost(netlist: &Netlist, id: NodeId, family: Family, inverted: &mut BTreeS
         Op::Not(_) => Resources::default(),
         Op::Mux { zero, one, .. } if constant(*zero) && constant(*one) => Resources::default(),
         Op::Mux { zero, one, .. } if constant(*zero) || constant(*one) => luts(width * 0.5),
-        Op::Mux { .. } => luts(width * if family == Family::Xcup { 0.5 } else { 1.0 }),
+        Op::Mux { .. } => luts(width * if family == Family::Xcup { XCUP_MUX } else { 1.0 }),
         Op::Reg { .. } => Resources { ff: width, ..Resources::default() },
         // The register of a read port is inside the block RAM; small tables keep it outside.
         Op::Read { memory, .. } if super::memory::is_block(netlist.memory(*memory), family) => {

@@ -15,10 +15,12 @@ use crate::family::Family;
 use crate::pairs::{self, inputs, table_over, union};
 
 /// The blocks and the behaviour of the primitives. The models are empty for synthesis (`ifndef SYNTHESIS`).
-const XILINX: [(&str, &str); 4] = [
+const XILINX: [(&str, &str); 6] = [
     ("CARRY4", include_str!("../../rtl/models/CARRY4.v")),
     ("LUT6", include_str!("../../rtl/models/LUT6.v")),
     ("LUT6_2", include_str!("../../rtl/models/LUT6_2.v")),
+    ("MUXF7", include_str!("../../rtl/models/MUXF7.v")),
+    ("MUXF8", include_str!("../../rtl/models/MUXF8.v")),
     ("sterna_add3", include_str!("../../rtl/sterna_add3.v")),
 ];
 
@@ -31,6 +33,8 @@ pub enum Block {
     Lut,
     /// Two tables in one primitive.
     Pair(NodeId),
+    /// A multiplexer of the slice: MUXF7 or MUXF8.
+    Mux(u8),
     /// The second of a pair, printed with the first.
     Second,
 }
@@ -56,12 +60,16 @@ impl Blocks {
         };
         let mut all: HashMap<NodeId, Block> =
             netlist.ids().filter(|id| live[id.index()]).filter_map(block).collect();
-        for (first, second) in pairs::pairs(netlist, live, family) {
+        let pairs = pairs::pairs(netlist, live, family);
+        for &(first, second) in &pairs {
             if all.contains_key(&first) && all.contains_key(&second) {
                 all.insert(first, Block::Pair(second));
                 all.insert(second, Block::Second);
             }
         }
+        let seconds = pairs.into_iter().map(|p| p.1).collect();
+        let wide = pairs::wide_muxes(netlist, live, &seconds, family);
+        all.extend(wide.into_iter().map(|(id, width)| (id, Block::Mux(width))));
         Blocks(all)
     }
 
@@ -77,6 +85,8 @@ impl Blocks {
         let used = |name: &str| match name {
             "LUT6" => any(|b| *b == Block::Lut),
             "LUT6_2" => sums || pairs,
+            "MUXF7" => any(|b| *b == Block::Mux(7)),
+            "MUXF8" => any(|b| *b == Block::Mux(8)),
             _ => sums,
         };
         let file =
@@ -109,6 +119,14 @@ pub fn instance(scope: &mut Scope, id: NodeId, block: Block, name: &str) -> Stri
             let pins = pins(scope, &reads, "1'b1");
             let (o6, o5) = (scope.name(id), scope.name(second));
             format!("LUT6_2 #(.INIT(64'h{table:016x})) {name} (.O6({o6}),{BREAK}.O5({o5}),{BREAK}{pins});")
+        }
+        Block::Mux(width) => {
+            let Op::Mux { sel, zero, one } = scope.netlist.node(id).op else {
+                panic!("node {} selects nothing", id.0)
+            };
+            let (zero, one, sel) = (scope.bit(zero), scope.bit(one), scope.bit(sel));
+            let o = scope.name(id);
+            format!("MUXF{width} {name} (.O({o}),{BREAK}.I0({zero}),{BREAK}.I1({one}),{BREAK}.S({sel}));")
         }
         Block::Second => String::new(),
     }

@@ -8,6 +8,8 @@ use crate::tools::{has, run, write};
 
 const ADD3: &str = include_str!("../../rtl/sterna_add3.v");
 const LUT6: &str = include_str!("../../rtl/models/LUT6.v");
+const MUXF7: &str = include_str!("../../rtl/models/MUXF7.v");
+const MUXF8: &str = include_str!("../../rtl/models/MUXF8.v");
 const LUT6_2: &str = include_str!("../../rtl/models/LUT6_2.v");
 const CARRY4: &str = include_str!("../../rtl/models/CARRY4.v");
 
@@ -19,7 +21,7 @@ fn put(dir: &Path, files: &[(&str, &str)]) {
 /// Proves each job in a run of its own design over Yosys's cells: whether no input makes `miter` trigger.
 fn proofs(dir: &Path, jobs: &[String]) -> Vec<bool> {
     let mut script = String::from(
-        "read_verilog +/xilinx/cells_sim.v; delete * LUT6 %d LUT6_2 %d CARRY4 %d ; design -save cells ; ",
+        "read_verilog +/xilinx/cells_sim.v; delete * MUXF7 %d MUXF8 %d LUT6 %d LUT6_2 %d CARRY4 %d ; design -save cells ; ",
     );
     for job in jobs {
         script += &format!(
@@ -49,6 +51,8 @@ fn models_equal_the_cells_of_yosys() {
     let files = [
         ("lut.v", LUT6_2),
         ("lut6.v", LUT6),
+        ("muxf7.v", MUXF7),
+        ("muxf8.v", MUXF8),
         ("carry.v", CARRY4),
         ("no_lut.v", &wrong_lut),
         ("no_carry.v", &wrong_carry),
@@ -64,11 +68,13 @@ fn models_equal_the_cells_of_yosys() {
         job("lut.v", "LUT6_2", &table(0x0123_4567_89ab_cdef)),
         job("lut.v", "LUT6_2", &table(0xdead_beef_0bad_cafe)),
         job("lut6.v", "LUT6", &table(0x0123_4567_89ab_cdef)),
+        job("muxf7.v", "MUXF7", "check"),
+        job("muxf8.v", "MUXF8", "check"),
         job("carry.v", "CARRY4", "check"),
         job("no_lut.v", "LUT6_2", &table(0x0123_4567_89ab_cdef)),
         job("no_carry.v", "CARRY4", "check"),
     ];
-    assert_eq!(proofs(folder.path(), &jobs), [true, true, true, true, true, false, false]);
+    assert_eq!(proofs(folder.path(), &jobs), [true, true, true, true, true, true, true, false, false]);
 }
 
 /// `ours` is the block with these parameters, `wanted` the expression.

@@ -40,10 +40,15 @@ fn xilinx_tables() {
     let mut b = Builder::new("tables", vec!["truth tables".into()]);
     let x: Vec<NodeId> = (0..8).map(|i| b.input(format!("x{i}"), Range::BIT)).collect();
     let one = b.constant(1);
+    let six: Vec<NodeId> =
+        (1..7).map(|k| b.lut(&x[..6], 0x0669_0ff0_1234_0001 * k, format!("six{k}"))).collect();
+    let more: Vec<NodeId> = [2, 4].map(|k| b.mux(x[7], six[k], six[k + 1], format!("more{k}"))).to_vec();
     let out = [
         b.lut(&[x[0], x[1], x[2]], 0x96, "sum"),
         b.lut(&[x[2], x[1], x[0]], 0xe8, "carry"),
         b.lut(&x[1..7], 0x8000_0000_0000_0001, "alike"),
+        b.mux(x[7], six[0], six[1], "seven"),
+        b.mux(x[6], more[0], more[1], "eight"),
         b.lut(&[x[7]], 0b01, "inverse"),
         b.lut(&[x[3], one, x[7], x[3]], 0x1234, "rest"),
         b.lut(&[x[7], x[6], x[5], x[4]], 0xcafe, "four"),
