@@ -50,7 +50,8 @@ impl Unrolled {
                 Some(family) => self.mapped(b, &mut pipe, &mut tables, (row, family), &node_of, &name),
                 None => None,
             };
-            let results = results.unwrap_or_else(|| self.row(b, &mut pipe, row, &node_of, &name));
+            let results =
+                results.unwrap_or_else(|| self.row(b, &mut pipe, (row, options.family), &node_of, &name));
             for (k, (element, at)) in row.outputs(self.thermometer).into_iter().zip(results).enumerate() {
                 let suffix = if self.thermometer { format!("_{k}") } else { String::new() };
                 outputs.push((at, format!("{name}{suffix}_q")));
@@ -68,7 +69,7 @@ impl Unrolled {
         &self,
         b: &mut Builder,
         pipe: &mut Pipe,
-        row: &Row,
+        (row, family): (&Row, Option<Family>),
         node_of: &HashMap<u32, NodeId>,
         name: &str,
     ) -> Vec<Timed> {
@@ -80,7 +81,7 @@ impl Unrolled {
         if row.bias != 0 || items.is_empty() {
             items.push(Item::plus(Pipe::input(b.constant(row.bias))));
         }
-        let acc = tree::sum(b, pipe, &items, name, row.levels.is_none()).expect("there are items");
+        let acc = sum(b, pipe, items, family, name, row.levels.is_none());
         self.finish(b, pipe, row, acc, 0, name)
     }
 
@@ -104,10 +105,7 @@ impl Unrolled {
             items.push(Item::plus(Pipe::input(b.constant(offset))));
             offset = 0;
         }
-        let acc = match family {
-            Family::Xcup => lutsum::sum(b, pipe, items, name, settle),
-            _ => tree::sum(b, pipe, &items, name, settle).expect("there are items"),
-        };
+        let acc = sum(b, pipe, items, Some(family), name, settle);
         Some(self.finish(b, pipe, row, acc, offset, name))
     }
 
@@ -134,5 +132,20 @@ impl Unrolled {
             Bit::Known(value) => Pipe::input(b.constant(i64::from(*value))),
         };
         bits.iter().map(|bit| known(b, bit)).collect()
+    }
+}
+
+/// Sums at least one item by threes where one carry chain takes three, else by twos.
+fn sum(
+    b: &mut Builder,
+    pipe: &mut Pipe,
+    items: Vec<Item>,
+    family: Option<Family>,
+    name: &str,
+    settle: bool,
+) -> Item {
+    match family {
+        Some(Family::Xcup) => lutsum::sum(b, pipe, items, name, settle),
+        _ => tree::sum(b, pipe, &items, name, settle).expect("there are items"),
     }
 }

@@ -216,7 +216,7 @@ pub fn sum(b: &mut Builder, pipe: &mut Pipe, mut items: Vec<Item>, name: &str, s
     while items.len() > 1 {
         items.sort_by_key(|i| (i.at.time, i.at.level, b.range(i.at.node).width(), i.at.node));
         // One pair first where threes do not come out even.
-        let take = if items.len() % 2 == 0 { 2 } else { 3 };
+        let take = if items.len().is_multiple_of(2) { 2 } else { 3 };
         let rest = items.split_off(take);
         let last = rest.is_empty();
         let label = if last { format!("{name}_acc") } else { format!("{name}_s{made}") };
@@ -225,5 +225,9 @@ pub fn sum(b: &mut Builder, pipe: &mut Pipe, mut items: Vec<Item>, name: &str, s
         items = rest;
         items.push(joined);
     }
-    items.remove(0)
+    let root = items.remove(0);
+    match root.shift != 0 || root.negate {
+        true if settle => tree::join(b, pipe, &[root], format!("{name}_acc"), true),
+        _ => root,
+    }
 }
