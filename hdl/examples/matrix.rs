@@ -28,7 +28,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     let start = Instant::now();
     let netlist = matrix::combinational("matrix", inputs, outputs, weights, range, &options)?;
     let compiled = start.elapsed();
-    let emitted = print(&netlist, &PrintOptions { version: true, visible: vec![] })?;
+    let emitted = print(&netlist, &PrintOptions { version: true, visible: vec![], family: options.family })?;
     let seconds = start.elapsed().as_secs_f64();
     for source in &emitted.files {
         std::fs::write(Path::new(folder).join(&source.name), &source.text)?;

@@ -6,13 +6,15 @@
 
 mod memory;
 mod node;
+mod table;
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, HashSet};
 
 use serde::Serialize;
 use sterna_ir::netlist::{ModuleId, Netlist, NodeId, Op};
 
 use crate::family::Family;
+use crate::pairs::{pairs, wide_muxes};
 
 /// Cells a netlist or a module is expected to take.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Serialize)]
@@ -62,6 +64,13 @@ pub fn estimate(netlist: &Netlist, family: Family) -> Estimate {
     for id in netlist.ids().filter(|id| live[id.index()]) {
         let home = layer_of(netlist, netlist.node(id).module);
         groups[home.index()].add(node::cost(netlist, id, family, &mut inverted));
+    }
+    // Two tables in one.
+    let seconds: HashSet<NodeId> = pairs(netlist, &live, Some(family)).into_iter().map(|p| p.1).collect();
+    let home = |id: NodeId| layer_of(netlist, netlist.node(id).module).index();
+    seconds.iter().for_each(|id| groups[home(*id)].lut -= 1.0);
+    for id in wide_muxes(netlist, &live, &seconds, Some(family)).into_keys() {
+        groups[home(id)].lut -= node::XCUP_MUX;
     }
     for memory in &netlist.memories {
         groups[layer_of(netlist, memory.module).index()].add(memory::cost(memory, family));

@@ -7,6 +7,7 @@ pub mod family;
 pub mod lower;
 pub mod manifest;
 mod options;
+mod pairs;
 pub mod share;
 pub mod synth;
 pub mod testbench;

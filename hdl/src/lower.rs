@@ -4,6 +4,7 @@ mod adapt;
 mod argmax;
 pub mod digits;
 mod folded;
+mod lutsum;
 pub mod matrix;
 mod pipe;
 mod plan;
@@ -132,7 +133,7 @@ fn build_unit(
         Unit::Gather => adapt::gather(b, gate, x),
         Unit::Serialise(_) => adapt::serialise(b, gate, x),
         Unit::Unrolled(unit) => {
-            let (y, built) = unit.build(b, gate, x, levels);
+            let (y, built) = unit.build(b, gate, x, options);
             claims.push(Claim::Unrolled { place, unit: unit.clone(), built });
             y
         }

@@ -114,8 +114,10 @@ fn script(files: &[&str], top: &str, family: Family) -> String {
             format!("synth_xilinx -family xcup -flatten -abc9 -noiopad -noclkbuf -nodsp -nosrl -top {top}")
         }
     };
+    // Instances of primitives need their ports.
+    let cells = if family == Family::Xcup { "read_verilog -lib +/xilinx/cells_sim.v\n" } else { "" };
     format!(
-        "read_verilog {files}\n\
+        "{cells}read_verilog {files}\n\
          hierarchy -check -top {top}\n\
          proc\n\
          memory_collect\n\

@@ -4,6 +4,7 @@
 //! of ROMs travel inside the text, so that a moved file can never read as zeros. What the text computes is the business of
 //! the netlist alone: this part decides names and layout.
 
+mod blocks;
 mod borders;
 mod clocked;
 mod expr;
@@ -19,8 +20,10 @@ use sterna_ir::Result;
 use sterna_ir::check::check;
 use sterna_ir::netlist::{ModuleId, Netlist, NodeId};
 
+use crate::family::Family;
+use blocks::Blocks;
 use borders::Borders;
-use module::Printed;
+use module::{Context, Printed};
 use names::{Names, comment};
 pub use ports::Direction;
 
@@ -34,6 +37,8 @@ pub struct PrintOptions {
     pub version: bool,
     /// Nodes that must be seen in the top module even if nothing there reads them, e.g. the streams between layers.
     pub visible: Vec<NodeId>,
+    /// The family whose primitives may be instantiated; `None` for operators alone.
+    pub family: Option<Family>,
 }
 
 /// One text file.
@@ -76,7 +81,8 @@ pub struct TopSignal {
 pub struct Emitted {
     /// Name of the top module.
     pub top: String,
-    /// One module per file, of the same name; instances come before the modules that hold them, the top is last.
+    /// One module per file, of the same name; instances come before the modules that hold them, the top is last. Models of
+    /// vendor primitives are among them, empty for tools that define `SYNTHESIS`.
     pub files: Vec<SourceFile>,
     /// Ports of the top module, in printed order.
     pub ports: Vec<Port>,
@@ -105,7 +111,7 @@ impl Emitted {
 pub fn print(netlist: &Netlist, options: &PrintOptions) -> Result<Emitted> {
     check(netlist)?;
     let borders = Borders::new(netlist, &options.visible);
-    let module_names = module_names(netlist);
+    let module_names = module_names(netlist, options.family);
     let generator = match options.version {
         true => format!("sterna {}", env!("CARGO_PKG_VERSION")),
         false => "sterna".to_string(),
@@ -118,10 +124,12 @@ pub fn print(netlist: &Netlist, options: &PrintOptions) -> Result<Emitted> {
         }
     }
     let mut printed: HashMap<ModuleId, Printed> = HashMap::new();
-    let mut files = Vec::new();
+    let blocks = Blocks::new(netlist, &borders.live, options.family);
+    let mut files = blocks.files();
     for module in innermost_first(&children) {
         let inside = &children[module.index()];
-        let done = module::print(netlist, &borders, module, inside, &printed, &module_names, &generator);
+        let context = Context { borders: &borders, module_names: &module_names, blocks: &blocks };
+        let done = module::print(netlist, &context, module, inside, &printed, &generator);
         let name = format!("{}.v", module_names[module.index()]);
         files.push(SourceFile { name, text: done.text.clone() });
         printed.insert(module, done);
@@ -142,8 +150,11 @@ pub fn print(netlist: &Netlist, options: &PrintOptions) -> Result<Emitted> {
 
 /// One name per module, unique as a file name too; `<top>_tb` stays free for the test bench.
 /// Modules are named after the top one, so that two circuits can stand in one project.
-fn module_names(netlist: &Netlist) -> Vec<String> {
+fn module_names(netlist: &Netlist, family: Option<Family>) -> Vec<String> {
     let mut names = Names::default();
+    for name in blocks::reserved(family) {
+        names.claim(name);
+    }
     let top = names.claim(&netlist.modules[0].name);
     names.claim(&format!("{top}_tb"));
     let stem: String = top.chars().take(MAX_STEM).collect();

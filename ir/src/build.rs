@@ -135,6 +135,11 @@ impl Builder {
         self.add(Op::Not(bit), Range::BIT, name)
     }
 
+    /// Bit `i` of `table`, where `inputs[k]` is bit `k` of `i`; one to six bits.
+    pub fn lut(&mut self, inputs: &[NodeId], table: u64, name: impl Into<String>) -> NodeId {
+        self.add(Op::Lut { inputs: inputs.to_vec(), table }, Range::BIT, name)
+    }
+
     /// `if sel { one } else { zero }`.
     pub fn mux(&mut self, sel: NodeId, zero: NodeId, one: NodeId, name: impl Into<String>) -> NodeId {
         let range = self.range(zero).union(self.range(one));

@@ -67,6 +67,16 @@ fn produced(netlist: &Netlist, node: &Node) -> std::result::Result<Range, String
             }
             Range::BIT
         }
+        Op::Lut { inputs, table } => {
+            inputs.iter().try_for_each(|b| bit(*b))?;
+            if !(1..=6).contains(&inputs.len()) {
+                return Err(format!("a table of {} inputs", inputs.len()));
+            }
+            if inputs.len() < 6 && table >> (1u32 << inputs.len()) != 0 {
+                return Err(format!("table {table:#x} is too long for {} inputs", inputs.len()));
+            }
+            Range::BIT
+        }
         Op::Not(a) => bit(*a).map(|()| Range::BIT)?,
         Op::Mux { sel, zero, one } => bit(*sel).map(|()| range(*zero).union(range(*one)))?,
         Op::Wrap(_) if node.range != node.range.word() => {

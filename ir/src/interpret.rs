@@ -56,6 +56,10 @@ impl<'a> Interpreter<'a> {
             Op::And(bits) => i64::from(bits.iter().all(|b| v(*b) == 1)),
             Op::Or(bits) => i64::from(bits.iter().any(|b| v(*b) == 1)),
             Op::Not(a) => 1 - v(*a),
+            Op::Lut { inputs, table } => {
+                let index: i64 = inputs.iter().enumerate().map(|(k, bit)| v(*bit) << k).sum();
+                (table >> index & 1) as i64
+            }
             Op::Mux { sel, zero, one } => v(if v(*sel) == 1 { *one } else { *zero }),
             Op::Wrap(a) => node.range.wrap(v(*a)),
             Op::Slice { a, lo } => (v(*a) >> lo) & node.range.hi,

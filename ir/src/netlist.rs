@@ -85,6 +85,13 @@ pub enum Op {
     Or(Vec<NodeId>),
     /// The bit inverted.
     Not(NodeId),
+    /// A truth table of one to six bits: bit `i` of `table`, where input `k` is bit `k` of `i`.
+    Lut {
+        /// Bits, the first in the low position of the index.
+        inputs: Vec<NodeId>,
+        /// One result per combination; nothing is set past the last.
+        table: u64,
+    },
     /// `if sel { one } else { zero }`.
     Mux {
         /// A bit.
@@ -252,7 +259,7 @@ impl Op {
             Op::Input | Op::Const(_) => vec![],
             Op::Sum(terms) => terms.iter().map(|t| t.node).collect(),
             Op::Ge(a, b) | Op::Eq(a, b) => vec![*a, *b],
-            Op::And(bits) | Op::Or(bits) => bits.clone(),
+            Op::And(bits) | Op::Or(bits) | Op::Lut { inputs: bits, .. } => bits.clone(),
             Op::Not(a) | Op::Wrap(a) | Op::Slice { a, .. } => vec![*a],
             Op::Mux { sel, zero, one } => vec![*sel, *zero, *one],
             Op::Concat(parts) => parts.clone(),
@@ -267,7 +274,9 @@ impl Op {
             Op::Input | Op::Const(_) => {}
             Op::Sum(terms) => terms.iter_mut().for_each(|t| t.node = to(t.node)),
             Op::Ge(a, b) | Op::Eq(a, b) => [a, b].into_iter().for_each(|id| *id = to(*id)),
-            Op::And(list) | Op::Or(list) | Op::Concat(list) => list.iter_mut().for_each(|id| *id = to(*id)),
+            Op::And(list) | Op::Or(list) | Op::Concat(list) | Op::Lut { inputs: list, .. } => {
+                list.iter_mut().for_each(|id| *id = to(*id));
+            }
             Op::Not(a) | Op::Wrap(a) | Op::Slice { a, .. } => *a = to(*a),
             Op::Mux { sel, zero, one } => [sel, zero, one].into_iter().for_each(|id| *id = to(*id)),
             Op::Reg { d: a, enable, .. } | Op::Read { addr: a, enable, .. } => {

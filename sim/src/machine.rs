@@ -81,6 +81,7 @@ fn settle<T: Word, const L: usize>(program: &Program, values: &mut [[T; L]]) {
             Kind::And => list(args, &program.parts, src, dst, T::ONE, |_, all, a| all.and(a)),
             Kind::Or => list(args, &program.parts, src, dst, T::ZERO, |_, any, a| any.or(a)),
             Kind::Not => map1(args, src, dst, |_, a| T::ONE.minus(a)),
+            Kind::Lut => lut(args, &program.parts, src, dst),
             Kind::Mux => map3(args, src, dst, |_, sel, zero, one| T::select(sel, zero, one)),
             Kind::WrapSigned => map1(args, src, dst, |x, a| {
                 let gap = T::BITS - u32::from(x.small[0]);
@@ -189,6 +190,25 @@ fn list<T: Word, const L: usize>(
             }
         }
         *out = folded;
+    }
+}
+
+/// Looks each lane's combination of bits up in the table.
+#[inline(always)]
+fn lut<T: Word, const L: usize>(args: &[Args], parts: &[Part], src: &[[T; L]], dst: &mut [[T; L]]) {
+    for (out, x) in dst.iter_mut().zip(args) {
+        let mut index = [T::ZERO; L];
+        let begin = x.at[0] as usize;
+        for part in &parts[begin..begin + usize::from(x.small[0])] {
+            let bit = &src[part.slot as usize];
+            for l in 0..L {
+                index[l] = index[l].or(bit[l].left(u32::from(part.shift)));
+            }
+        }
+        let table = u64::from(x.at[1]) | u64::from(x.at[2]) << 32;
+        for l in 0..L {
+            out[l] = T::cut((table >> (index[l].wide() as u64 & 63) & 1) as i64);
+        }
     }
 }
 

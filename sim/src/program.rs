@@ -28,6 +28,8 @@ pub(crate) enum Kind {
     Or,
     /// The bit inverted.
     Not,
+    /// A list of bits; the table's halves are in `at[1..]`, the number of bits in `small[0]`.
+    Lut,
     /// `sel, zero, one`.
     Mux,
     /// Low bits, sign-extended.
@@ -372,6 +374,16 @@ impl Compiler {
                 }
                 args.at = [begin as u32, self.parts.len() as u32, 0];
             }
+            Op::Lut { inputs, table } => {
+                let begin = self.parts.len() as u32;
+                self.parts.extend(inputs.iter().enumerate().map(|(k, id)| Part {
+                    slot: self.slots[id.index()],
+                    width: 1,
+                    shift: k as u8,
+                }));
+                args.at = [begin, *table as u32, (table >> 32) as u32];
+                args.small[0] = inputs.len() as u8;
+            }
             op => {
                 for (at, id) in args.at.iter_mut().zip(op.operands()) {
                     *at = slot(&id);
@@ -421,6 +433,7 @@ fn kind(node: &Node) -> Kind {
         Op::And(_) => Kind::And,
         Op::Or(_) => Kind::Or,
         Op::Not(_) => Kind::Not,
+        Op::Lut { .. } => Kind::Lut,
         Op::Mux { .. } => Kind::Mux,
         Op::Wrap(_) if node.range.is_signed() => Kind::WrapSigned,
         Op::Wrap(_) => Kind::WrapUnsigned,

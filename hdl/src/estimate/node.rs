@@ -7,6 +7,9 @@ use sterna_ir::netlist::{Netlist, NodeId, Op, Term};
 use super::Resources;
 use crate::family::Family;
 
+/// Share of a LUT6 that one bit of a multiplexer takes; the rest is left to its neighbours.
+pub const XCUP_MUX: f64 = 0.5;
+
 /// Cells of node `id`. `inverted` remembers the words that already have inverters.
 pub fn cost(netlist: &Netlist, id: NodeId, family: Family, inverted: &mut BTreeSet<NodeId>) -> Resources {
     let node = netlist.node(id);
@@ -28,11 +31,12 @@ pub fn cost(netlist: &Netlist, id: NodeId, family: Family, inverted: &mut BTreeS
             luts(tree(width_of(*a).max(width_of(*b)) * per_lut, family))
         }
         Op::And(bits) | Op::Or(bits) => luts(tree(bits.len() as f64, family)),
+        Op::Lut { inputs, table } => luts(super::table::luts(inputs.len() as u32, *table, family)),
         // An inverter is swallowed by the logic it feeds.
         Op::Not(_) => Resources::default(),
         Op::Mux { zero, one, .. } if constant(*zero) && constant(*one) => Resources::default(),
         Op::Mux { zero, one, .. } if constant(*zero) || constant(*one) => luts(width * 0.5),
-        Op::Mux { .. } => luts(width * if family == Family::Xcup { 0.5 } else { 1.0 }),
+        Op::Mux { .. } => luts(width * if family == Family::Xcup { XCUP_MUX } else { 1.0 }),
         Op::Reg { .. } => Resources { ff: width, ..Resources::default() },
         // The register of a read port is inside the block RAM; small tables keep it outside.
         Op::Read { memory, .. } if super::memory::is_block(netlist.memory(*memory), family) => {
@@ -66,6 +70,8 @@ fn sum(
     if operands < 2 {
         return Resources::default();
     }
+    // One chain sums three where its tables compress them (see `verilog::blocks`).
+    let chains = if family == Family::Xcup && operands == 3 && negated < 3 { 1 } else { operands - 1 };
     let adders = operands - 1;
     // Low bits where a single unshifted operand stands alone pass straight through.
     let mut shifts: Vec<u8> = terms.iter().map(|t| t.shift).collect();
@@ -75,12 +81,12 @@ fn sum(
         Family::Ecp5 => 2.0 * (bits / 2.0).ceil(),
         _ => bits,
     };
-    let mut lut = chain * adders as f64;
+    let mut lut = chain * chains as f64;
     if family == Family::Ice40 {
         let fresh = terms.iter().filter(|t| t.negate && inverted.insert(t.node));
         lut += fresh.map(|t| f64::from(netlist.node(t.node).range.width())).sum::<f64>();
     }
-    Resources { lut, carry: bits * adders as f64, adders: adders as u64, ..Resources::default() }
+    Resources { lut, carry: bits * chains as f64, adders: adders as u64, ..Resources::default() }
 }
 
 fn compare(width: f64, constant: bool, family: Family) -> Resources {

@@ -73,8 +73,10 @@ pub fn combinational(
     let node_of = columns.iter().copied().zip(ports.iter().copied()).collect();
     // Without registers there is no enable; the pipe never asks for one.
     let mut pipe = Pipe::new(ports[0], u32::MAX);
-    let results = sums.place(&mut b, &mut pipe, &node_of, &rows);
-    let named = results.iter().enumerate().map(|(o, y)| b.sum(&[Term::plus(y.at.node)], format!("y{o}")));
+    let unit = Unrolled { rows, thermometer: false, sums };
+    let results = unit.place(&mut b, &mut pipe, &node_of, options);
+    let named = results.iter().flatten().enumerate();
+    let named = named.map(|(o, y)| b.sum(&[Term::plus(y.node)], format!("y{o}")));
     let outputs: Vec<NodeId> = named.collect();
     outputs.iter().for_each(|y| b.output(*y));
     b.bus("y", outputs.clone(), "products side by side, the first in the low bits");
@@ -82,7 +84,6 @@ pub fn combinational(
 
     let inputs = ports.iter().copied().zip(columns).collect();
     let built = Built { inputs, ce: ports[0], valid: (ports[0], ports[0]), latency: 0, outputs };
-    let unit = Unrolled { rows, thermometer: false, sums };
     prove(&netlist, &[Claim::Unrolled { place: name.into(), unit, built }])?;
     check(&netlist)?;
     Ok(netlist)

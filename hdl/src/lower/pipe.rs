@@ -86,6 +86,14 @@ impl Pipe {
         (nodes, time, level + 1)
     }
 
+    /// Operands brought together as wires alone, and the place of what is made of them.
+    pub fn together(&mut self, b: &mut Builder, operands: &[Timed]) -> (Vec<NodeId>, u32, u32) {
+        let moving = || operands.iter().filter(|t| !is_constant(b, t.node));
+        let time = moving().map(|t| t.time).max().unwrap_or(0);
+        let level = moving().filter(|t| t.time == time).map(|t| t.level).max().unwrap_or(0);
+        (operands.iter().map(|t| self.at(b, *t, time)).collect(), time, level)
+    }
+
     /// The value `time` clock edges after the input beat; one chain of registers serves all users.
     pub fn at(&mut self, b: &mut Builder, t: Timed, time: u32) -> NodeId {
         if is_constant(b, t.node) {

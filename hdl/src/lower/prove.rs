@@ -8,6 +8,7 @@
 mod forms;
 mod network;
 mod roms;
+mod tables;
 
 use sterna_ir::{Netlist, Network};
 
@@ -73,9 +74,10 @@ type Difference = (String, String);
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::family::Family;
     use crate::lower::{self, plan};
     use crate::{Folding, Options, Style};
-    use sterna_ir::netlist::{MemoryKind, Op, Term};
+    use sterna_ir::netlist::{MemoryKind, NodeId, Op, Term};
     use sterna_ir::{Dense, Input, Layer, LayerOp, Range, Threshold};
 
     /// Weights without a pattern, thresholds inside the ranges, both slopes, a bias at the end.
@@ -130,6 +132,53 @@ mod tests {
             }
             mutants += 1;
             assert!(prove(&bad, &claims).is_err(), "node {i} {:?}", netlist.nodes[i]);
+        }
+        assert!(mutants > 50, "{mutants}");
+    }
+
+    /// The same network over bits, its rows as tables.
+    fn mapped() -> (Netlist, Vec<Claim>) {
+        let mut network = network();
+        network.input.range = Range::BIT;
+        network.layers.truncate(2);
+        let options = Options { family: Some(Family::Xcup), ..Options::default() };
+        let plan = plan::plan(&network, &options).unwrap();
+        let (design, claims) = lower::build(&network, &options, &plan);
+        prove(&design.netlist, &claims).unwrap();
+        (design.netlist, claims)
+    }
+
+    #[test]
+    fn every_changed_entry_and_operand_of_a_table_is_refused() {
+        let (netlist, claims) = mapped();
+        let is_table = |id: &NodeId| matches!(netlist.node(*id).op, Op::Lut { .. });
+        let mut mutants = 0;
+        for (i, node) in netlist.nodes.iter().enumerate() {
+            let Op::Lut { inputs, table } = &node.op else { continue };
+            let mut refuse = |op: Op| {
+                let mut bad = netlist.clone();
+                bad.nodes[i].op = op;
+                mutants += 1;
+                assert!(prove(&bad, &claims).is_err(), "node {i} {node:?}");
+            };
+            for k in 0..inputs.len() {
+                let mut inputs = inputs.clone();
+                let other = netlist.ids().find(|id| {
+                    let same = netlist.node(*id).module == netlist.node(inputs[k]).module;
+                    same && netlist.node(*id).op == Op::Input
+                        && netlist.node(*id).range == Range::BIT
+                        && !inputs.contains(id)
+                });
+                let Some(other) = other else { continue };
+                inputs[k] = other;
+                refuse(Op::Lut { inputs, table: *table });
+            }
+            // Entries past the codes of a group never come; those of the stage's inputs all do.
+            if !inputs.iter().any(is_table) {
+                for entry in 0..1 << inputs.len() {
+                    refuse(Op::Lut { inputs: inputs.clone(), table: table ^ 1 << entry });
+                }
+            }
         }
         assert!(mutants > 50, "{mutants}");
     }

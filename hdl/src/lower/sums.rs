@@ -9,6 +9,7 @@ use sterna_ir::netlist::NodeId;
 use crate::Options;
 use crate::family::Family;
 use crate::lower::digits::digits;
+use crate::lower::lutsum;
 use crate::lower::pipe::{Pipe, Timed};
 use crate::lower::rows::Row;
 use crate::lower::tree::{self, Item};
@@ -20,6 +21,8 @@ pub struct Sums {
     elements: Vec<u32>,
     constants: Vec<i64>,
     graph: Graph,
+    /// Rows that look-up tables count instead.
+    counted: Vec<bool>,
     operands: usize,
     /// Sums that trees without sharing would take.
     apart: usize,
@@ -41,6 +44,13 @@ impl Sums {
     pub fn new(rows: &[Row], range: impl Fn(u32) -> Range, options: &Options) -> Self {
         let chain = chain(options.family);
         let operands = chain.operands;
+        let counted: Vec<bool> =
+            rows.iter().map(|row| options.family.is_some() && lutsum::fits(row, &range)).collect();
+        let kept = |(row, counted): (&Row, &bool)| Row {
+            terms: if *counted { Vec::new() } else { row.terms.clone() },
+            ..row.clone()
+        };
+        let rows: Vec<Row> = rows.iter().zip(&counted).map(kept).collect();
         let mut elements: Vec<u32> = rows.iter().flat_map(|r| &r.terms).map(|t| t.0).collect();
         elements.sort_unstable();
         elements.dedup();
@@ -75,7 +85,12 @@ impl Sums {
             depth: options.depth,
         };
         let graph = share(&Problem { inputs, rows }, &settings);
-        Sums { elements, constants, graph, operands, apart }
+        Sums { elements, constants, graph, counted, operands, apart }
+    }
+
+    /// Whether row `index` is for look-up tables to count.
+    pub fn is_counted(&self, index: usize) -> bool {
+        self.counted[index]
     }
 
     /// A line for the header of the module, if there are sums.

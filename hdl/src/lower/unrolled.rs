@@ -5,6 +5,9 @@ use std::collections::HashMap;
 use sterna_ir::build::Builder;
 use sterna_ir::netlist::NodeId;
 
+use crate::Options;
+use crate::family::Family;
+use crate::lower::lutsum::{self, Tables};
 use crate::lower::pipe::{Gate, Link, Pipe, Timed};
 use crate::lower::rows::Row;
 use crate::lower::sums::Sums;
@@ -38,17 +41,15 @@ pub struct Built {
 
 impl Unrolled {
     /// Builds the stage behind `gate`. `x` carries a whole vector per beat.
-    pub fn build(&self, b: &mut Builder, gate: Gate, x: &Link, levels_per_stage: u32) -> (Link, Built) {
-        let mut pipe = Pipe::new(gate.ready, levels_per_stage);
+    pub fn build(&self, b: &mut Builder, gate: Gate, x: &Link, options: &Options) -> (Link, Built) {
+        let mut pipe = Pipe::new(gate.ready, options.levels_per_stage);
         let node_of: HashMap<u32, NodeId> = x.order.iter().copied().zip(x.data.iter().copied()).collect();
         let (mut outputs, mut order) = (Vec::new(), Vec::new());
-        let sums = self.sums.place(b, &mut pipe, &node_of, &self.rows);
-        for (row, sum) in self.rows.iter().zip(sums) {
-            let name = format!("n{}", row.element);
-            let results = self.results(b, &mut pipe, row, sum, &name);
+        let results = self.place(b, &mut pipe, &node_of, options);
+        for (row, results) in self.rows.iter().zip(results) {
             for (k, (element, at)) in row.outputs(self.thermometer).into_iter().zip(results).enumerate() {
                 let suffix = if self.thermometer { format!("_{k}") } else { String::new() };
-                outputs.push((at, format!("{name}{suffix}_q")));
+                outputs.push((at, format!("n{}{suffix}_q", row.element)));
                 order.push(element);
             }
         }
@@ -59,10 +60,67 @@ impl Unrolled {
         (Link { valid: gate.state, data, order }, built)
     }
 
-    fn results(&self, b: &mut Builder, pipe: &mut Pipe, row: &Row, acc: Item, name: &str) -> Vec<Timed> {
+    /// The outputs of each row, anywhere in the pipeline.
+    pub fn place(
+        &self,
+        b: &mut Builder,
+        pipe: &mut Pipe,
+        node_of: &HashMap<u32, NodeId>,
+        options: &Options,
+    ) -> Vec<Vec<Timed>> {
+        let mut tables = Tables::default();
+        let sums = self.sums.place(b, pipe, node_of, &self.rows);
+        let mut results = Vec::new();
+        for (index, (row, sum)) in self.rows.iter().zip(sums).enumerate() {
+            let name = format!("n{}", row.element);
+            results.push(match options.family.filter(|_| self.sums.is_counted(index)) {
+                Some(family) => self.counted(b, pipe, &mut tables, (row, family), node_of, &name),
+                None => self.results(b, pipe, row, sum, 0, &name),
+            });
+        }
+        results
+    }
+
+    /// A row of bits, as look-up tables.
+    fn counted(
+        &self,
+        b: &mut Builder,
+        pipe: &mut Pipe,
+        tables: &mut Tables,
+        (row, family): (&Row, Family),
+        node_of: &HashMap<u32, NodeId>,
+        name: &str,
+    ) -> Vec<Timed> {
+        if row.terms.len() <= lutsum::MOST_INPUTS {
+            return lutsum::row(b, pipe, tables, (row, self.thermometer), node_of, family, name);
+        }
+        let settle = row.levels.is_none();
+        let (mut items, mut offset) = lutsum::counted(b, pipe, tables, row, node_of, family, name);
+        if settle && offset != 0 {
+            items.push(Item::plus(Pipe::input(b.constant(offset))));
+            offset = 0;
+        }
+        let acc = match family {
+            Family::Xcup => lutsum::sum(b, pipe, items, name, settle),
+            _ => tree::sum(b, pipe, &items, name, settle).expect("there are items"),
+        };
+        self.results(b, pipe, row, acc, offset, name)
+    }
+
+    /// What becomes of a row's sum, which lacks `offset`.
+    fn results(
+        &self,
+        b: &mut Builder,
+        pipe: &mut Pipe,
+        row: &Row,
+        acc: Item,
+        offset: i64,
+        name: &str,
+    ) -> Vec<Timed> {
         let Some(levels) = &row.levels else { return vec![acc.at] };
-        let compare =
-            |(k, t): (usize, &i64)| tree::compare(b, pipe, acc, *t, levels.falling, &format!("{name}_{k}"));
+        let compare = |(k, t): (usize, &i64)| {
+            tree::compare(b, pipe, acc, t - offset, levels.falling, &format!("{name}_{k}"))
+        };
         let bits: Vec<Bit> = levels.thresholds.iter().enumerate().map(compare).collect();
         if !self.thermometer {
             return vec![tree::count(b, pipe, &bits, name)];

@@ -19,6 +19,8 @@ pub struct Scope<'a> {
     pub inlined: &'a [bool],
     /// Names of the nodes this module knows.
     pub names: HashMap<NodeId, String>,
+    /// Constants that hold the truth tables of the nodes.
+    pub tables: HashMap<NodeId, String>,
     /// Bits read so far, as masks.
     pub used: HashMap<NodeId, u64>,
 }
@@ -131,6 +133,11 @@ impl Scope<'_> {
             Op::And(bits) => widen(self.join(bits, '&'), 1),
             Op::Or(bits) => widen(self.join(bits, '|'), 1),
             Op::Not(a) => widen(self.inverted(*a), 1),
+            Op::Lut { inputs, .. } => {
+                let bits = inputs.iter().rev().map(|b| self.bit(*b)).collect();
+                let text = format!("{}[{}]", self.tables[&id], side_by_side(bits));
+                widen(text, 1)
+            }
             Op::Mux { sel, zero, one } => {
                 let (sel, one, zero) =
                     (self.bit(*sel), self.word(*one, 0, width), self.word(*zero, 0, width));

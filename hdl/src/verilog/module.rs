@@ -7,6 +7,7 @@ use std::collections::{HashMap, HashSet};
 
 use sterna_ir::netlist::{ModuleId, Netlist, NodeId, Op};
 
+use super::blocks::{self, Block, Blocks};
 use super::borders::Borders;
 use super::clocked;
 use super::expr::{Scope, side_by_side};
@@ -33,11 +34,22 @@ struct Packed {
     is_output: bool,
 }
 
+/// What all modules share.
+#[derive(Clone, Copy, Debug)]
+pub struct Context<'a> {
+    /// What crosses which border.
+    pub borders: &'a Borders,
+    /// Names of all modules.
+    pub module_names: &'a [String],
+    /// Nodes that are printed as blocks.
+    pub blocks: &'a Blocks,
+}
+
 /// The module being printed.
 pub struct Writer<'a> {
     /// The whole netlist.
     pub netlist: &'a Netlist,
-    borders: &'a Borders,
+    context: &'a Context<'a>,
     module: ModuleId,
     /// Names of everything inside.
     pub names: Names,
@@ -60,29 +72,34 @@ enum Wire {
     Packed(usize),
 }
 
-/// An instance: its module and the signal at each of its ports.
+/// An instance: the signal at each of its ports.
 struct Instance {
-    module: ModuleId,
     name: String,
     connections: Vec<(String, String)>,
 }
 
-/// Prints `module`; `printed` holds the modules inside it, `module_names` the names of all.
+/// Prints `module`; `printed` holds the modules inside it.
 pub fn print(
     netlist: &Netlist,
-    borders: &Borders,
+    context: &Context,
     module: ModuleId,
     children: &[ModuleId],
     printed: &HashMap<ModuleId, Printed>,
-    module_names: &[String],
     generator: &str,
 ) -> Printed {
+    let borders = context.borders;
     let mut names = Names::default();
     let ports = ports::ports(netlist, borders, module, &mut names);
-    let scope = Scope { netlist, inlined: &borders.inlined, names: HashMap::new(), used: HashMap::new() };
+    let scope = Scope {
+        netlist,
+        inlined: &borders.inlined,
+        names: HashMap::new(),
+        tables: HashMap::new(),
+        used: HashMap::new(),
+    };
     let mut w = Writer {
         netlist,
-        borders,
+        context,
         module,
         names,
         scope,
@@ -95,7 +112,7 @@ pub fn print(
     w.enter_ports();
     let wires = w.enter_children(children, printed);
     w.enter_own();
-    w.text(children, printed, module_names, generator, &wires)
+    w.text(children, printed, generator, &wires)
 }
 
 impl Writer<'_> {
@@ -106,7 +123,7 @@ impl Writer<'_> {
 
     /// Whether the node gets a signal in this module, other than a port from outside.
     fn has_line(&self, id: NodeId) -> bool {
-        self.is_own(id) && self.borders.live[id.index()] && !self.borders.inlined[id.index()]
+        self.is_own(id) && self.context.borders.live[id.index()] && !self.context.borders.inlined[id.index()]
     }
 
     fn enter_ports(&mut self) {
@@ -197,6 +214,33 @@ impl Writer<'_> {
                 self.scope.names.insert(id, name);
             }
         }
+        for id in self.netlist.ids() {
+            if matches!(self.netlist.node(id).op, Op::Lut { .. })
+                && self.has_line(id)
+                && self.context.blocks.get(id).is_none()
+            {
+                let name = format!("{}_table", self.scope.name(id));
+                let name = self.names.claim(&name);
+                self.scope.tables.insert(id, name);
+            }
+        }
+    }
+
+    /// The truth tables as constants of their exact size.
+    fn tables(&self) -> Vec<Line> {
+        let table = |id: NodeId| match &self.netlist.node(id).op {
+            Op::Lut { inputs, table } => Some((1u32 << inputs.len(), *table, self.scope.tables.get(&id)?)),
+            _ => None,
+        };
+        let line = |(size, table, name): (u32, u64, &String)| Line {
+            head: "localparam",
+            width: Some(size),
+            name: name.clone(),
+            value: Some(format!("{size}'h{table:0w$x}", w = (size as usize).div_ceil(4))),
+            remark: None,
+            unused: false,
+        };
+        self.netlist.ids().filter_map(table).map(line).collect()
     }
 
     /// A whole node as it is best read by a port: a slice of what it is packed in, or its name.
@@ -241,11 +285,17 @@ impl Writer<'_> {
             };
             connections.push((port.name.clone(), signal));
         }
-        Instance {
-            module: child,
-            name: self.names.claim(&format!("u_{}", self.netlist.module(child).name)),
-            connections,
+        Instance { name: self.names.claim(&format!("u_{}", self.netlist.module(child).name)), connections }
+    }
+
+    /// The node as the instance of a block.
+    fn block(&mut self, id: NodeId, block: Block) -> String {
+        if block == Block::Second {
+            return String::new();
         }
+        let name = format!("u_{}", self.scope.name(id));
+        let name = self.names.claim(&name);
+        wrap("    ", &blocks::instance(&mut self.scope, id, block, &name), 8) + "\n"
     }
 
     /// The declaration of a node's own signal.
@@ -266,20 +316,30 @@ impl Writer<'_> {
         mut self,
         children: &[ModuleId],
         printed: &HashMap<ModuleId, Printed>,
-        module_names: &[String],
         generator: &str,
         wires: &[Wire],
     ) -> Printed {
         let own: Vec<NodeId> = self.netlist.ids().filter(|id| self.has_line(*id)).collect();
         let (clocked, values): (Vec<NodeId>, Vec<NodeId>) =
             own.into_iter().partition(|id| self.netlist.node(*id).op.is_sequential());
-        let values: Vec<(NodeId, String)> = values.into_iter().map(|id| (id, self.scope.value(id))).collect();
+        let mut block_text = String::new();
+        let values: Vec<(NodeId, Option<String>)> = values
+            .into_iter()
+            .map(|id| match self.context.blocks.get(id) {
+                None => (id, Some(self.scope.value(id))),
+                Some(block) => {
+                    block_text += &self.block(id, block);
+                    (id, None)
+                }
+            })
+            .collect();
         let (declarations, blocks) = clocked::print(&mut self, &clocked);
         let assigns = self.assigns();
         let instances: Vec<Instance> =
             children.iter().map(|child| self.instance(*child, &printed[child])).collect();
         let unpacked = self.unpacked();
 
+        let module_names = self.context.module_names;
         let mut out = self.header(&module_names[self.module.index()], generator);
         out.push_str("`default_nettype none\n\n");
         self.port_list(&mut out, &module_names[self.module.index()]);
@@ -294,12 +354,19 @@ impl Writer<'_> {
         section(&mut out, "From the instances below", signals);
         let title = if self.memories().is_empty() { "Registers" } else { "Registers and memories" };
         section(&mut out, title, self.registers(&clocked, declarations));
-        let values = values.into_iter().map(|(id, value)| self.value_line(id, value)).collect();
+        section(&mut out, "Truth tables", self.tables());
+        // A block drives the port of an exported sum by itself.
+        let lines = values.into_iter().filter(|(id, value)| value.is_some() || !self.exported.contains(id));
+        let values = lines.map(|(id, value)| self.value_line(id, value)).collect();
         section(&mut out, "Combinational logic", values);
         out.push_str(&blocks);
         section(&mut out, "Outputs", assigns);
-        for instance in &instances {
-            out.push_str(&print_instance(instance, &module_names[instance.module.index()]));
+        if !block_text.is_empty() {
+            out.push_str("\n    // Primitives of the family\n");
+            out.push_str(&block_text);
+        }
+        for (child, instance) in children.iter().zip(&instances) {
+            out.push_str(&print_instance(instance, &module_names[child.index()]));
         }
         out.push_str("\nendmodule\n\n`default_nettype wire\n");
         let seen = self.seen();
@@ -375,9 +442,9 @@ impl Writer<'_> {
         own.map(|id| self.line(["reg", "reg signed"], *id, None)).chain(declarations).collect()
     }
 
-    fn value_line(&self, id: NodeId, value: String) -> Line {
+    fn value_line(&self, id: NodeId, value: Option<String>) -> Line {
         let node = self.netlist.node(id);
-        let line = self.line(["wire", "wire signed"], id, Some(value));
+        let line = self.line(["wire", "wire signed"], id, value);
         // The range tells why the width is enough; a whole word needs no telling.
         let remark = match node.op {
             Op::Sum(_) if node.range != node.range.word() => Some(node.range.to_string()),
@@ -439,7 +506,7 @@ impl Writer<'_> {
     /// Memories of this module that live nodes read.
     pub fn memories(&self) -> Vec<usize> {
         let memories = self.netlist.memories.iter().enumerate();
-        let live = memories.filter(|(i, m)| m.module == self.module && self.borders.memories[*i]);
+        let live = memories.filter(|(i, m)| m.module == self.module && self.context.borders.memories[*i]);
         live.map(|(i, _)| i).collect()
     }
 

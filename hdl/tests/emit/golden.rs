@@ -2,6 +2,7 @@
 
 use std::path::PathBuf;
 
+use sterna_hdl::family::Family;
 use sterna_hdl::verilog::{Emitted, PrintOptions, TopSignal, print};
 use sterna_ir::Range;
 use sterna_ir::build::Builder;
@@ -9,14 +10,71 @@ use sterna_ir::netlist::{Netlist, NodeId, Op, Term};
 
 use crate::tools::lint;
 
+/// Sums of three as blocks of Xilinx primitives: all signs, shifts, constants, an exported one, one inside a module.
+#[test]
+fn xilinx_sums() {
+    let mut b = Builder::new("sums", vec!["sums of three operands".into()]);
+    let a = b.input("a", Range::signed(4));
+    let u = b.input("u", Range::unsigned(3));
+    let n = b.input("n", Range::new(-7, -3));
+    let nine = b.constant(-9);
+    let plus = b.sum(&[Term::plus(a), Term::plus(u), Term::plus(n)], "plus");
+    b.enter("inner", vec![]);
+    let one = b.sum(&[Term::minus(a), shifted(u, 2, false), Term::plus(n)], "one_minus");
+    let rest = b.sum(&[Term::plus(one), Term::plus(nine), Term::minus(plus)], "rest");
+    let two = b.sum(&[shifted(one, 1, true), Term::plus(plus), Term::minus(rest)], "two_minus");
+    b.leave();
+    let none = b.sum(&[Term::minus(a), Term::minus(u), Term::minus(n)], "none");
+    let pair = b.sum(&[Term::plus(a), Term::minus(u)], "pair");
+    for node in [plus, two, none, pair] {
+        b.output(node);
+    }
+    let netlist = b.finish();
+    let options = PrintOptions { version: false, visible: vec![], family: Some(Family::Xcup) };
+    check_text("xilinx_sums", &print(&netlist, &options).expect("the netlist is well formed"));
+}
+
+/// Tables as primitives: two that share inputs in one, one of six inputs, an inverter, a constant input.
+#[test]
+fn xilinx_tables() {
+    let mut b = Builder::new("tables", vec!["truth tables".into()]);
+    let x: Vec<NodeId> = (0..8).map(|i| b.input(format!("x{i}"), Range::BIT)).collect();
+    let one = b.constant(1);
+    let six: Vec<NodeId> =
+        (1..7).map(|k| b.lut(&x[..6], 0x0669_0ff0_1234_0001 * k, format!("six{k}"))).collect();
+    let more: Vec<NodeId> = [2, 4].map(|k| b.mux(x[7], six[k], six[k + 1], format!("more{k}"))).to_vec();
+    let out = [
+        b.lut(&[x[0], x[1], x[2]], 0x96, "sum"),
+        b.lut(&[x[2], x[1], x[0]], 0xe8, "carry"),
+        b.lut(&x[1..7], 0x8000_0000_0000_0001, "alike"),
+        b.mux(x[7], six[0], six[1], "seven"),
+        b.mux(x[6], more[0], more[1], "eight"),
+        b.lut(&[x[7]], 0b01, "inverse"),
+        b.lut(&[x[3], one, x[7], x[3]], 0x1234, "rest"),
+        b.lut(&[x[7], x[6], x[5], x[4]], 0xcafe, "four"),
+    ];
+    for node in out {
+        b.output(node);
+    }
+    let options = PrintOptions { version: false, visible: vec![], family: Some(Family::Xcup) };
+    check_text("xilinx_tables", &print(&b.finish(), &options).expect("the netlist is well formed"));
+}
+
 pub fn emit(netlist: &Netlist) -> Emitted {
-    print(netlist, &PrintOptions { version: false, visible: vec![] }).expect("the netlist is well formed")
+    print(netlist, &PrintOptions { version: false, visible: vec![], family: None })
+        .expect("the netlist is well formed")
 }
 
 /// Compares with `tests/golden/<case>.v`, all modules in one text, then lints.
 #[track_caller]
 fn check(case: &str, netlist: &Netlist) -> Emitted {
     let emitted = emit(netlist);
+    check_text(case, &emitted);
+    emitted
+}
+
+#[track_caller]
+fn check_text(case: &str, emitted: &Emitted) {
     let text: String = emitted.files.iter().map(|f| f.text.as_str()).collect();
     let path = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("tests/golden").join(format!("{case}.v"));
     if std::env::var_os("UPDATE_GOLDEN").is_some() {
@@ -28,8 +86,7 @@ fn check(case: &str, netlist: &Netlist) -> Emitted {
         "{case} differs from {}; UPDATE_GOLDEN=1 rewrites it\n--- expected\n{golden}\n--- printed\n{text}",
         path.display()
     );
-    lint(&emitted);
-    emitted
+    lint(emitted);
 }
 
 fn shifted(node: NodeId, shift: u8, negate: bool) -> Term {
@@ -66,6 +123,9 @@ fn every_operation() {
         b.slice(a, 1, 2, "middle"),
         b.concat(&[p, a, five], "packed"),
     ];
+    let low = b.slice(u, 0, 1, "u_low");
+    out.push(b.lut(&[p, q, low], 0b1110_1000, "majority"));
+    out.push(b.lut(&[p, q, low, p, q, low], 0x8000_0000_0000_0001, "alike"));
     let not_q = b.not(q, "not_q");
     out.push(b.and(&[p, not_q], "p_not_q"));
     out.push(b.or(&[p, q, not_q], "any"));
@@ -131,7 +191,7 @@ fn nested_modules() {
         [at("y_data", 0, 4), at("y_data", 8, 4), at("m_axis_tdata", 1, 4), None, at("s_axis_tdata", 3, 3)];
     assert_eq!(seen[..5], expected);
     assert_eq!(seen[5], at("y_valid", 0, 1));
-    let options = PrintOptions { version: true, visible: vec![probes[3]] };
+    let options = PrintOptions { version: true, visible: vec![probes[3]], family: None };
     let emitted = print(&netlist, &options).expect("the netlist is well formed");
     assert_eq!(emitted.top_signal(probes[3]), at("n0_sum", 0, 4));
     assert!(emitted.files[0].text.contains(concat!("sterna ", env!("CARGO_PKG_VERSION"))));
@@ -232,6 +292,6 @@ fn a_broken_netlist_is_refused() {
     b.output(y);
     let netlist = b.finish();
     assert!(matches!(netlist.node(y).op, Op::Not(_)));
-    let options = PrintOptions { version: false, visible: vec![] };
+    let options = PrintOptions { version: false, visible: vec![], family: None };
     assert!(print(&netlist, &options).unwrap_err().to_string().contains("is not a bit"));
 }

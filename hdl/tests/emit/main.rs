@@ -1,7 +1,9 @@
 //! Tests of the emitted text: golden files, lint, and equality with the interpreter.
 
+mod blocks;
 mod golden;
 mod manifest;
+mod mutants;
 mod random;
 mod scale;
 mod testbench;

@@ -51,7 +51,9 @@ pub fn lint(emitted: &Emitted) {
     }
     if has("yosys") {
         let list = names.join(" ");
-        let script = format!("read_verilog {list}; hierarchy -check -top {top}; proc; check -assert");
+        let script = format!(
+            "read_verilog -lib +/xilinx/cells_sim.v; read_verilog {list}; hierarchy -check -top {top}; proc; check -assert"
+        );
         quiet(dir, "yosys", &["-q", "-p", &script]);
     }
 }

@@ -30,11 +30,17 @@ module ops (
     output wire signed [6:0] wide,
     output wire        [1:0] middle,
     output wire        [7:0] packed_v,
+    output wire              majority,
+    output wire              alike,
     output wire              p_not_q,
     output wire              any,
     output wire              pair,
     output wire        [1:0] tight
 );
+
+    // Truth tables
+    localparam [ 7:0] majority_table = 8'he8;
+    localparam [63:0] alike_table    = 64'h8000000000000001;
 
     // Combinational logic
     assign            a_plus_u  = {a[3], a} + {2'b0, u};  // -8..=14
@@ -55,6 +61,9 @@ module ops (
     assign            wide      = {{3{a[3]}}, a};
     assign            middle    = a[2:1];
     assign            packed_v  = {3'd5, a, p};
+    wire              u_low     = u[0];
+    assign            majority  = majority_table[{u_low, q, p}];
+    assign            alike     = alike_table[{u_low, q, p, u_low, q, p}];
     wire              not_q     = ~q;
     assign            p_not_q   = p & not_q;
     assign            any       = p | q | not_q;

@@ -105,7 +105,7 @@ fn node(
     let (p, q, r) = (d.pick(bits), d.pick(bits), d.pick(bits));
     let wide = b.range(a).width();
     let enable = (d.below(2) == 0).then_some(p);
-    match d.below(18) {
+    match d.below(20) {
         0..=3 => {
             let narrow: Vec<NodeId> = [a, c, e].into_iter().filter(|n| b.range(*n).width() < width).collect();
             let count = narrow.len().min(1 + d.below(3));
@@ -153,7 +153,14 @@ fn node(
             let value = d.value(b.range(a));
             words.push(b.control(a, enable, value, format!("control{i}")));
         }
-        16 => {
+        16 | 17 => {
+            let count = 1 + d.below(6);
+            let inputs: Vec<NodeId> = (0..count).map(|_| d.pick(bits)).collect();
+            let table =
+                (d.below(1 << 31) as u64) << 33 ^ (d.below(1 << 31) as u64) << 12 ^ d.below(1 << 31) as u64;
+            bits.push(b.lut(&inputs, table >> (64 - (1 << count)), format!("lut{i}")));
+        }
+        18 => {
             let range = b.range(a);
             let content = (0..1 + d.below(9)).map(|_| d.value(range)).collect();
             let memory = b.rom(content, format!("rom{i}"));

@@ -5,29 +5,48 @@ use std::collections::HashMap;
 use sterna_ir::netlist::{Netlist, NodeId, Op};
 use sterna_ir::range::Range;
 
-use super::Difference;
+use super::{Difference, tables};
 use crate::lower::rows::{Levels, Row};
 use crate::lower::unrolled::{Built, Unrolled};
 
 /// `sum coefficient * atom + constant`, the atoms ascending, no coefficient zero.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
-struct Form {
-    terms: Vec<(u32, i128)>,
-    constant: i128,
+pub struct Form {
+    /// Atoms and their coefficients.
+    pub terms: Vec<(u32, i128)>,
+    /// Added to them.
+    pub constant: i128,
 }
 
-/// A form and how many clock edges it lies behind the inputs; constants have no age.
+/// What a node is.
 #[derive(Clone, Debug, PartialEq, Eq)]
-struct Value {
-    form: Form,
+pub enum Meaning {
+    /// A linear form.
+    Linear(Form),
+    /// The unsigned word of these bits, the first low, which are truth tables (or selections between some) or linear.
+    Bits(Vec<NodeId>),
+}
+
+/// A meaning and how many clock edges it lies behind the inputs; constants have no age.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Value {
+    /// What it is.
+    pub meaning: Meaning,
     age: Option<u32>,
+}
+
+impl Value {
+    fn linear(form: Form, age: Option<u32>) -> Self {
+        Value { meaning: Meaning::Linear(form), age }
+    }
 }
 
 /// Atoms by number. A comparison is `form >= 0` in a normal form, so that equal comparisons are one atom.
 #[derive(Debug, Default)]
-struct Atoms {
+pub struct Atoms {
     ranges: Vec<Range>,
     comparisons: HashMap<Form, u32>,
+    compared: HashMap<u32, Form>,
     inputs: HashMap<u32, u32>,
 }
 
@@ -71,6 +90,16 @@ impl Form {
 }
 
 impl Atoms {
+    /// Every value of an atom.
+    pub fn range(&self, atom: u32) -> Range {
+        self.ranges[atom as usize]
+    }
+
+    /// The form whose sign a comparison is (1 when not negative); `None` for an input.
+    pub fn compared(&self, atom: u32) -> Option<&Form> {
+        self.compared.get(&atom)
+    }
+
     /// The bit `form >= 0`.
     fn compare(&mut self, form: Form) -> Form {
         let bound = |high: bool| -> i128 {
@@ -96,9 +125,10 @@ impl Atoms {
         form.terms.iter_mut().for_each(|t| t.1 /= divisor);
         form.constant = form.constant.div_euclid(divisor);
         let fresh = self.ranges.len() as u32;
-        let atom = *self.comparisons.entry(form).or_insert(fresh);
+        let atom = *self.comparisons.entry(form.clone()).or_insert(fresh);
         if atom == fresh {
             self.ranges.push(Range::BIT);
+            self.compared.insert(atom, form);
         }
         match turned {
             true => Form::atom(atom).scaled(-1).plus(Form::constant(1)),
@@ -121,7 +151,7 @@ pub fn prove(netlist: &Netlist, unit: &Unrolled, built: &Built) -> Result<(), Di
         let atom = atoms.ranges.len() as u32;
         atoms.ranges.push(netlist.node(*node).range);
         atoms.inputs.insert(*element, atom);
-        values.insert(*node, Value { form: Form::atom(atom), age: Some(0) });
+        values.insert(*node, Value::linear(Form::atom(atom), Some(0)));
     }
     let mut outputs = built.outputs.iter();
     for row in &unit.rows {
@@ -131,7 +161,17 @@ pub fn prove(netlist: &Netlist, unit: &Unrolled, built: &Built) -> Result<(), Di
             let node = outputs.next().ok_or_else(|| (place(), "an output is missing".to_string()))?;
             let value =
                 walk(netlist, built, &mut atoms, &mut values, *node).map_err(|what| (place(), what))?;
-            if value.form != form {
+            let same = match &value.meaning {
+                // A comparison of one bit may have become that bit.
+                Meaning::Linear(own) => {
+                    *own == form || tables::equals(netlist, &atoms, &values, &[*node], &form).unwrap_or(false)
+                }
+                Meaning::Bits(bits) => {
+                    let equals = tables::equals(netlist, &atoms, &values, bits, &form);
+                    equals.map_err(|what| (place(), what))?
+                }
+            };
+            if !same {
                 return Err((place(), "weights or thresholds differ from the network's".into()));
             }
             if value.age.is_some_and(|age| age != built.latency) {
@@ -200,6 +240,7 @@ fn walk(
         let reads: Vec<NodeId> = match op {
             Op::Reg { d, .. } => vec![*d],
             Op::Sum(_) | Op::Ge(..) | Op::Not(_) | Op::Const(_) => op.operands(),
+            Op::Lut { .. } | Op::Mux { .. } | Op::Concat(_) | Op::Wrap(_) => op.operands(),
             other => return Err(format!("{} is no part of an adder tree: {other:?}", netlist.node(id).name)),
         };
         if ready {
@@ -224,38 +265,66 @@ fn value(
     id: NodeId,
 ) -> Result<Value, String> {
     let of = |id: &NodeId| values.get(id).cloned().ok_or("a loop".to_string());
+    let form_of = |id: &NodeId| {
+        let Value { meaning, age } = of(id)?;
+        match meaning {
+            Meaning::Linear(form) => Ok((form, age)),
+            Meaning::Bits(bits) => {
+                tables::linear(netlist, atoms, values, &bits, false).map(|form| (form, age))
+            }
+        }
+    };
     let name = &netlist.node(id).name;
     let together = |a: Option<u32>, b: Option<u32>| match (a, b) {
         (Some(a), Some(b)) if a != b => Err(format!("{name} mixes values of different cycles")),
         (a, b) => Ok(a.or(b)),
     };
+    let ages = |of_all: &[NodeId]| of_all.iter().try_fold(None, |age, id| together(age, of(id)?.age));
     Ok(match &netlist.node(id).op {
-        Op::Const(value) => Value { form: Form::constant(*value), age: None },
+        Op::Const(value) => Value::linear(Form::constant(*value), None),
         Op::Reg { d, enable, reset } => {
             if *enable != Some(built.ce) || reset.is_some() {
                 return Err(format!("register {name} is not under the stage's enable"));
             }
-            let Value { form, age } = of(d)?;
-            Value { form, age: age.map(|age| age + 1) }
+            let Value { meaning, age } = of(d)?;
+            Value { meaning, age: age.map(|age| age + 1) }
         }
         Op::Not(a) => {
-            let Value { form, age } = of(a)?;
-            Value { form: form.scaled(-1).plus(Form::constant(1)), age }
+            let (form, age) = form_of(a)?;
+            Value::linear(form.scaled(-1).plus(Form::constant(1)), age)
         }
         Op::Ge(a, b) => {
-            let (a, b) = (of(a)?, of(b)?);
-            let age = together(a.age, b.age)?;
-            Value { form: atoms.compare(a.form.plus(b.form.scaled(-1))), age }
+            let ((a, a_age), (b, b_age)) = (form_of(a)?, form_of(b)?);
+            let age = together(a_age, b_age)?;
+            Value::linear(atoms.compare(a.plus(b.scaled(-1))), age)
         }
         Op::Sum(terms) => {
             let (mut form, mut age) = (Form::default(), None);
             for t in terms {
-                let x = of(&t.node)?;
+                let (x, x_age) = form_of(&t.node)?;
                 let factor = (1i128 << t.shift) * if t.negate { -1 } else { 1 };
-                age = together(age, x.age)?;
-                form = form.plus(x.form.scaled(factor));
+                age = together(age, x_age)?;
+                form = form.plus(x.scaled(factor));
             }
-            Value { form, age }
+            Value::linear(form, age)
+        }
+        Op::Lut { inputs, .. } => Value { meaning: Meaning::Bits(vec![id]), age: ages(inputs)? },
+        Op::Mux { sel, zero, one } if netlist.node(id).range == Range::BIT => {
+            Value { meaning: Meaning::Bits(vec![id]), age: ages(&[*sel, *zero, *one])? }
+        }
+        Op::Concat(parts) if parts.iter().all(|p| netlist.node(*p).range.width() == 1) => {
+            Value { meaning: Meaning::Bits(parts.clone()), age: ages(parts)? }
+        }
+        // Two's complement of as many bits.
+        Op::Wrap(a) => {
+            let Value { meaning: Meaning::Bits(bits), age } = of(a)? else {
+                return Err(format!("{name} cuts a sum"));
+            };
+            let range = netlist.node(id).range;
+            if range.width() as usize != bits.len() {
+                return Err(format!("{name} is not as wide as its bits"));
+            }
+            Value::linear(tables::linear(netlist, atoms, values, &bits, range.is_signed())?, age)
         }
         other => return Err(format!("{name} is no part of an adder tree: {other:?}")),
     })
