@@ -48,6 +48,12 @@ pub enum Error {
         /// Its name.
         name: String,
     },
+    /// A stage that holds everything up: a fault of the compiler, caught before anything is emitted.
+    #[error("timing: {stage} gives no result, however long it runs")]
+    Deadlock {
+        /// Module.
+        stage: String,
+    },
     /// The circuit does not compute what the network says: a fault of the compiler, caught before anything is emitted.
     #[error("proof of {place}: {what}; the circuit is not the network, nothing is emitted")]
     Proof {

@@ -42,7 +42,7 @@ pub fn lower(network: &Network, options: &Options) -> Result<Design> {
     let (mut design, claims) = build(network, options, &plan);
     prove(&design.netlist, &claims)?;
     check(&design.netlist)?;
-    design.timing = timing::measure(&design.netlist, &design.input, &design.output);
+    design.timing = timing::measure(&design)?;
     Ok(design)
 }
 

@@ -4,13 +4,14 @@ mod random;
 mod scale;
 
 use random::Draw;
+use sterna_hdl::family::Family;
 use sterna_hdl::simplify::simplify;
-use sterna_hdl::{Error, Folding, Options, Style, lower};
+use sterna_hdl::{Error, Folding, Options, Style, lower, matrix};
 use sterna_ir::bench::{self, Run, Stalls};
 use sterna_ir::eval::evaluate;
 use sterna_ir::interpret::{Circuit, Interpreter};
-use sterna_ir::netlist::NodeId;
-use sterna_ir::{Design, LayerOp, Network};
+use sterna_ir::netlist::{NodeId, Op};
+use sterna_ir::{Design, LayerOp, Network, Range};
 
 /// Leaves registers and memories in an arbitrary state, as after power-up: reset alone must clear what matters.
 fn disturb(design: &Design, circuit: &mut Interpreter, samples: &[Vec<i64>]) {
@@ -144,6 +145,38 @@ fn simplified_networks_compute_the_same() {
             assert_eq!(trace.last(), full.last());
         }
     }
+}
+
+#[test]
+fn bare_matrices_are_their_products() {
+    for seed in 3000..3100 {
+        let mut draw = Draw::new(seed);
+        let (inputs, outputs) = (draw.within(1, 12) as usize, draw.within(1, 12) as usize);
+        let zeros = draw.within(0, 100);
+        let largest = [1, 1, 9][draw.within(0, 2) as usize];
+        let weight =
+            |draw: &mut Draw| if draw.chance(zeros) { 0 } else { draw.within(-largest, largest) as i16 };
+        let weights: Vec<i16> = (0..inputs * outputs).map(|_| weight(&mut draw)).collect();
+        let width = draw.within(1, 16) as u32;
+        let range = if draw.chance(50) { Range::signed(width) } else { Range::unsigned(width) };
+        let family = [None, Some(Family::Ice40), Some(Family::Ecp5), Some(Family::Xcup)];
+        let options = Options { family: family[draw.within(0, 3) as usize], ..Options::default() };
+        let netlist =
+            matrix::combinational("bare", inputs, outputs, weights.clone(), range, &options).unwrap();
+        let network = matrix::network("bare", inputs, outputs, weights, range).unwrap();
+        let ports: Vec<NodeId> =
+            netlist.ids().filter(|id| matches!(netlist.node(*id).op, Op::Input)).collect();
+        assert_eq!((ports.len(), netlist.outputs.len()), (inputs, outputs));
+        let mut circuit = Interpreter::new(&netlist);
+        for sample in random::samples(&mut draw, &network, 8) {
+            ports.iter().zip(&sample).for_each(|(port, value)| circuit.set(*port, *value));
+            circuit.settle();
+            let y: Vec<i64> = netlist.outputs.iter().map(|y| circuit.get(*y)).collect();
+            assert_eq!(Some(&y), evaluate(&network, &sample).unwrap().last(), "seed {seed}");
+        }
+    }
+    let wide = matrix::combinational("wide", 2, 1, vec![1], Range::BIT, &Options::default());
+    assert!(wide.unwrap_err().to_string().contains("1 weights given, 1 x 2 needed"));
 }
 
 #[test]
