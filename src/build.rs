@@ -101,7 +101,8 @@ pub fn compile((network, task): (Network, Task), options: Options) -> Result<Bui
     let streams = design.probes.iter().map(|p| &p.stream);
     let visible =
         streams.flat_map(|s| [s.valid, s.ready].into_iter().chain(s.data.iter().copied())).collect();
-    let emitted = verilog::print(&design.netlist, &PrintOptions { version: true, visible, family: options.family })?;
+    let emitted =
+        verilog::print(&design.netlist, &PrintOptions { version: true, visible, family: options.family })?;
     let sources = emitted.files.clone();
     Ok(Build { network, task, options, design, emitted, sources, edited: Vec::new() })
 }
