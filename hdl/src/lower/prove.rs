@@ -142,7 +142,8 @@ mod tests {
         network.input.range = Range::BIT;
         network.layers.truncate(2);
         let options = Options { family: Some(Family::Xcup), ..Options::default() };
-        let plan = plan::plan(&network, &options).unwrap();
+        let mut plan = plan::plan(&network, &options).unwrap();
+        plan.share(&network, &options).unwrap();
         let (design, claims) = lower::build(&network, &options, &plan);
         prove(&design.netlist, &claims).unwrap();
         (design.netlist, claims)
