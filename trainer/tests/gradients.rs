@@ -126,7 +126,7 @@ fn float() {
 
 #[test]
 fn ternary_straight_through_with_smoothed_labels() {
-    check(Weights::Twn { factor: 0.7 }, 0.1);
+    check(Weights::twn(), 0.1);
 }
 
 #[test]
