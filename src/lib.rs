@@ -3,6 +3,7 @@
 pub mod board;
 pub mod build;
 pub mod cli;
+mod cost;
 pub mod store;
 pub mod ui;
 

@@ -15,6 +15,7 @@ pub mod interpret;
 pub mod netlist;
 mod network;
 pub mod range;
+pub mod size;
 
 pub use design::Design;
 pub use error::{Error, Result};
