@@ -71,6 +71,15 @@ fn excess(table: &CostTable, costs: &[f64], budget: &[f64]) -> Vec<f64> {
     }
 }
 
+/// Cost of each layer when its weights are drawn at random, before any training.
+fn random(table: &CostTable, shapes: &[(usize, usize)]) -> Vec<f64> {
+    let layer = |(cost, &(inputs, outputs)): (&LayerCost, &(usize, usize))| {
+        let fan_in = (inputs as f64 * (1.0 - DEAD_ZONE)).round() as u32;
+        cost.of(inputs, &vec![fan_in; outputs]) as f64 / MILLI as f64
+    };
+    table.layers.iter().zip(shapes).map(layer).collect()
+}
+
 /// The budget of each layer at `part` of the training: from the cost of random weights geometrically to the final one. (Of
 /// a sum only the sum counts.)
 fn budgets(
@@ -80,11 +89,7 @@ fn budgets(
     budget: f64,
     part: f64,
 ) -> Vec<f64> {
-    let start = |(cost, &(inputs, outputs)): (&LayerCost, &(usize, usize))| {
-        let dense = (inputs as f64 * (1.0 - DEAD_ZONE)).round() as u32;
-        cost.of(inputs, &vec![dense; outputs]) as f64 / MILLI as f64
-    };
-    let first: Vec<f64> = table.layers.iter().zip(shapes).map(start).collect();
+    let first = random(table, shapes);
     let free = budget - table.fixed as f64 / MILLI as f64;
     let anneal = config.weights.anneal().max(1e-9);
     let done = (part / anneal).min(1.0);
@@ -96,8 +101,8 @@ fn budgets(
     first.iter().map(|&f| f.max(1e-9) * (last(f) / f.max(1e-9)).min(1.0).powf(done)).collect()
 }
 
-/// Cost of one more input of a neuron with fan-in `k`, over a few inputs so that a staircase has a slope, in units of the table; `sharing` is the layer's
-/// factor and `dilution` the change that the layer's density makes.
+/// Cost of one more input of a neuron with fan-in `k`, over a few inputs so that a staircase has a slope, in units of the
+/// table. `sum` is that of the layer's neurons before sharing, `density` their nonzeros in thousandths.
 fn marginal(cost: &LayerCost, k: u32, shape: (usize, usize), sum: f64, density: u32) -> f64 {
     let unit = MILLI as f64;
     match cost {
@@ -186,11 +191,17 @@ pub(crate) fn land(net: &Net, config: &Config) -> Option<Vec<Vec<bool>>> {
         }
     };
     let mut zones = vec![DEAD_ZONE; shapes.len()];
+    // Where random weights were cheap enough, nothing was bought with the price, and nothing is owed.
+    let first = random(table, &shapes);
+    let free_of_price = |group: &[usize]| group.iter().map(|&l| first[l]).sum::<f64>() <= free;
     let groups: Vec<Vec<usize>> = match table.total {
         Total::Sum => vec![(0..shapes.len()).collect()],
         Total::Longest => (0..shapes.len()).map(|l| vec![l]).collect(),
     };
     for group in groups {
+        if free_of_price(&group) && fits(&zones, group[0]) {
+            continue;
+        }
         let (mut low, mut high) = (0.0, 1.0);
         for _ in 0..30 {
             let middle = (low + high) / 2.0;

@@ -16,7 +16,7 @@ use crate::data::Dataset;
 use crate::encode::Encoder;
 use crate::model::accuracy;
 use crate::net::Net;
-use crate::quantise::sca;
+use crate::quantise::{sca, top_k};
 use crate::step::{Workspace, step};
 use crate::update::{apply, apply_thresholds};
 use crate::{Error, Result, admit, cost, infer, teacher};
@@ -26,7 +26,7 @@ pub use observe::{Control, EpochRecord, Observer, Progress};
 pub use study::{Spread, Study, study};
 
 /// Alpha moves by this over the training before the freeze, per fraction of zeros that is missing.
-const SCA_GAIN: f64 = 60.0;
+const SCA_GAIN: f64 = 100.0;
 
 /// Trains a network on `dataset` as `config` says and exports it.
 ///
@@ -222,8 +222,21 @@ fn fix_mask(net: &mut Net, config: &Config, part: f64) {
     let chosen = |net: &Net| -> Vec<Vec<bool>> {
         net.judged(config, part).iter().map(|q| q.weights.iter().map(|&w| w != 0.0).collect()).collect()
     };
-    let masks = cost::land(net, config).unwrap_or_else(|| chosen(net));
+    let masks = cost::land(net, config).or_else(|| sca_masks(net, config)).unwrap_or_else(|| chosen(net));
     net.dense.iter_mut().zip(masks).for_each(|(dense, mask)| dense.mask = Some(mask));
+}
+
+/// SCA's choice where zeros are asked for: the boundary between 0 and 1 moves by the little that alpha's controller missed.
+fn sca_masks(net: &Net, config: &Config) -> Option<Vec<Vec<bool>>> {
+    if !matches!(config.weights, Weights::Sca { .. }) {
+        return None;
+    }
+    let mask = |(index, dense): (usize, &crate::net::Dense)| {
+        let all = dense.weight.value.len();
+        let kept = (all as f64 * (1.0 - config.weights.zeros(index)?)).round() as usize;
+        Some(top_k::largest(&dense.weight.value, kept.max(1)))
+    };
+    net.dense.iter().enumerate().map(mask).collect()
 }
 
 /// Keeps the parameters with the best validation accuracy, the latest of equals. While the number of zeros still changes, no

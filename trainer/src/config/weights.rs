@@ -102,7 +102,7 @@ impl Weights {
 
     /// The three stages with a final dead zone of half width `end` over the bound of the weights.
     pub fn faraone(end: f64) -> Self {
-        Weights::Faraone { start: 0.05, end, l2: 0.5 }
+        Weights::Faraone { start: 0.05, end, l2: 0.1 }
     }
 
     /// Top-k with the same fraction of zeros in all layers.

@@ -18,6 +18,15 @@ pub fn quantise(latent: &[f32], inputs: usize, choice: Choice<'_>, out: &mut Qua
     out.scale = mask::scales(latent, &out.weights, latent.len());
 }
 
+/// Marks the `k` largest magnitudes of `latent`.
+pub fn largest(latent: &[f32], k: usize) -> Vec<bool> {
+    let mut signs = vec![1.0; latent.len()];
+    if k < latent.len() {
+        keep(latent, k, &mut signs);
+    }
+    signs.iter().map(|&q| q != 0.0).collect()
+}
+
 /// Magnitudes order as the bits of the float without its sign.
 fn key(w: f32) -> u32 {
     w.to_bits() & 0x7fff_ffff
