@@ -8,7 +8,7 @@
 //! that stays on pays.
 //!
 //! The price is the multiplier of `C <= budget`, found by dual ascent with a proportional term. When zeros are frozen, the dead zone
-//! moves by the little that is missing so that the cost is at most the budget.
+//! moves by the little that is missing, so that the cost is the most that the budget pays for.
 
 use rayon::prelude::*;
 use sterna_ir::cost::{CostTable, LayerCost, MILLI, Total, live_fan_ins};
@@ -28,6 +28,9 @@ const PROPORTIONAL: f64 = 4.0;
 const INTEGRAL: f64 = 60.0;
 /// First pull over the mean magnitude of the gradient.
 const FIRST: f64 = 0.02;
+
+/// Weights beyond the last that fits that are tried one by one.
+const TRIED: usize = 64;
 
 /// Refuses a budget that no network of this shape can meet.
 pub(crate) fn admit(config: &Config, inputs: usize, classes: usize) -> Result<()> {
@@ -174,43 +177,46 @@ fn first_price(space: &Workspace, slopes: &[Vec<f64>]) -> f64 {
     (each.sum::<f64>() / slopes.len() as f64).max(1e-12)
 }
 
-/// The weights to keep: those beyond the smallest common dead zone whose cost is within the budget.
+/// The weights to keep: the largest over their bounds, as many as the budget pays for. Layers that share a budget share the
+/// ranking; one whose random weights were within its own keeps its dead zone.
 pub(crate) fn land(net: &Net, config: &Config) -> Option<Vec<Vec<bool>>> {
     let Weights::Cost { table, budget, .. } = &config.weights else { return None };
     let shapes = shapes(net);
-    let keeps = |zones: &[f64], layer: usize, i: usize| {
-        let dense = &net.dense[layer];
-        f64::from(dense.weight.value[i].abs()) > zones[layer] * dense.bound()
-    };
     let free = budget - table.fixed as f64 / MILLI as f64;
-    let fits = |zones: &[f64], layer: usize| {
-        let costs = costs(table, &shapes, |l, i| keeps(zones, l, i));
-        match table.total {
-            Total::Sum => costs.iter().sum::<f64>() <= free,
-            Total::Longest => costs[layer] <= free,
-        }
+    let size = |(layer, i): (usize, usize)| {
+        f64::from(net.dense[layer].weight.value[i].abs()) / net.dense[layer].bound()
     };
-    let mut zones = vec![DEAD_ZONE; shapes.len()];
-    // Where random weights were cheap enough, nothing was bought with the price, and nothing is owed.
-    let first = random(table, &shapes);
-    let free_of_price = |group: &[usize]| group.iter().map(|&l| first[l]).sum::<f64>() <= free;
+    let weights = |layer: usize| (0..net.dense[layer].weight.value.len()).map(move |i| (layer, i));
+    let beyond = |layer: usize| weights(layer).map(|at| size(at) > DEAD_ZONE).collect();
+    let mut masks: Vec<Vec<bool>> = (0..shapes.len()).map(beyond).collect();
     let groups: Vec<Vec<usize>> = match table.total {
         Total::Sum => vec![(0..shapes.len()).collect()],
         Total::Longest => (0..shapes.len()).map(|l| vec![l]).collect(),
     };
+    let first = random(table, &shapes);
     for group in groups {
-        if free_of_price(&group) && fits(&zones, group[0]) {
+        let spent = |masks: &[Vec<bool>]| {
+            let costs = costs(table, &shapes, |l, i| masks[l][i]);
+            group.iter().map(|&l| costs[l]).sum::<f64>()
+        };
+        // Nothing was bought with the price, and nothing is owed.
+        if group.iter().map(|&l| first[l]).sum::<f64>() <= free && spent(&masks) <= free {
             continue;
         }
-        let (mut low, mut high) = (0.0, 1.0);
-        for _ in 0..30 {
-            let middle = (low + high) / 2.0;
-            group.iter().for_each(|&l| zones[l] = middle);
-            if fits(&zones, group[0]) { high = middle } else { low = middle }
+        let mut ranking: Vec<(usize, usize)> = group.iter().flat_map(|&l| weights(l)).collect();
+        ranking.sort_by(|a, b| size(*b).total_cmp(&size(*a)));
+        let (mut low, mut high) = (0, ranking.len() + 1);
+        while low + 1 < high {
+            let middle = low.midpoint(high);
+            ranking.iter().enumerate().for_each(|(rank, &(l, i))| masks[l][i] = rank < middle);
+            if spent(&masks) <= free { low = middle } else { high = middle }
         }
-        group.iter().for_each(|&l| zones[l] = high);
+        ranking.iter().enumerate().for_each(|(rank, &(l, i))| masks[l][i] = rank < low);
+        // The next weight may wake a whole neuron; others behind it may still fit.
+        for &(l, i) in ranking.iter().skip(low).take(TRIED) {
+            masks[l][i] = true;
+            masks[l][i] = spent(&masks) <= free;
+        }
     }
-    let mask =
-        |layer: usize| (0..net.dense[layer].weight.value.len()).map(|i| keeps(&zones, layer, i)).collect();
-    Some((0..shapes.len()).map(mask).collect())
+    Some(masks)
 }

@@ -26,7 +26,7 @@ pub use observe::{Control, EpochRecord, Observer, Progress};
 pub use study::{Spread, Study, study};
 
 /// Alpha moves by this over the training before the freeze, per fraction of zeros that is missing.
-const SCA_GAIN: f64 = 100.0;
+const SCA_GAIN: f64 = 20.0;
 
 /// Trains a network on `dataset` as `config` says and exports it.
 ///
@@ -186,6 +186,7 @@ fn one_step(
         let gain = (SCA_GAIN / (config.freeze_at() * total as f64).max(1.0)).min(0.1);
         for (index, zeros) in space.zeros(&config.weights).into_iter().enumerate() {
             if let Some(wanted) = config.weights.zeros(index) {
+                let wanted = sca::wanted(wanted, part / config.freeze_at());
                 net.dense[index].control = sca::steer(net.dense[index].control, wanted, zeros, gain);
             }
         }

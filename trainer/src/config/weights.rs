@@ -97,7 +97,7 @@ impl Weights {
 
     /// SCA with a controller that lands on this fraction of zeros in every layer.
     pub fn sca(zeros: f64) -> Self {
-        Weights::Sca { alpha: 0.5, zeros: vec![zeros], lambda: 1.0 }
+        Weights::Sca { alpha: 0.5, zeros: vec![zeros], lambda: 0.1 }
     }
 
     /// The three stages with a final dead zone of half width `end` over the bound of the weights.

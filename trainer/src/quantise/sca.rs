@@ -63,6 +63,12 @@ pub fn zeros(weights: &[f32]) -> f64 {
     parts.iter().sum::<f64>() / weights.len().max(1) as f64
 }
 
+/// Zeros to steer to at `part` of the training before the freeze: from those of random weights straight to the `last`.
+pub fn wanted(last: f64, part: f64) -> f64 {
+    let first = 0.5f64.atanh() / GAIN;
+    first + (last - first) * (part / 0.7).min(1.0)
+}
+
 /// The next alpha when the weights have `found` zeros and should have `wanted`: integral control, by `gain` per step.
 pub fn steer(alpha: f64, wanted: f64, found: f64, gain: f64) -> f64 {
     (alpha + gain * (wanted - found)).clamp(0.0, 2.0)
