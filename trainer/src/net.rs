@@ -33,7 +33,8 @@ pub struct Dense {
     pub weight: Param,
     /// TGA's trained threshold; empty for the other methods.
     pub threshold: Param,
-    /// What a controller of the method holds: SCA's alpha, or the price of hardware; 0 for the others.
+    /// What a controller of the method holds: SCA's alpha, or the dead zone of cost-aware training over the bound
+    /// of the weights; 0 for the others.
     pub control: f64,
     /// Weights that may differ from zero, once that choice stays.
     pub mask: Option<Vec<bool>>,
@@ -116,6 +117,12 @@ impl Net {
         let mut rng = Xoshiro256PlusPlus::seed_from_u64(config.seed);
         let sizes: Vec<usize> =
             [inputs].into_iter().chain(config.hidden.iter().copied()).chain([classes]).collect();
+        let shapes: Vec<(usize, usize)> = sizes.windows(2).map(|io| (io[0], io[1])).collect();
+        let mut zones = match &config.weights {
+            Weights::Cost { table, .. } => cost::first_zones(table, &shapes),
+            _ => Vec::new(),
+        }
+        .into_iter();
         let dense = sizes.windows(2).map(|io| {
             let bound = (6.0 / io[0] as f64).sqrt() as f32;
             let value = (0..io[0] * io[1]).map(|_| (rng.random::<f32>() * 2.0 - 1.0) * bound).collect();
@@ -123,7 +130,7 @@ impl Net {
             let (threshold, control) = match config.weights {
                 Weights::Tga { start, .. } => (vec![tga::first_threshold(&value, start) as f32], 0.0),
                 Weights::Sca { alpha, .. } => (Vec::new(), alpha),
-                _ => (Vec::new(), 0.0),
+                _ => (Vec::new(), zones.next().unwrap_or(0.0)),
             };
             let (weight, threshold) = (Param::new(value), Param::new(threshold));
             Dense { inputs: io[0], outputs: io[1], weight, threshold, control, mask: None }
@@ -208,7 +215,7 @@ impl Net {
                 let grown = (part / config.freeze_at().max(1e-9)).min(1.0);
                 dense.bound() * (start + (end - start) * grown)
             }
-            Weights::Cost { .. } => dense.bound() * cost::DEAD_ZONE,
+            Weights::Cost { .. } => dense.bound() * dense.control,
             _ => 0.0,
         };
         Layer {

@@ -181,7 +181,7 @@ fn one_step(
     if !result.loss.is_finite() {
         return result;
     }
-    cost::press(net, config, space, part, total);
+    cost::steer(net, config, space, part);
     if let (Weights::Sca { .. }, true) = (&config.weights, free) {
         let gain = (SCA_GAIN / (config.freeze_at() * total as f64).max(1.0)).min(0.1);
         for (index, zeros) in space.zeros(&config.weights).into_iter().enumerate() {

@@ -52,8 +52,6 @@ fn weight_rule(config: &Config, bound: f64, frozen: bool) -> Rule {
     let (decay, clip) = match config.weights {
         Weights::BinaryConnect => (config.weight_decay, Some(bound)),
         Weights::Faraone { l2, .. } => (if frozen { 0.0 } else { l2 }, Some(bound)),
-        // The pull of the price takes the place of weight decay.
-        Weights::Cost { .. } => (0.0, Some(bound)),
         _ => (config.weight_decay, None),
     };
     Rule { unit: bound, decay, clip }

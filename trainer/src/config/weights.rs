@@ -73,7 +73,7 @@ pub enum Weights {
         /// Part of the training over which the number falls from all to the final one.
         anneal: f64,
     },
-    /// A pull on each weight in proportion to the hardware that it costs, steered to a budget.
+    /// A dead zone that grows with the hardware that a layer's weights cost, steered to a budget.
     Cost {
         /// What fan-ins cost, layer by layer.
         table: CostTable,

@@ -1,7 +1,6 @@
 //! Ternary weights with a given dead zone: `sign(w) [|w| > eta]`.
 //!
-//! Two methods train with it. *Cost-aware* training ([`crate::cost`]) holds `eta` still and pulls each weight towards the
-//! zone in proportion to what it costs. The other is a **reconstruction** of Faraone, Fraser, Gambardella, Blott and Leong,
+//! Two methods train with it. *Cost-aware* training ([`crate::cost`]) moves `eta` until the network costs what it may. The other is a **reconstruction** of Faraone, Fraser, Gambardella, Blott and Leong,
 //! "Compressing Low Precision Deep Neural Networks Using Sparsity-Induced Regularization in Ternary Networks" (ICONIP
 //! 2017, arXiv 1709.06262), whose abstract names three stages but whose formulas we have not seen:
 //!
