@@ -46,7 +46,7 @@ enum Command {
     /// The whole road on built-in digits: train, compile, verify, synthesise, compare.
     Demo(demo::Args),
     /// Train a network on a data set and write it as integers.
-    Train(train::Args),
+    Train(Box<train::Args>),
     /// Turn a network into Verilog, a test bench, constraints and a manifest.
     Compile(compile::Args),
     /// Run a design cycle by cycle on samples, with waveforms.

@@ -3,6 +3,7 @@
 pub mod board;
 pub mod build;
 pub mod cli;
+mod cost;
 #[cfg(unix)]
 pub mod interrupt;
 pub mod stimuli;

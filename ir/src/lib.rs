@@ -1,11 +1,12 @@
 //! Sterna's common language: the integer network that defines meaning, the netlist that defines hardware, their
 //! evaluators and checks, and the network file.
 //!
-//! This crate does no I/O, defines no meaning by floats, and knows neither the trainer nor any tool.
+//! This crate does no I/O, holds no floats that define meaning, and knows neither the trainer nor any tool.
 
 pub mod bench;
 pub mod build;
 pub mod check;
+pub mod cost;
 pub mod design;
 mod error;
 pub mod eval;
@@ -14,6 +15,7 @@ pub mod interpret;
 pub mod netlist;
 mod network;
 pub mod range;
+pub mod size;
 mod task;
 
 pub use design::Design;

@@ -17,7 +17,7 @@ use sterna_trainer::data::Dataset;
 
 use super::data::{DataArgs, load, samples};
 use super::estimate::parse_family;
-use super::train::{top_k, train_and_check};
+use super::train::train_and_check;
 use super::{compile, synth as measure, verify};
 use crate::build::{self, Build, Target};
 use crate::store;
@@ -75,7 +75,7 @@ pub fn run(args: &Args, ui: &Ui) -> Result<Outcome> {
         ("float", Weights::Float { bits: 8 }),
         ("binary", Weights::BinaryConnect),
         ("ternary", Weights::twn()),
-        ("sparse", top_k(&[0.95, 0.6, 0.4])),
+        ("sparse", Weights::TopK { zeros: vec![0.95, 0.6, 0.4], anneal: 0.4 }),
     ];
     let mut jobs = Vec::new();
     for (name, weights) in methods {

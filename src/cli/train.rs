@@ -1,18 +1,22 @@
 //! `sterna train`: a data set to a network file.
 
+mod method;
+
 use std::path::PathBuf;
 use std::time::Duration;
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result};
 use clap::ValueEnum;
 use indicatif::ProgressBar;
 use serde_json::json;
 use sterna_ir::format;
-use sterna_trainer::config::{Activation, Config, Input, Optimiser, Schedule, Weights};
+use sterna_ir::size::Size;
+use sterna_trainer::config::{Activation, Config, Input, Optimiser, Schedule};
 use sterna_trainer::data::Dataset;
 use sterna_trainer::train::EpochRecord;
 use sterna_trainer::{Checkpoints, Control, Observer, Outcome as Trained, Progress, check_export, train};
 
+use self::method::{LeverArgs, MethodArgs};
 use super::data::{DataArgs, SPEC_HELP, load};
 use crate::store;
 use crate::ui::{Outcome, Ui, percent, table, thousands};
@@ -24,6 +28,12 @@ Examples:
   sterna train mnist -o digits.sterna                          784-256-256-10, TWN, 2-bit activations
   sterna train mnist --activation 1 -o digits.sterna           one-bit activations
   sterna train mnist --weights top-k --zeros 0.95,0.95,0.9     exact zeros per layer
+  sterna train mnist --weights tga -o digits.sterna            a threshold trained through the scale
+  sterna train mnist --weights sca --zeros 0.9 -o d.sterna     a regulariser steered to 90 % zeros
+  sterna train mnist --weights fan-in --fan-in 6,6,32 --activation 1 --input 1
+  sterna train mnist --budget 8000 --target xcup               the most accurate network of 8,000 LUT6
+  sterna train mnist --cycles 1000 --pes 16                    at most 1,000 cycles on 16 elements a layer
+  sterna train mnist --teacher 1024,1024 --shift 1 --rotate 10 --average 0.999
   sterna train table.csv --hidden 64,32 --epochs 100 --checkpoint run.ckpt
   sterna train a.csv --test b.csv")]
 pub struct Args {
@@ -54,15 +64,10 @@ pub struct Recipe {
     /// Outputs of the hidden layers, separated by commas [default: 256,256].
     #[arg(long, value_name = "LIST", value_delimiter = ',')]
     hidden: Option<Vec<usize>>,
-    /// Weight method [default: twn].
-    #[arg(long, value_enum)]
-    weights: Option<Method>,
-    /// TWN threshold as a multiple of the mean magnitude [default: 0.7].
-    #[arg(long, value_name = "FACTOR")]
-    threshold_factor: Option<f64>,
-    /// Fractions of zeros for top-k: one for all layers, or one per dense layer.
-    #[arg(long, value_name = "LIST", value_delimiter = ',')]
-    zeros: Option<Vec<f64>>,
+    #[command(flatten)]
+    method: MethodArgs,
+    #[command(flatten)]
+    levers: LeverArgs,
     /// Activation: bits per code (1 to 8), or `relu` [default: 2].
     #[arg(long, value_name = "BITS", value_parser = parse_activation)]
     activation: Option<Activation>,
@@ -96,21 +101,6 @@ pub struct Recipe {
     /// Seed of everything random [default: 1].
     #[arg(long, value_name = "N")]
     seed: Option<u64>,
-}
-
-/// Weight methods by name.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-pub enum Method {
-    /// Real weights, exported with 8 bits: the baseline.
-    Float,
-    /// -1 and +1 (Courbariaux et al. 2015).
-    BinaryConnect,
-    /// -1 and +1 times the mean magnitude (Rastegari et al. 2016).
-    Bwn,
-    /// -1, 0 and +1 by a threshold (Li et al., arXiv 1605.04711).
-    Twn,
-    /// The largest magnitudes only: an exact number of zeros.
-    TopK,
 }
 
 #[derive(Clone, Copy, Debug, ValueEnum)]
@@ -154,18 +144,7 @@ impl Recipe {
             }
             None => Config::default(),
         };
-        match (self.weights, &self.zeros, self.threshold_factor) {
-            (Some(Method::TopK), None, None) => c.weights = Weights::top_k(0.95),
-            (Some(Method::TopK) | None, Some(zeros), None) => c.weights = top_k(zeros),
-            (Some(Method::Twn) | None, None, Some(factor)) => c.weights = Weights::Twn { factor },
-            (Some(Method::Twn), None, None) => c.weights = Weights::twn(),
-            (Some(Method::Float), None, None) => c.weights = Weights::Float { bits: 8 },
-            (Some(Method::BinaryConnect), None, None) => c.weights = Weights::BinaryConnect,
-            (Some(Method::Bwn), None, None) => c.weights = Weights::Bwn { per_filter: false },
-            (None, None, None) => {}
-            (_, Some(_), _) => bail!("--zeros goes with --weights top-k only"),
-            (_, _, Some(_)) => bail!("--threshold-factor goes with --weights twn only"),
-        }
+        self.method.apply(&mut c)?;
         set(&mut c.hidden, &self.hidden);
         set(&mut c.activation, &self.activation);
         set(&mut c.input, &self.input);
@@ -176,6 +155,7 @@ impl Recipe {
         set(&mut c.weight_decay, &self.weight_decay);
         set(&mut c.validation, &self.validation);
         set(&mut c.seed, &self.seed);
+        self.levers.apply(&mut c);
         match self.optimiser {
             Some(Rule::Sgd) => c.optimiser = Optimiser::Sgd { momentum: 0.9 },
             Some(Rule::Adam) => c.optimiser = Config::default().optimiser,
@@ -187,7 +167,6 @@ impl Recipe {
             Some(Shape::Cosine) => c.schedule = Schedule::Cosine,
             None => {}
         }
-        c.validate()?;
         Ok(c)
     }
 }
@@ -195,14 +174,6 @@ impl Recipe {
 fn set<T: Clone>(field: &mut T, value: &Option<T>) {
     if let Some(value) = value {
         *field = value.clone();
-    }
-}
-
-/// Top-k with these zeros, one for all layers or one per dense layer.
-pub fn top_k(zeros: &[f64]) -> Weights {
-    match Weights::top_k(0.0) {
-        Weights::TopK { anneal, freeze, .. } => Weights::TopK { zeros: zeros.to_vec(), anneal, freeze },
-        other => other,
     }
 }
 
@@ -266,15 +237,21 @@ pub fn train_and_check(
 
 /// Runs `sterna train`.
 pub fn run(args: &Args, ui: &Ui) -> Result<Outcome> {
-    let config = args.recipe.config()?;
+    let mut config = args.recipe.config()?;
     store::ensure_writable(&args.output)?;
     let dataset = load(&args.data, args.test.as_deref(), &args.source, ui)?;
+    args.recipe.method.budget(&mut config, &dataset)?;
+    config.validate()?;
     let checkpoints = args.checkpoint.clone().map(|path| Checkpoints { path, every: 1, resume: true });
     let trained = train_and_check(&dataset, &config, checkpoints.as_ref(), "train", ui)?;
     store::write(&args.output, format::write(&trained.network, &dataset.task).as_bytes())?;
 
     let optional = |v: Option<f64>| v.map_or("-".to_string(), percent);
     let zeros: Vec<String> = trained.zeros.iter().map(|z| percent(*z)).collect();
+    let size = Size::of_network(&trained.network);
+    let bits = |size: &Size| {
+        format!("{} coded, {} at 2 bits", thousands(size.coded / 8), thousands(size.two_bit / 8))
+    };
     let rows = [
         ("test accuracy (integers)", optional(trained.test_accuracy)),
         ("test accuracy (before export)", optional(trained.float_accuracy)),
@@ -285,6 +262,8 @@ pub fn run(args: &Args, ui: &Ui) -> Result<Outcome> {
             format!("{}, {}", thousands(dataset.train.len() as u64), thousands(dataset.test.len() as u64)),
         ),
         ("nonzero weights", thousands(trained.nonzeros as u64)),
+        ("bytes of weights", size.as_ref().map_or("-".to_string(), bits)),
+        ("cost, budget", method::cost_and_budget(&config, trained.cost)),
         ("kept epoch", format!("{} of {}", trained.best_epoch, config.epochs)),
     ];
     let rows: Vec<Vec<String>> = rows.into_iter().map(|(a, b)| vec![a.to_string(), b]).collect();
@@ -298,7 +277,8 @@ pub fn run(args: &Args, ui: &Ui) -> Result<Outcome> {
         "train_samples": dataset.train.len(), "test_samples": dataset.test.len(),
         "test_accuracy": trained.test_accuracy, "float_accuracy": trained.float_accuracy,
         "validation_accuracy": trained.validation_accuracy, "zeros": trained.zeros,
-        "nonzeros": trained.nonzeros, "best_epoch": trained.best_epoch, "history": trained.history,
+        "nonzeros": trained.nonzeros, "size": size, "cost": trained.cost,
+        "best_epoch": trained.best_epoch, "history": trained.history,
     }))?;
     Ok(Outcome::Done)
 }

@@ -4,7 +4,8 @@ use criterion::{Criterion, criterion_group, criterion_main};
 use sterna_trainer::Config;
 use sterna_trainer::config::{Activation, Weights};
 use sterna_trainer::net::Net;
-use sterna_trainer::step::{Workspace, apply, step};
+use sterna_trainer::step::{Workspace, step};
+use sterna_trainer::update::apply;
 
 fn training_step(c: &mut Criterion) {
     let config = Config {

@@ -10,14 +10,14 @@ use std::path::{Path, PathBuf};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
-use crate::config::Config;
+use crate::config::{Config, Teacher, TeacherSource};
 use crate::data::Dataset;
 use crate::net::Net;
 use crate::train::EpochRecord;
 use crate::{Error, Result};
 
 const MAGIC: &[u8; 8] = b"STERNACP";
-const VERSION: u32 = 1;
+const VERSION: u32 = 2;
 const HEADER: usize = 8 + 4 + 32;
 
 /// Where and how often to write checkpoints.
@@ -36,14 +36,25 @@ pub struct Checkpoints {
 pub(crate) struct State {
     /// SHA-256 of configuration and data.
     pub identity: [u8; 32],
+    /// What is trained and how, for those who read the network from here.
+    pub config: Config,
     /// Epochs done.
     pub epoch: usize,
     /// Parameters and the memory of their update rule.
     pub net: Net,
+    /// Running average of the parameters, where one is kept.
+    pub average: Option<Net>,
     /// The best epoch so far.
     pub best: Option<Best>,
     /// All epochs so far.
     pub history: Vec<EpochRecord>,
+}
+
+impl State {
+    /// The parameters that count: their running average, where one is kept.
+    pub fn judged(&self) -> &Net {
+        self.average.as_ref().unwrap_or(&self.net)
+    }
 }
 
 /// The parameters to keep.
@@ -58,8 +69,11 @@ pub(crate) struct Best {
 }
 
 /// Digest of everything that decides a training: a checkpoint of another one must not be resumed.
-pub(crate) fn identity(dataset: &Dataset, config: &Config) -> [u8; 32] {
+pub(crate) fn identity(dataset: &Dataset, config: &Config) -> Result<[u8; 32]> {
     let mut hash = Sha256::new();
+    if let Some(Teacher { source: TeacherSource::Saved { path }, .. }) = &config.teacher {
+        hash.update(Sha256::digest(contents(path)?));
+    }
     hash.update(serde_json::to_vec(config).expect("a configuration is plain data"));
     hash.update(format!("{:?} {:?} {}", dataset.shape, dataset.range, dataset.classes));
     hash.update((dataset.train.y.len() as u64).to_le_bytes());
@@ -67,7 +81,24 @@ pub(crate) fn identity(dataset: &Dataset, config: &Config) -> [u8; 32] {
     for row in dataset.train.x.rows() {
         hash.update(row.to_vec());
     }
-    hash.finalize().into()
+    Ok(hash.finalize().into())
+}
+
+/// Configuration and kept parameters of the training that wrote the checkpoint at `path`.
+pub(crate) fn load(path: &Path) -> Result<(Config, Net)> {
+    let state = decode(path, &contents(path)?)?;
+    match state.best {
+        Some(best) => Ok((state.config, best.net)),
+        None => fail(path, "holds no finished epoch; train longer"),
+    }
+}
+
+fn fail<T>(path: &Path, what: &str) -> Result<T> {
+    Err(Error::Checkpoint { path: path.to_path_buf(), what: what.to_string() })
+}
+
+fn contents(path: &Path) -> Result<Vec<u8>> {
+    fs::read(path).or_else(|e| fail(path, &format!("cannot read ({e})")))
 }
 
 /// Writes to a temporary in the same folder, then renames: a reader sees the old file or the new one.
@@ -98,29 +129,32 @@ fn readable(file: &std::fs::File) -> std::io::Result<()> {
 
 /// Reads a checkpoint of the training with this `identity`; `None` when there is no file.
 pub(crate) fn read(path: &Path, identity: &[u8; 32]) -> Result<Option<State>> {
-    let fail = |what: &str| Err(Error::Checkpoint { path: path.to_path_buf(), what: what.to_string() });
-    let bytes = match fs::read(path) {
-        Ok(bytes) => bytes,
-        Err(e) if e.kind() == std::io::ErrorKind::NotFound => return Ok(None),
-        Err(e) => return fail(&format!("cannot read ({e})")),
-    };
+    if matches!(fs::exists(path), Ok(false)) {
+        return Ok(None);
+    }
+    let state = decode(path, &contents(path)?)?;
+    if state.identity != *identity {
+        return fail(
+            path,
+            "belongs to a training with other settings or other data; use those, or another file",
+        );
+    }
+    Ok(Some(state))
+}
+
+fn decode(path: &Path, bytes: &[u8]) -> Result<State> {
     if bytes.len() < HEADER || bytes[..8] != *MAGIC {
-        return fail("not a checkpoint, or cut short; delete it to start again");
+        return fail(path, "not a checkpoint, or cut short; delete it to start again");
     }
     let version = u32::from_le_bytes(bytes[8..12].try_into().expect("four bytes"));
     if version != VERSION {
-        return fail(&format!(
-            "version {version}; this program reads version {VERSION}; delete it to start again"
-        ));
+        let what =
+            format!("version {version}; this program reads version {VERSION}; delete it to start again");
+        return fail(path, &what);
     }
     if Sha256::digest(&bytes[HEADER..])[..] != bytes[12..HEADER] {
-        return fail("damaged: its content does not match its checksum; delete it to start again");
+        return fail(path, "damaged: its content does not match its checksum; delete it to start again");
     }
-    let Ok(state) = postcard::from_bytes::<State>(&bytes[HEADER..]) else {
-        return fail("damaged: its content cannot be decoded; delete it to start again");
-    };
-    if state.identity != *identity {
-        return fail("belongs to a training with other settings or other data; use those, or another file");
-    }
-    Ok(Some(state))
+    postcard::from_bytes::<State>(&bytes[HEADER..])
+        .or_else(|_| fail(path, "damaged: its content cannot be decoded; delete it to start again"))
 }

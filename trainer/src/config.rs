@@ -2,7 +2,13 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::{Error, Result};
+mod levers;
+mod validate;
+mod weights;
+
+pub use levers::{Augment, Teacher, TeacherSource};
+pub(crate) use validate::within;
+pub use weights::Weights;
 
 /// Everything that decides the result of a training, apart from the data.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -12,6 +18,9 @@ pub struct Config {
     pub hidden: Vec<usize>,
     /// How the weights of every layer, the last included, are quantised. TWN with factor 0.7 by default.
     pub weights: Weights,
+    /// Part of the training after which the choice of zeros stays and only signs are trained on. By default the
+    /// method's own: never for those that do not aim at a number of zeros.
+    pub freeze: Option<f64>,
     /// What follows the batch-norm of each hidden layer. Two-bit codes by default.
     pub activation: Activation,
     /// How 8-bit features enter the first layer. As they are by default.
@@ -34,6 +43,13 @@ pub struct Config {
     pub weight_decay: f64,
     /// Probability spread evenly over all classes in the target. 0 by default.
     pub label_smoothing: f64,
+    /// A larger network to learn from. None by default.
+    pub teacher: Option<Teacher>,
+    /// Random changes of the training images. None by default.
+    pub augment: Augment,
+    /// Share of the past in the running average of the parameters that is judged and exported; 0 takes the
+    /// parameters themselves. 0 by default.
+    pub average: f64,
     /// Share of the training samples set aside to choose the best epoch; 0 keeps the last epoch. 0.05 by default.
     pub validation: f64,
     /// Seed of initial weights, validation split and order of samples. 1 by default.
@@ -42,38 +58,6 @@ pub struct Config {
     pub norm_momentum: f64,
     /// Added to a batch-norm variance, in units of squared accumulator steps. 1e-3 by default.
     pub norm_epsilon: f64,
-}
-
-/// Weight methods. All but `Float` give weights of -1, 0 and +1 times a scale that batch-norm absorbs.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case", deny_unknown_fields)]
-pub enum Weights {
-    /// Real weights, exported as symmetric integers.
-    Float {
-        /// Bits of the exported integers, 2 to 8.
-        bits: u32,
-    },
-    /// Signs of clipped latent weights.
-    BinaryConnect,
-    /// Signs times the mean magnitude.
-    Bwn {
-        /// One mean per output instead of one per layer.
-        per_filter: bool,
-    },
-    /// Ternary weights with a threshold relative to the mean magnitude.
-    Twn {
-        /// Threshold over mean magnitude.
-        factor: f64,
-    },
-    /// The largest magnitudes only, an exact number per layer.
-    TopK {
-        /// Fraction of zeros: one for all layers, or one per dense layer, the last included.
-        zeros: Vec<f64>,
-        /// Part of the training over which zeros rise from none to their final fraction.
-        anneal: f64,
-        /// Part of the training after which the choice of zeros stays.
-        freeze: f64,
-    },
 }
 
 /// Activations.
@@ -160,7 +144,8 @@ impl Default for Config {
     fn default() -> Self {
         Config {
             hidden: vec![256, 256],
-            weights: Weights::Twn { factor: 0.7 },
+            weights: Weights::twn(),
+            freeze: None,
             activation: Activation::Codes { bits: 2, step: 0.7, margin: 0.5 },
             input: Input::Raw,
             epochs: 40,
@@ -171,23 +156,14 @@ impl Default for Config {
             warmup: 1.0,
             weight_decay: 0.05,
             label_smoothing: 0.0,
+            teacher: None,
+            augment: Augment::default(),
+            average: 0.0,
             validation: 0.05,
             seed: 1,
             norm_momentum: 0.9,
             norm_epsilon: 1e-3,
         }
-    }
-}
-
-impl Weights {
-    /// TWN with the threshold factor of the paper's first version (arXiv 1605.04711v1).
-    pub fn twn() -> Self {
-        Weights::Twn { factor: 0.7 }
-    }
-
-    /// Top-k with the same fraction of zeros in all layers.
-    pub fn top_k(zeros: f64) -> Self {
-        Weights::TopK { zeros: vec![zeros], anneal: 0.4, freeze: 0.9 }
     }
 }
 
@@ -209,89 +185,8 @@ impl Config {
         self.hidden.len() + 1
     }
 
-    /// Refuses settings out of range; the message names the setting, its value and what is allowed.
-    pub fn validate(&self) -> Result<()> {
-        for (i, &n) in self.hidden.iter().enumerate() {
-            within(&format!("hidden[{i}]"), n as f64, 1.0, sterna_ir::MAX_ELEMENTS as f64)?;
-        }
-        if self.hidden.len() > 64 {
-            return Err(Error::config("hidden", format!("{} layers; want at most 64", self.hidden.len())));
-        }
-        self.weights.validate(self.dense_layers())?;
-        match self.activation {
-            Activation::Sign { width } => within("activation.width", width, 1e-3, 1e3)?,
-            Activation::Codes { bits, step, margin } => {
-                within("activation.bits", bits.into(), 2.0, 8.0)?;
-                within("activation.step", step, 1e-6, 1e6)?;
-                within("activation.margin", margin, 0.0, 1e6)?;
-            }
-            Activation::Relu { bits } => within("activation.bits", bits.into(), 1.0, 8.0)?,
-        }
-        match self.input {
-            Input::Raw => {}
-            Input::Bits { bits } => within("input.bits", bits.into(), 1.0, 8.0)?,
-            Input::Thermometer { levels } => within("input.levels", levels.into(), 1.0, 255.0)?,
-        }
-        within("epochs", self.epochs as f64, 1.0, 1e6)?;
-        within("batch", self.batch as f64, 2.0, 65_536.0)?;
-        match self.optimiser {
-            Optimiser::Sgd { momentum } => within("optimiser.momentum", momentum, 0.0, 0.9999)?,
-            Optimiser::Adam { beta1, beta2, epsilon } => {
-                within("optimiser.beta1", beta1, 0.0, 0.9999)?;
-                within("optimiser.beta2", beta2, 0.0, 0.999_999)?;
-                within("optimiser.epsilon", epsilon, 1e-30, 1.0)?;
-            }
-        }
-        within("rate", self.rate, 1e-9, 1e3)?;
-        if let Schedule::Step { at, factor } = &self.schedule {
-            within("schedule.factor", *factor, 1e-6, 1.0)?;
-            for (i, &part) in at.iter().enumerate() {
-                within(&format!("schedule.at[{i}]"), part, if i > 0 { at[i - 1] } else { 0.0 }, 1.0)?;
-            }
-        }
-        within("warmup", self.warmup, 0.0, self.epochs as f64)?;
-        within("weight_decay", self.weight_decay, 0.0, 10.0)?;
-        within("label_smoothing", self.label_smoothing, 0.0, 0.9)?;
-        within("validation", self.validation, 0.0, 0.9)?;
-        within("norm_momentum", self.norm_momentum, 0.0, 0.9999)?;
-        within("norm_epsilon", self.norm_epsilon, 1e-9, 1e6)
+    /// Part of the training after which the choice of zeros stays; 1 or more: never.
+    pub fn freeze_at(&self) -> f64 {
+        self.freeze.unwrap_or_else(|| self.weights.freeze_at())
     }
-}
-
-impl Weights {
-    fn validate(&self, layers: usize) -> Result<()> {
-        match self {
-            Weights::Float { bits } => within("weights.bits", (*bits).into(), 2.0, 8.0),
-            Weights::BinaryConnect | Weights::Bwn { .. } => Ok(()),
-            Weights::Twn { factor } => within("weights.factor", *factor, 0.0, 10.0),
-            Weights::TopK { zeros, anneal, freeze } => {
-                if zeros.len() != 1 && zeros.len() != layers {
-                    let what =
-                        format!("{} fractions; want 1, or one for each of {layers} layers", zeros.len());
-                    return Err(Error::config("weights.zeros", what));
-                }
-                for (i, &part) in zeros.iter().enumerate() {
-                    within(&format!("weights.zeros[{i}]"), part, 0.0, 0.9999)?;
-                }
-                within("weights.anneal", *anneal, 0.0, 1.0)?;
-                within("weights.freeze", *freeze, *anneal, 1.0)
-            }
-        }
-    }
-
-    /// Final fraction of zeros of dense layer `layer`, where the method fixes it.
-    pub(crate) fn zeros(&self, layer: usize) -> Option<f64> {
-        match self {
-            Weights::TopK { zeros, .. } => Some(if zeros.len() == 1 { zeros[0] } else { zeros[layer] }),
-            _ => None,
-        }
-    }
-}
-
-fn within(field: &str, value: f64, lo: f64, hi: f64) -> Result<()> {
-    // A NaN lies in no interval, so it is refused too.
-    if (lo..=hi).contains(&value) {
-        return Ok(());
-    }
-    Err(Error::config(field, format!("{value}; want {lo} to {hi}")))
 }

@@ -8,7 +8,7 @@ use crate::config::{Activation, Config, Weights};
 use crate::encode::Encoder;
 use crate::model::{HiddenLayer, Linear, Model, encode};
 use crate::net::{Net, Norm};
-use crate::quantise::{Quantised, float};
+use crate::quantise::{Pass, Quantised, float};
 
 /// Which batch-norm statistics the model gets.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -44,7 +44,7 @@ pub fn freeze(
     let mut code_unit = 1.0;
     let mut hidden = Vec::with_capacity(net.norm.len());
     for (index, norm) in net.norm.iter().enumerate() {
-        let (linear, step) = integer_weights(net, config, index);
+        let (linear, step, _) = integer_weights(net, config, index);
         let sum_unit = step * code_unit;
         let sums = linear.sums(&values);
         let (mean, var) = match statistics {
@@ -66,9 +66,8 @@ pub fn freeze(
         layer.codes(&sums, &mut values);
         hidden.push(layer);
     }
-    let (last, step) = integer_weights(net, config, net.norm.len());
-    let nonzeros = last.weights.iter().filter(|w| **w != 0).count();
-    let scale = f64::from(net.head.scale(nonzeros)) * step * code_unit;
+    let (last, step, quantised) = integer_weights(net, config, net.norm.len());
+    let scale = f64::from(net.head.scale(&config.weights, &quantised)) * step * code_unit;
     // Far beyond any sum, so that a vanishing scale still gives the class of the largest bias.
     let limit = (1i64 << 40) as f64;
     let integer = |b: &f32| (f64::from(*b) / scale).round().clamp(-limit, limit) as i64;
@@ -83,16 +82,16 @@ pub fn freeze(
     }
 }
 
-/// Integers of dense layer `index`, and the real step between them as the training saw it.
-fn integer_weights(net: &Net, config: &Config, index: usize) -> (Linear, f64) {
+/// Integers of dense layer `index`, the real step between them as the training saw it, and its weights.
+fn integer_weights(net: &Net, config: &Config, index: usize) -> (Linear, f64, Quantised) {
     let mut quantised = Quantised::default();
-    net.quantise(config, index, 1.0, &mut quantised);
+    net.quantise(config, index, 1.0, Pass::Judging, &mut quantised);
     let (weights, step) = match config.weights {
         Weights::Float { bits } => float::integers(&quantised.weights, bits),
         _ => (quantised.weights.iter().map(|&w| w as i16).collect(), 1.0),
     };
     let dense = &net.dense[index];
-    (Linear { inputs: dense.inputs, outputs: dense.outputs, weights }, step)
+    (Linear { inputs: dense.inputs, outputs: dense.outputs, weights }, step, quantised)
 }
 
 /// Mean and variance per column of `sums * unit`.

@@ -3,7 +3,7 @@
 use ndarray::ArrayView2;
 use rayon::prelude::*;
 
-use crate::config::Config;
+use crate::config::{Activation, Config};
 use crate::encode::Encoder;
 use crate::kernel::{matrix, product};
 use crate::net::Net;
@@ -13,15 +13,7 @@ const SAMPLES: usize = 256;
 
 /// Classes of the rows of `x`, `[samples][features]`, at `part` of the training.
 pub fn classes(net: &Net, config: &Config, encoder: &Encoder, part: f64, x: ArrayView2<'_, u8>) -> Vec<u8> {
-    let layers: Vec<Quantised> = (0..net.dense.len())
-        .map(|i| {
-            let mut quantised = Quantised::default();
-            net.quantise(config, i, part, &mut quantised);
-            quantised
-        })
-        .collect();
-    let affine: Vec<_> = net.norm.iter().map(|n| n.affine(&n.mean, &n.var, config.norm_epsilon)).collect();
-    let scale = net.head.scale(layers[layers.len() - 1].nonzeros());
+    let judge = Judge::new(net, config, part);
     let starts: Vec<usize> = (0..x.nrows()).step_by(SAMPLES).collect();
     let shard = |&start: &usize| -> Vec<u8> {
         let rows = SAMPLES.min(x.nrows() - start);
@@ -29,22 +21,48 @@ pub fn classes(net: &Net, config: &Config, encoder: &Encoder, part: f64, x: Arra
         for (s, out) in values.chunks_exact_mut(net.dense[0].inputs).enumerate() {
             encoder.encode(&x.row(start + s).to_vec(), out);
         }
-        for (i, (dense, quantised)) in net.dense.iter().zip(&layers).enumerate() {
+        let best =
+            |row: &[f32]| (1..row.len()).fold(0, |best, c| if row[c] > row[best] { c } else { best }) as u8;
+        judge.logits(values).chunks_exact(net.head.bias.value.len()).map(best).collect()
+    };
+    starts.par_iter().flat_map_iter(shard).collect()
+}
+
+/// A network made ready for inference.
+pub struct Judge<'a> {
+    net: &'a Net,
+    activation: Activation,
+    layers: Vec<Quantised>,
+    affine: Vec<(Vec<f32>, Vec<f32>)>,
+    scale: f32,
+}
+
+impl<'a> Judge<'a> {
+    /// `net` with the weights that it would have at `part` of the training.
+    pub fn new(net: &'a Net, config: &Config, part: f64) -> Self {
+        let layers = net.judged(config, part);
+        let affine = net.norm.iter().map(|n| n.affine(&n.mean, &n.var, config.norm_epsilon)).collect();
+        let scale = net.head.scale(&config.weights, &layers[layers.len() - 1]);
+        Judge { net, activation: config.activation, layers, affine, scale }
+    }
+
+    /// Logits, `[samples][classes]`, of encoded samples, `[samples][inputs]`; on the calling thread.
+    pub fn logits(&self, mut values: Vec<f32>) -> Vec<f32> {
+        let rows = values.len() / self.net.dense[0].inputs;
+        for (i, (dense, quantised)) in self.net.dense.iter().zip(&self.layers).enumerate() {
             let mut sums = vec![0f32; rows * dense.outputs];
             let weights = matrix(&quantised.weights, dense.outputs, dense.inputs).transpose();
             product(&mut sums, matrix(&values, rows, dense.inputs), weights);
             values = vec![0f32; sums.len()];
-            match affine.get(i) {
-                Some((slope, offset)) => config.activation.forward(&sums, slope, offset, &mut values),
+            match self.affine.get(i) {
+                Some((slope, offset)) => self.activation.forward(&sums, slope, offset, &mut values),
                 None => values = sums,
             }
         }
-        let bias = &net.head.bias.value;
-        let class = |row: &[f32]| {
-            let logit = |c: usize| scale * row[c] + bias[c];
-            (1..row.len()).fold(0, |best, c| if logit(c) > logit(best) { c } else { best }) as u8
-        };
-        values.chunks_exact(bias.len()).map(class).collect()
-    };
-    starts.par_iter().flat_map_iter(shard).collect()
+        let bias = &self.net.head.bias.value;
+        for row in values.chunks_exact_mut(bias.len()) {
+            row.iter_mut().zip(bias).for_each(|(v, b)| *v = self.scale * *v + b);
+        }
+        values
+    }
 }

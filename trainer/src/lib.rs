@@ -6,9 +6,11 @@
 
 pub mod activation;
 mod admit;
+pub mod augment;
 pub mod batches;
 pub mod checkpoint;
 pub mod config;
+pub mod cost;
 pub mod data;
 pub mod encode;
 mod error;
@@ -16,17 +18,20 @@ pub mod export;
 pub mod freeze;
 pub mod infer;
 pub mod kernel;
+mod loss;
 pub mod model;
 mod moments;
 pub mod net;
 pub mod optim;
 pub mod quantise;
 pub mod step;
+mod teacher;
 pub mod train;
+pub mod update;
 
 pub use checkpoint::Checkpoints;
 pub use config::Config;
 pub use error::{Error, Result};
 pub use export::check_export;
 pub use model::{Model, evaluate};
-pub use train::{Control, EpochRecord, Observer, Outcome, Progress, train};
+pub use train::{Control, EpochRecord, Observer, Outcome, Progress, Spread, Study, study, train};

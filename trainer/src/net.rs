@@ -2,11 +2,14 @@
 
 use rand::{RngExt, SeedableRng};
 use rand_xoshiro::Xoshiro256PlusPlus;
+use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
 
 use crate::config::{Config, Weights};
+use crate::cost;
+use crate::kernel::{CHUNK, wide};
 use crate::optim::Param;
-use crate::quantise::{Choice, Quantised, quantise};
+use crate::quantise::{Choice, Layer, Pass, Quantised, quantise, tga};
 
 /// Dense layers with batch-norm between them.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -28,6 +31,11 @@ pub struct Dense {
     pub outputs: usize,
     /// `[outputs][inputs]`.
     pub weight: Param,
+    /// TGA's trained threshold; empty for the other methods.
+    pub threshold: Param,
+    /// What a controller of the method holds: SCA's alpha, or the dead zone of cost-aware training over the bound
+    /// of the weights; 0 for the others.
+    pub control: f64,
     /// Weights that may differ from zero, once that choice stays.
     pub mask: Option<Vec<bool>>,
 }
@@ -54,8 +62,8 @@ pub struct Head {
     pub bias: Param,
     /// Brings the logits of the first batch to unit variance.
     pub unit: f32,
-    /// Nonzero weights of the last layer at that batch; the scale follows their root when the number changes.
-    pub nonzeros: usize,
+    /// [`strength`] of the last layer at that batch; the scale follows it.
+    pub strength: f64,
 }
 
 impl Dense {
@@ -86,10 +94,20 @@ impl Norm {
 }
 
 impl Head {
-    /// The factor of the sums, given the nonzeros of the last layer.
-    pub fn scale(&self, nonzeros: usize) -> f32 {
-        let density = self.nonzeros as f64 / nonzeros.max(1) as f64;
-        (f64::from(self.gain.value[0]).exp() * density.sqrt()) as f32 * self.unit
+    /// The factor of the sums, given the weights of the last layer.
+    pub fn scale(&self, method: &Weights, quantised: &Quantised) -> f32 {
+        let relative = strength(method, quantised) / self.strength;
+        (f64::from(self.gain.value[0]).exp() * relative) as f32 * self.unit
+    }
+}
+
+/// What logits are proportional to beside the sums: TGA's trained scale; for the other methods the root of the density,
+/// inverted, so that a changing number of nonzeros leaves the spread of logits as it is. SCA's real weights need neither.
+pub(crate) fn strength(method: &Weights, quantised: &Quantised) -> f64 {
+    match method {
+        Weights::Tga { .. } => f64::from(quantised.scale[0]),
+        Weights::Sca { .. } => 1.0,
+        _ => 1.0 / (quantised.nonzeros().max(1) as f64).sqrt(),
     }
 }
 
@@ -99,10 +117,23 @@ impl Net {
         let mut rng = Xoshiro256PlusPlus::seed_from_u64(config.seed);
         let sizes: Vec<usize> =
             [inputs].into_iter().chain(config.hidden.iter().copied()).chain([classes]).collect();
+        let shapes: Vec<(usize, usize)> = sizes.windows(2).map(|io| (io[0], io[1])).collect();
+        let mut zones = match &config.weights {
+            Weights::Cost { table, .. } => cost::first_zones(table, &shapes),
+            _ => Vec::new(),
+        }
+        .into_iter();
         let dense = sizes.windows(2).map(|io| {
             let bound = (6.0 / io[0] as f64).sqrt() as f32;
             let value = (0..io[0] * io[1]).map(|_| (rng.random::<f32>() * 2.0 - 1.0) * bound).collect();
-            Dense { inputs: io[0], outputs: io[1], weight: Param::new(value), mask: None }
+            let value: Vec<f32> = value;
+            let (threshold, control) = match config.weights {
+                Weights::Tga { start, .. } => (vec![tga::first_threshold(&value, start) as f32], 0.0),
+                Weights::Sca { alpha, .. } => (Vec::new(), alpha),
+                _ => (Vec::new(), zones.next().unwrap_or(0.0)),
+            };
+            let (weight, threshold) = (Param::new(value), Param::new(threshold));
+            Dense { inputs: io[0], outputs: io[1], weight, threshold, control, mask: None }
         });
         let dense = dense.collect();
         Net {
@@ -112,14 +143,19 @@ impl Net {
                 gain: Param::new(vec![0.0]),
                 bias: Param::new(vec![0.0; classes]),
                 unit: 0.0,
-                nonzeros: 1,
+                strength: 1.0,
             },
         }
     }
 
     /// The parameters without the memory of their update rule.
     pub fn settled(&self) -> Self {
-        let dense = |d: &Dense| Dense { weight: d.weight.settled(), mask: d.mask.clone(), ..*d };
+        let dense = |d: &Dense| Dense {
+            weight: d.weight.settled(),
+            threshold: d.threshold.settled(),
+            mask: d.mask.clone(),
+            ..*d
+        };
         let norm = |n: &Norm| Norm { gamma: n.gamma.settled(), beta: n.beta.settled(), ..n.clone() };
         let head = Head { gain: self.head.gain.settled(), bias: self.head.bias.settled(), ..self.head };
         Net {
@@ -129,25 +165,92 @@ impl Net {
         }
     }
 
-    /// Quantises dense layer `index` at `part` (0 to 1) of the training.
-    pub fn quantise(&self, config: &Config, index: usize, part: f64, out: &mut Quantised) {
-        let dense = &self.dense[index];
-        let choice = match (&dense.mask, config.weights.zeros(index)) {
-            (Some(mask), _) => Choice::Frozen(mask),
-            (None, Some(zeros)) => Choice::Keep(kept(&config.weights, dense.weight.value.len(), zeros, part)),
-            (None, None) => Choice::Free,
+    /// Moves each parameter towards that of `other`, keeping the share `past`; what is no real parameter is taken over.
+    pub(crate) fn follow(&mut self, other: &Net, past: f32) {
+        let blend = |old: &mut [f32], new: &[f32]| {
+            let chunks = old.par_chunks_mut(CHUNK).zip(new.par_chunks(CHUNK));
+            chunks.for_each(|(old, new)| {
+                wide(move || old.iter_mut().zip(new).for_each(|(o, n)| *o = past * *o + (1.0 - past) * n));
+            });
         };
-        quantise(&config.weights, &dense.weight.value, dense.inputs, choice, out);
+        for (d, new) in self.dense.iter_mut().zip(&other.dense) {
+            blend(&mut d.weight.value, &new.weight.value);
+            blend(&mut d.threshold.value, &new.threshold.value);
+            d.control = new.control;
+            if d.mask.is_none() {
+                d.mask.clone_from(&new.mask);
+            }
+        }
+        for (n, new) in self.norm.iter_mut().zip(&other.norm) {
+            blend(&mut n.gamma.value, &new.gamma.value);
+            blend(&mut n.beta.value, &new.beta.value);
+            blend(&mut n.mean, &new.mean);
+            blend(&mut n.var, &new.var);
+        }
+        blend(&mut self.head.gain.value, &other.head.gain.value);
+        blend(&mut self.head.bias.value, &other.head.bias.value);
+        (self.head.unit, self.head.strength) = (other.head.unit, other.head.strength);
+    }
+
+    /// What the weight method sees of dense layer `index` at `part` (0 to 1) of the training.
+    pub fn layer<'a>(&'a self, config: &Config, index: usize, part: f64, pass: Pass) -> Layer<'a> {
+        let dense = &self.dense[index];
+        let all = dense.weight.value.len();
+        let method = &config.weights;
+        let choice = match (&dense.mask, method) {
+            (Some(mask), _) => Choice::Frozen(mask),
+            (None, Weights::TopK { anneal, .. }) => {
+                let zeros = method.zeros(index).unwrap_or(0.0);
+                Choice::Keep(falling(all, (all as f64 * (1.0 - zeros)).round() as usize, part, *anneal))
+            }
+            (None, Weights::FanIn { anneal, .. }) => {
+                let last = method.fan_in_of(index).unwrap_or(dense.inputs);
+                Choice::KeepEach(falling(dense.inputs, last, part, *anneal))
+            }
+            _ => Choice::Free,
+        };
+        let threshold = match method {
+            Weights::Tga { .. } => f64::from(dense.threshold.value[0]),
+            Weights::Faraone { start, end, .. } => {
+                let grown = (part / config.freeze_at().max(1e-9)).min(1.0);
+                dense.bound() * (start + (end - start) * grown)
+            }
+            Weights::Cost { .. } => dense.bound() * dense.control,
+            _ => 0.0,
+        };
+        Layer {
+            latent: &dense.weight.value,
+            inputs: dense.inputs,
+            bound: dense.bound(),
+            threshold,
+            control: dense.control,
+            choice,
+            pass,
+        }
+    }
+
+    /// Quantises dense layer `index` at `part` (0 to 1) of the training.
+    pub fn quantise(&self, config: &Config, index: usize, part: f64, pass: Pass, out: &mut Quantised) {
+        quantise(&config.weights, &self.layer(config, index, part, pass), out);
+    }
+
+    /// Weights of every layer as the circuit would have them at `part` of the training.
+    pub fn judged(&self, config: &Config, part: f64) -> Vec<Quantised> {
+        let layer = |index: usize| {
+            let mut quantised = Quantised::default();
+            self.quantise(config, index, part, Pass::Judging, &mut quantised);
+            quantised
+        };
+        (0..self.dense.len()).map(layer).collect()
     }
 }
 
-/// Weights kept of `len` at `part` of the training: falling geometrically to the final number over the annealing.
-fn kept(weights: &Weights, len: usize, zeros: f64, part: f64) -> usize {
-    let Weights::TopK { anneal, .. } = weights else { return len };
-    let last = ((len as f64 * (1.0 - zeros)).round() as usize).clamp(1, len);
-    if part >= *anneal {
+/// How many of `all` are kept at `part` of the training: falling geometrically to `last` over the annealing.
+fn falling(all: usize, last: usize, part: f64, anneal: f64) -> usize {
+    let last = last.clamp(1, all);
+    if part >= anneal {
         return last;
     }
-    let density = (last as f64 / len as f64).powf(part / anneal);
-    ((len as f64 * density).round() as usize).clamp(last, len)
+    let density = (last as f64 / all as f64).powf(part / anneal);
+    ((all as f64 * density).round() as usize).clamp(last, all)
 }

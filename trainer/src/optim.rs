@@ -40,6 +40,15 @@ impl Param {
         Param { value: self.value.clone(), mean: Vec::new(), square: Vec::new() }
     }
 
+    /// One update by `grad` with Nesterov momentum (as in Sutskever et al., ICML 2013, in PyTorch's form).
+    pub fn nesterov(&mut self, grad: &[f32], rate: f64, momentum: f64) {
+        let (rate, momentum) = (rate as f32, momentum as f32);
+        for ((w, m), g) in self.value.iter_mut().zip(&mut self.mean).zip(grad) {
+            *m = momentum * *m + g;
+            *w -= rate * (g + momentum * *m);
+        }
+    }
+
     /// One update by `grad` at learning rate `rate`; `step` counts from 1.
     pub fn update(&mut self, grad: &[f32], optimiser: Optimiser, rate: f64, step: usize, rule: Rule) {
         let clip = rule.clip.map_or(f32::INFINITY, |c| c as f32);

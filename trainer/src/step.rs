@@ -6,11 +6,12 @@
 
 use rayon::prelude::*;
 
-use crate::config::Config;
+use crate::config::{Config, Weights};
 use crate::kernel::{ROWS, matrix, product, wide};
+use crate::loss;
 use crate::moments::{self, Moments};
-use crate::net::Net;
-use crate::quantise::Quantised;
+use crate::net::{Net, strength};
+use crate::quantise::{self, Pass, Quantised, sca};
 
 /// Buffers of a step, and the gradients that it leaves.
 #[derive(Clone, Debug)]
@@ -21,6 +22,8 @@ pub struct Workspace {
     pub input: Vec<f32>,
     /// Labels of the batch; filled by the caller.
     pub labels: Vec<u8>,
+    /// Logits of a teacher, `[batch][classes]`; empty without one. Filled by the caller.
+    pub teacher: Vec<f32>,
     /// One per dense layer.
     pub layers: Vec<LayerSpace>,
     /// Gradient of the logarithm of the last layer's scale.
@@ -42,6 +45,8 @@ pub struct LayerSpace {
     pub grad: Vec<f32>,
     /// Gradient by the latent weights, `[outputs][inputs]`.
     pub weight_grad: Vec<f32>,
+    /// Gradient by the weight method's threshold; 0 for methods without.
+    pub threshold_grad: f64,
     /// Gradient of the batch-norm gains.
     pub gamma_grad: Vec<f32>,
     /// Gradient of the batch-norm shifts.
@@ -78,15 +83,19 @@ impl Workspace {
             batch,
             input: vec![0.0; batch * net.dense[0].inputs],
             labels: vec![0; batch],
+            teacher: Vec::new(),
             layers: net.dense.iter().enumerate().map(layer).collect(),
             gain_grad: 0.0,
             bias_grad: vec![0.0; net.dense[last].outputs],
         }
     }
 
-    /// Fraction of zero weights in each layer.
-    pub fn zeros(&self) -> Vec<f64> {
-        let part = |q: &Quantised| 1.0 - q.nonzeros() as f64 / q.weights.len() as f64;
+    /// Fraction of zero weights in each layer; of SCA's real weights, those that round to zero.
+    pub fn zeros(&self, method: &Weights) -> Vec<f64> {
+        let part = |q: &Quantised| match method {
+            Weights::Sca { .. } => sca::zeros(&q.weights),
+            _ => 1.0 - q.nonzeros() as f64 / q.weights.len() as f64,
+        };
         self.layers.iter().map(|l| part(&l.quantised)).collect()
     }
 }
@@ -97,7 +106,7 @@ impl Workspace {
 pub fn step(net: &mut Net, config: &Config, space: &mut Workspace, part: f64) -> BatchResult {
     let last = net.dense.len() - 1;
     for index in 0..=last {
-        net.quantise(config, index, part, &mut space.layers[index].quantised);
+        net.quantise(config, index, part, Pass::Training, &mut space.layers[index].quantised);
         let (done, rest) = space.layers.split_at_mut(index);
         let x = done.last().map_or(&space.input, |l| &l.codes);
         let layer = &mut rest[0];
@@ -108,10 +117,10 @@ pub fn step(net: &mut Net, config: &Config, space: &mut Workspace, part: f64) ->
         } else if net.head.unit == 0.0 {
             let spread = moments.1.iter().sum::<f32>() / moments.1.len() as f32;
             net.head.unit = 1.0 / spread.max(1e-12).sqrt();
-            net.head.nonzeros = layer.quantised.nonzeros();
+            net.head.strength = strength(&config.weights, &layer.quantised);
         }
     }
-    let result = loss(net, config, space);
+    let result = loss::loss(net, config, space);
     for index in (0..=last).rev() {
         let (done, rest) = space.layers.split_at_mut(index);
         let layer = &mut rest[0];
@@ -119,11 +128,21 @@ pub fn step(net: &mut Net, config: &Config, space: &mut Workspace, part: f64) ->
             norm_backward(net, config, index, layer);
         }
         weight_gradient(&net.dense[index], done.last().map_or(&space.input, |l| &l.codes), layer);
+        let seen = net.layer(config, index, part, Pass::Training);
+        let strength = regulariser(config, part, &layer.weight_grad);
+        let grad = &mut layer.weight_grad;
+        layer.threshold_grad = quantise::backward(&config.weights, &seen, &layer.quantised, strength, grad);
         if let Some(before) = done.last_mut() {
             input_gradient(&net.dense[index], layer, &mut before.grad);
         }
     }
     result
+}
+
+/// Strength of SCA's regulariser: it grows with the part of the training before the freeze.
+fn regulariser(config: &Config, part: f64, grad: &[f32]) -> f64 {
+    let Weights::Sca { lambda, .. } = config.weights else { return 0.0 };
+    lambda * (part / config.freeze_at().max(1e-9)).min(1.0) * sca::magnitude(grad)
 }
 
 /// `sums = x weights^T`; returns mean and variance of each output over the batch.
@@ -148,52 +167,6 @@ fn activate(net: &Net, config: &Config, index: usize, layer: &mut LayerSpace) {
     let (slope, offset, width) = (&layer.slope, &layer.offset, ROWS * net.dense[index].outputs);
     let shards = layer.codes.par_chunks_mut(width).zip(layer.sums.par_chunks(width));
     shards.for_each(|(codes, sums)| config.activation.forward(sums, slope, offset, codes));
-}
-
-/// Softmax cross-entropy and its gradient by the sums of the last layer.
-fn loss(net: &Net, config: &Config, space: &mut Workspace) -> BatchResult {
-    let classes = net.head.bias.value.len();
-    let layer = space.layers.last_mut().expect("a last layer");
-    let scale = net.head.scale(layer.quantised.nonzeros());
-    let even = (config.label_smoothing / classes as f64) as f32;
-    let (peak, weight) = (1.0 - config.label_smoothing as f32, 1.0 / space.batch as f32);
-    let shards: Vec<(f64, usize, f32, Vec<f32>)> = layer
-        .grad
-        .par_chunks_mut(ROWS * classes)
-        .zip(layer.sums.par_chunks(ROWS * classes))
-        .zip(space.labels.par_chunks(ROWS))
-        .map(|((grad, sums), labels)| {
-            let (mut loss, mut correct, mut gain, mut bias) = (0.0, 0, 0f32, vec![0f32; classes]);
-            for ((grad, sums), &label) in
-                grad.chunks_exact_mut(classes).zip(sums.chunks_exact(classes)).zip(labels)
-            {
-                grad.iter_mut()
-                    .zip(sums)
-                    .zip(&net.head.bias.value)
-                    .for_each(|((g, s), b)| *g = scale * s + b);
-                let best = (1..classes).fold(0, |best, c| if grad[c] > grad[best] { c } else { best });
-                correct += usize::from(best == usize::from(label));
-                let top = grad[best];
-                let total: f32 = grad.iter().map(|g| (g - top).exp()).sum();
-                let log_total = total.ln() + top;
-                for (c, g) in grad.iter_mut().enumerate() {
-                    let target = even + if c == usize::from(label) { peak } else { 0.0 };
-                    loss += f64::from(target * (log_total - *g));
-                    *g = ((*g - log_total).exp() - target) * weight;
-                    bias[c] += *g;
-                    gain += *g * scale * sums[c];
-                    *g *= scale;
-                }
-            }
-            (loss, correct, gain, bias)
-        })
-        .collect();
-    space.gain_grad = shards.iter().map(|s| s.2).sum();
-    space.bias_grad = (0..classes).map(|c| shards.iter().map(|s| s.3[c]).sum()).collect();
-    BatchResult {
-        loss: shards.iter().map(|s| s.0).sum::<f64>() / space.batch as f64,
-        correct: shards.iter().map(|s| s.1).sum(),
-    }
 }
 
 /// Turns `grad` from the gradient by codes into the gradient by sums; leaves the gradients of gain and shift.
@@ -270,31 +243,4 @@ fn input_gradient(dense: &crate::net::Dense, layer: &LayerSpace, out: &mut [f32]
     let weights = matrix(&layer.quantised.weights, outputs, inputs);
     let shards = out.par_chunks_mut(ROWS * inputs).zip(layer.grad.par_chunks(ROWS * outputs));
     shards.for_each(|(out, grad)| product(out, matrix(grad, grad.len() / outputs, outputs), weights));
-}
-
-/// Moves the parameters of `net` by the gradients in `space`; `step` counts from 1.
-pub fn apply(net: &mut Net, config: &Config, space: &Workspace, rate: f64, step: usize) {
-    use crate::config::Weights;
-    use crate::optim::Rule;
-    let plain = Rule { unit: 1.0, decay: 0.0, clip: None };
-    let update = |param: &mut crate::optim::Param, grad: &[f32], rule| {
-        param.update(grad, config.optimiser, rate, step, rule);
-    };
-    for (dense, layer) in net.dense.iter_mut().zip(&space.layers) {
-        let bound = dense.bound();
-        let clip = (config.weights == Weights::BinaryConnect).then_some(bound);
-        update(&mut dense.weight, &layer.weight_grad, Rule { unit: bound, decay: config.weight_decay, clip });
-    }
-    for (norm, layer) in net.norm.iter_mut().zip(&space.layers) {
-        update(&mut norm.gamma, &layer.gamma_grad, plain);
-        update(&mut norm.beta, &layer.beta_grad, plain);
-        let past = config.norm_momentum as f32;
-        let blend = |old: &mut Vec<f32>, new: &[f32]| {
-            old.iter_mut().zip(new).for_each(|(o, n)| *o = past * *o + (1.0 - past) * n);
-        };
-        blend(&mut norm.mean, &layer.mean);
-        blend(&mut norm.var, &layer.var);
-    }
-    update(&mut net.head.gain, &[space.gain_grad], plain);
-    update(&mut net.head.bias, &space.bias_grad, plain);
 }

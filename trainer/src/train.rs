@@ -1,117 +1,37 @@
 //! The training loop.
 
-use std::time::{Duration, Instant};
+mod finish;
+mod observe;
+mod study;
+
+use std::time::Instant;
 
 use ndarray::Axis;
-use serde::{Deserialize, Serialize};
-use sterna_ir::Network;
 
+use crate::augment::Changes;
+use crate::batches::{self, Batch};
 use crate::checkpoint::{self, Best, Checkpoints, State};
 use crate::config::{Config, Weights};
 use crate::data::Dataset;
 use crate::encode::Encoder;
-use crate::freeze::{Source, Statistics, freeze};
-use crate::model::{Model, SLAB, accuracy, evaluate};
+use crate::model::accuracy;
 use crate::net::Net;
-use crate::quantise::Quantised;
-use crate::step::{Workspace, apply, step};
-use crate::{Error, Result, admit, batches, export, infer};
+use crate::quantise::{sca, top_k};
+use crate::step::{Workspace, step};
+use crate::update::{apply, apply_thresholds};
+use crate::{Error, Result, admit, cost, infer, teacher};
 
-/// Training samples that batch-norm statistics and ReLU steps are measured on at the end.
-const MEASURED: usize = 10_000;
+pub use finish::Outcome;
+pub use observe::{Control, EpochRecord, Observer, Progress};
+pub use study::{Spread, Study, study};
 
-/// Whether to go on.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Control {
-    /// Go on.
-    Continue,
-    /// Stop now; [`train()`] returns [`Error::Stopped`]. The last checkpoint stays.
-    Stop,
-}
-
-/// State of the training after a step.
-#[derive(Clone, Debug)]
-pub struct Progress<'a> {
-    /// Steps done, those before a resumption included.
-    pub step: usize,
-    /// Steps in all.
-    pub total_steps: usize,
-    /// Current epoch, from 1.
-    pub epoch: usize,
-    /// Epochs in all.
-    pub epochs: usize,
-    /// Mean loss in this epoch so far.
-    pub loss: f64,
-    /// Accuracy on the batches of this epoch so far.
-    pub accuracy: f64,
-    /// Fraction of zero weights over all layers.
-    pub zeros: f64,
-    /// Time since [`train()`] was called.
-    pub elapsed: Duration,
-    /// Epochs done.
-    pub history: &'a [EpochRecord],
-}
-
-/// What happened in one epoch.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct EpochRecord {
-    /// From 1.
-    pub epoch: usize,
-    /// Mean loss.
-    pub loss: f64,
-    /// Accuracy on the batches as they were trained on.
-    pub train_accuracy: f64,
-    /// Accuracy on the validation split after the epoch; `None` without one.
-    pub validation_accuracy: Option<f64>,
-    /// Fraction of zero weights per dense layer.
-    pub zeros: Vec<f64>,
-}
-
-/// Follows a training. The methods do nothing unless overridden; `()` follows nothing.
-pub trait Observer {
-    /// Called after each step.
-    fn step(&mut self, _progress: &Progress<'_>) -> Control {
-        Control::Continue
-    }
-
-    /// Called after each epoch, after its checkpoint is written.
-    fn epoch(&mut self, _record: &EpochRecord, _elapsed: Duration) -> Control {
-        Control::Continue
-    }
-}
-
-impl Observer for () {}
-
-/// The result of a training.
-#[derive(Clone, Debug)]
-pub struct Outcome {
-    /// The integer network, for everything downstream.
-    pub network: Network,
-    /// The trainer's own form of the same.
-    pub model: Model,
-    /// All epochs.
-    pub history: Vec<EpochRecord>,
-    /// Epoch whose parameters were kept, from 1.
-    pub best_epoch: usize,
-    /// Accuracy of the integer network on the test split; `None` when that is empty.
-    pub test_accuracy: Option<f64>,
-    /// Accuracy of the network before freezing, with real weights or activations where the method has them.
-    pub float_accuracy: Option<f64>,
-    /// Accuracy of the integer network on the validation split; `None` without one.
-    pub validation_accuracy: Option<f64>,
-    /// Batch-norm statistics that the validation split preferred.
-    pub statistics: Statistics,
-    /// Zero weights per dense layer of the integer network, as a fraction.
-    pub zeros: Vec<f64>,
-    /// Weights that are not zero, in all dense layers.
-    pub nonzeros: usize,
-    /// Hidden neurons per layer whose code never changes.
-    pub dead: Vec<usize>,
-}
+/// Alpha moves by this over the training before the freeze, per fraction of zeros that is missing.
+const SCA_GAIN: f64 = 20.0;
 
 /// Trains a network on `dataset` as `config` says and exports it.
 ///
-/// The result depends on `dataset` and `config` alone: not on threads, time, or a resumption through `checkpoints`.
+/// The result depends on `dataset` and `config` alone: not on threads, time, or a resumption through `checkpoints`. A
+/// teacher that must be trained comes first, followed by `observer` like the network itself.
 ///
 /// Errors for settings or data that do not fit, for a loss that is no longer a number, when `observer` stops, and for
 /// checkpoints that cannot be written or belong to another training.
@@ -121,40 +41,85 @@ pub fn train(
     checkpoints: Option<&Checkpoints>,
     observer: &mut dyn Observer,
 ) -> Result<Outcome> {
+    let (state, split) = epochs(dataset, config, checkpoints, observer)?;
+    finish::finish(dataset, config, state, split)
+}
+
+/// The parameters that a training keeps.
+pub(crate) fn best(
+    dataset: &Dataset,
+    config: &Config,
+    checkpoints: Option<&Checkpoints>,
+    observer: &mut dyn Observer,
+) -> Result<Net> {
+    let (state, _) = epochs(dataset, config, checkpoints, observer)?;
+    Ok(state.best.expect("at least one epoch was trained").net)
+}
+
+/// Samples trained on, as indices, and those set aside.
+struct Parts {
+    train: Vec<usize>,
+    val_x: ndarray::Array2<u8>,
+    val_y: Vec<u8>,
+}
+
+/// All epochs.
+fn epochs(
+    dataset: &Dataset,
+    config: &Config,
+    checkpoints: Option<&Checkpoints>,
+    observer: &mut dyn Observer,
+) -> Result<(State, Parts)> {
     let start = Instant::now();
     config.validate()?;
     admit::data(dataset)?;
     let encoder = Encoder::new(config.input, dataset.range);
     let inputs = dataset.train.x.ncols() * encoder.width();
     admit::size(config, inputs, dataset.classes)?;
+    cost::admit(config, inputs, dataset.classes)?;
+    let changes = Changes::new(config, dataset)?;
     let (train, validation) = batches::split(dataset.train.y.len(), config.validation, config.seed);
     let val_x = dataset.train.x.select(Axis(0), &validation);
     let val_y: Vec<u8> = validation.iter().map(|&i| dataset.train.y[i]).collect();
 
     let mut state = begin(dataset, config, checkpoints, inputs)?;
-    let batch = config.batch.min(train.len());
-    let per_epoch = train.len() / batch;
+    // A finished training needs no teacher any more.
+    let teacher = match state.epoch < config.epochs {
+        true => teacher::obtain(dataset, config, checkpoints, observer)?,
+        false => None,
+    };
+    let size = config.batch.min(train.len());
+    let per_epoch = train.len() / size;
     let total = per_epoch * config.epochs;
-    let mut space = Workspace::new(&state.net, batch);
+    let mut space = Workspace::new(&state.net, size);
+    let mut batch = Batch::default();
     for epoch in state.epoch..config.epochs {
         let order = batches::order(&train, config.seed, epoch);
         let (mut loss, mut correct, mut zeros) = (0.0, 0, Vec::new());
-        for (index, chosen) in order.chunks_exact(batch).enumerate() {
+        for (index, chosen) in order.chunks_exact(size).enumerate() {
             let done = epoch * per_epoch + index;
             let part = done as f64 / total as f64;
-            batches::gather(&dataset.train, &encoder, chosen, &mut space.input, &mut space.labels);
+            batch.fill(&dataset.train, changes.as_ref(), (config.seed, epoch), chosen);
+            batch.encode(&encoder, &mut space.input);
+            space.labels.copy_from_slice(&batch.labels);
+            if let Some(teacher) = &teacher {
+                space.teacher = teacher.logits(&batch.raw, dataset.train.x.ncols());
+            }
             fix_mask(&mut state.net, config, part);
-            let result = step(&mut state.net, config, &mut space, part);
+            let rate = config.rate_at(done, total, per_epoch);
+            let result = one_step(&mut state.net, config, &mut space, part, (rate, done + 1, total));
             if !result.loss.is_finite() {
                 let (epoch, step) = (epoch + 1, done + 1);
                 return Err(Error::Diverged { epoch, step, loss: result.loss, rate: config.rate });
             }
-            let rate = config.rate_at(done, total, per_epoch);
-            apply(&mut state.net, config, &space, rate, done + 1);
+            if config.average > 0.0 {
+                let average = state.average.get_or_insert_with(|| state.net.settled());
+                average.follow(&state.net, config.average as f32);
+            }
             loss += result.loss;
             correct += result.correct;
             if index == 0 || index + 1 == per_epoch {
-                zeros = space.zeros();
+                zeros = space.zeros(&config.weights);
             }
             let progress = Progress {
                 step: done + 1,
@@ -162,7 +127,7 @@ pub fn train(
                 epoch: epoch + 1,
                 epochs: config.epochs,
                 loss: loss / (index + 1) as f64,
-                accuracy: correct as f64 / ((index + 1) * batch) as f64,
+                accuracy: correct as f64 / ((index + 1) * size) as f64,
                 zeros: overall(&zeros, &state.net),
                 elapsed: start.elapsed(),
                 history: &state.history,
@@ -173,11 +138,11 @@ pub fn train(
         }
         let part = (epoch + 1) as f64 / config.epochs as f64;
         let validated = (!val_y.is_empty())
-            .then(|| accuracy(&infer::classes(&state.net, config, &encoder, part, val_x.view()), &val_y));
+            .then(|| accuracy(&infer::classes(state.judged(), config, &encoder, part, val_x.view()), &val_y));
         let record = EpochRecord {
             epoch: epoch + 1,
             loss: loss / per_epoch as f64,
-            train_accuracy: correct as f64 / (per_epoch * batch) as f64,
+            train_accuracy: correct as f64 / (per_epoch * size) as f64,
             validation_accuracy: validated,
             zeros,
         };
@@ -193,7 +158,41 @@ pub fn train(
             return Err(Error::Stopped { epoch: epoch + 1, step: (epoch + 1) * per_epoch });
         }
     }
-    finish(dataset, config, state, &train, (val_x, val_y))
+    Ok((state, Parts { train, val_x, val_y }))
+}
+
+/// One step of everything, at learning rate `rate`, the `now`-th of `total`. TGA's thresholds take theirs first.
+fn one_step(
+    net: &mut Net,
+    config: &Config,
+    space: &mut Workspace,
+    part: f64,
+    (rate, now, total): (f64, usize, usize),
+) -> crate::step::BatchResult {
+    let free = net.dense.iter().all(|d| d.mask.is_none());
+    if matches!(config.weights, Weights::Tga { .. }) && free {
+        let result = step(net, config, space, part);
+        if !result.loss.is_finite() {
+            return result;
+        }
+        apply_thresholds(net, config, space, rate / config.rate);
+    }
+    let result = step(net, config, space, part);
+    if !result.loss.is_finite() {
+        return result;
+    }
+    cost::steer(net, config, space, part);
+    if let (Weights::Sca { .. }, true) = (&config.weights, free) {
+        let gain = (SCA_GAIN / (config.freeze_at() * total as f64).max(1.0)).min(0.1);
+        for (index, zeros) in space.zeros(&config.weights).into_iter().enumerate() {
+            if let Some(wanted) = config.weights.zeros(index) {
+                let wanted = sca::wanted(wanted, part / config.freeze_at());
+                net.dense[index].control = sca::steer(net.dense[index].control, wanted, zeros, gain);
+            }
+        }
+    }
+    apply(net, config, space, rate, now);
+    result
 }
 
 fn begin(
@@ -202,83 +201,59 @@ fn begin(
     checkpoints: Option<&Checkpoints>,
     inputs: usize,
 ) -> Result<State> {
-    let identity = checkpoints.map_or([0; 32], |_| checkpoint::identity(dataset, config));
+    let identity = match checkpoints {
+        Some(_) => checkpoint::identity(dataset, config)?,
+        None => [0; 32],
+    };
     if let Some(c) = checkpoints.filter(|c| c.resume)
         && let Some(state) = checkpoint::read(&c.path, &identity)?
     {
         return Ok(state);
     }
     let net = Net::new(config, inputs, dataset.classes);
-    Ok(State { identity, epoch: 0, net, best: None, history: Vec::new() })
+    let config = config.clone();
+    Ok(State { identity, config, epoch: 0, net, average: None, best: None, history: Vec::new() })
 }
 
 /// Freezes the choice of zeros once its time has come.
 fn fix_mask(net: &mut Net, config: &Config, part: f64) {
-    let Weights::TopK { freeze, .. } = config.weights else { return };
-    if part < freeze {
+    if part < config.freeze_at() || net.dense.iter().all(|d| d.mask.is_some()) {
         return;
     }
-    for index in 0..net.dense.len() {
-        if net.dense[index].mask.is_none() {
-            let mut quantised = Quantised::default();
-            net.quantise(config, index, part, &mut quantised);
-            net.dense[index].mask = Some(quantised.weights.iter().map(|&w| w != 0.0).collect());
-        }
+    let chosen = |net: &Net| -> Vec<Vec<bool>> {
+        net.judged(config, part).iter().map(|q| q.weights.iter().map(|&w| w != 0.0).collect()).collect()
+    };
+    let masks = cost::land(net, config).or_else(|| sca_masks(net, config)).unwrap_or_else(|| chosen(net));
+    net.dense.iter_mut().zip(masks).for_each(|(dense, mask)| dense.mask = Some(mask));
+}
+
+/// SCA's choice where zeros are asked for: the boundary between 0 and 1 moves by the little that alpha's controller missed.
+fn sca_masks(net: &Net, config: &Config) -> Option<Vec<Vec<bool>>> {
+    if !matches!(config.weights, Weights::Sca { .. }) {
+        return None;
     }
+    let mask = |(index, dense): (usize, &crate::net::Dense)| {
+        let all = dense.weight.value.len();
+        let kept = (all as f64 * (1.0 - config.weights.zeros(index)?)).round() as usize;
+        Some(top_k::largest(&dense.weight.value, kept.max(1)))
+    };
+    net.dense.iter().enumerate().map(mask).collect()
 }
 
 /// Keeps the parameters with the best validation accuracy, the latest of equals. While the number of zeros still changes, no
 /// epoch counts as better than a later one.
 fn keep_best(state: &mut State, config: &Config, validated: Option<f64>) {
+    let frozen = state.net.dense.iter().all(|d| d.mask.is_some());
     let settled = match config.weights {
-        Weights::TopK { anneal, .. } => state.epoch as f64 >= anneal * config.epochs as f64,
-        _ => true,
+        Weights::TopK { anneal, .. } | Weights::FanIn { anneal, .. } => {
+            state.epoch as f64 >= anneal * config.epochs as f64
+        }
+        _ => frozen || config.freeze_at() >= 1.0,
     };
     let accuracy = validated.filter(|_| settled).unwrap_or(0.0);
     if validated.is_none() || !settled || state.best.as_ref().is_none_or(|best| accuracy >= best.accuracy) {
-        state.best = Some(Best { epoch: state.epoch, accuracy, net: state.net.settled() });
+        state.best = Some(Best { epoch: state.epoch, accuracy, net: state.judged().settled() });
     }
-}
-
-fn finish(
-    dataset: &Dataset,
-    config: &Config,
-    state: State,
-    train: &[usize],
-    (val_x, val_y): (ndarray::Array2<u8>, Vec<u8>),
-) -> Result<Outcome> {
-    let Best { epoch: best_epoch, net, .. } = state.best.expect("at least one epoch was trained");
-    let widest = net.dense.iter().map(|d| d.inputs.max(d.outputs)).max().unwrap_or(1);
-    let stride = train.len().div_ceil((SLAB / widest).clamp(1, MEASURED));
-    let measured: Vec<usize> = train.iter().copied().step_by(stride).collect();
-    let samples = dataset.train.x.select(Axis(0), &measured);
-    let source = Source { name: &dataset.name, shape: &dataset.shape, range: dataset.range };
-    let candidate = |statistics| {
-        let model = freeze(&net, config, &source, samples.view(), statistics);
-        let validated = accuracy(&evaluate(&model, val_x.view()).classes, &val_y);
-        (statistics, model, validated)
-    };
-    let (running, fresh) = (candidate(Statistics::Running), candidate(Statistics::Measured));
-    let (statistics, model, validated) = if running.2 > fresh.2 { running } else { fresh };
-    let network = export::export(&model)?;
-    let test = &dataset.test;
-    let judged = |classes: Vec<u8>| (!test.y.is_empty()).then(|| accuracy(&classes, &test.y));
-    let encoder = &model.encoder;
-    let linears: Vec<_> = model.hidden.iter().map(|h| &h.linear).chain([&model.last]).collect();
-    let nonzeros = |l: &crate::model::Linear| l.weights.iter().filter(|w| **w != 0).count();
-    Ok(Outcome {
-        test_accuracy: judged(evaluate(&model, test.x.view()).classes),
-        float_accuracy: judged(infer::classes(&net, config, encoder, 1.0, test.x.view())),
-        validation_accuracy: (!val_y.is_empty()).then_some(validated),
-        statistics,
-        zeros: linears.iter().map(|l| 1.0 - nonzeros(l) as f64 / l.weights.len() as f64).collect(),
-        nonzeros: linears.iter().map(|l| nonzeros(l)).sum(),
-        dead: export::dead_neurons(&network, &model)?,
-        history: state.history,
-        best_epoch,
-        network,
-        model,
-    })
 }
 
 fn overall(zeros: &[f64], net: &Net) -> f64 {

@@ -110,6 +110,10 @@ fn bytes_do_not_depend_on_threads() {
     let data = dataset();
     for weights in methods() {
         // Wide enough that every pass has several shards and chunks.
+        let weights = match weights {
+            Weights::Cost { .. } => Weights::cost(crate::util::table([24, 700, 40, 4]), 2000.0),
+            other => other,
+        };
         let config = Config { hidden: vec![700, 40], epochs: 2, batch: 100, ..config(weights) };
         let bytes = |threads: usize| {
             let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().expect("a pool");

@@ -10,7 +10,7 @@ use crate::util::{config, dataset};
 
 #[test]
 fn bad_settings_are_named_with_value_and_range() {
-    let top_k = |zeros: Vec<f64>, anneal, freeze| Weights::TopK { zeros, anneal, freeze };
+    let top_k = |zeros: Vec<f64>, anneal| Weights::TopK { zeros, anneal };
     let base = Config::default;
     let cases: Vec<(Config, &str, &str)> = vec![
         (Config { hidden: vec![8, 0], ..base() }, "hidden[1]", "0; want 1"),
@@ -26,14 +26,22 @@ fn bad_settings_are_named_with_value_and_range() {
         (Config { norm_epsilon: 0.0, ..base() }, "norm_epsilon", "0"),
         (Config { norm_momentum: 1.0, ..base() }, "norm_momentum", "1"),
         (Config { weights: Weights::Float { bits: 9 }, ..base() }, "weights.bits", "9; want 2 to 8"),
-        (Config { weights: Weights::Twn { factor: f64::INFINITY }, ..base() }, "weights.factor", "inf"),
         (
-            Config { weights: top_k(vec![0.9, 0.9], 0.4, 0.9), ..base() },
+            Config { weights: Weights::Twn { factor: f64::INFINITY, per_filter: false }, ..base() },
+            "weights.factor",
+            "inf",
+        ),
+        (
+            Config { weights: top_k(vec![0.9, 0.9], 0.4), ..base() },
             "weights.zeros",
             "want 1, or one for each of 3",
         ),
-        (Config { weights: top_k(vec![1.0], 0.4, 0.9), ..base() }, "weights.zeros[0]", "1; want 0 to 0.9999"),
-        (Config { weights: top_k(vec![0.9], 0.5, 0.4), ..base() }, "weights.freeze", "0.4; want 0.5 to 1"),
+        (Config { weights: top_k(vec![1.0], 0.4), ..base() }, "weights.zeros[0]", "1; want 0 to 0.9999"),
+        (
+            Config { weights: top_k(vec![0.9], 0.5), freeze: Some(0.4), ..base() },
+            "freeze",
+            "0.4; want 0.5 to 1",
+        ),
         (
             Config { activation: Activation::Codes { bits: 1, step: 1.0, margin: 0.0 }, ..base() },
             "activation.bits",

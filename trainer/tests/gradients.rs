@@ -126,10 +126,43 @@ fn float() {
 
 #[test]
 fn ternary_straight_through_with_smoothed_labels() {
-    check(Weights::Twn { factor: 0.7 }, 0.1);
+    check(Weights::twn(), 0.1);
 }
 
 #[test]
 fn binary_with_a_scale_per_filter() {
     check(Weights::Bwn { per_filter: true }, 0.0);
+}
+
+/// The gradient by TGA's thresholds against the loss of whole steps with moved thresholds.
+#[test]
+fn tga_thresholds_learn_through_the_scale_of_the_last_layer_alone() {
+    let config = Config {
+        hidden: vec![9, 7],
+        weights: Weights::tga(),
+        activation: Activation::Relu { bits: 8 },
+        ..Config::default()
+    };
+    let mut rng = Xoshiro256PlusPlus::seed_from_u64(6);
+    let mut net = Net::new(&config, 11, 4);
+    let mut space = Workspace::new(&net, 64);
+    space.input.iter_mut().for_each(|x| *x = f32::from(rng.random_range(0..=15u8)));
+    space.labels.iter_mut().for_each(|l| *l = rng.random_range(0..4));
+    step(&mut net, &config, &mut space, 0.5);
+    let found: Vec<f64> = space.layers.iter().map(|l| l.threshold_grad).collect();
+    let ternary: Vec<Vec<f32>> = space.layers.iter().map(|l| l.quantised.weights.clone()).collect();
+    let mut loss = |layer: usize, by: f32| {
+        let mut moved = net.clone();
+        moved.dense[layer].threshold.value[0] += by;
+        let loss = step(&mut moved, &config, &mut space, 0.5).loss;
+        let same = space.layers.iter().zip(&ternary).all(|(l, t)| l.quantised.weights == *t);
+        assert!(same, "a weight switched: choose another seed");
+        loss
+    };
+    let by = 1e-3;
+    let expected = (loss(2, by) - loss(2, -by)) / f64::from(2.0 * by);
+    assert!((found[2] - expected).abs() < 0.02 * expected.abs(), "{} against {expected}", found[2]);
+    for layer in 0..2 {
+        assert!(found[layer].abs() < 1e-3 * found[2].abs(), "hidden layer {layer}: {found:?}");
+    }
 }

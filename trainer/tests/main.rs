@@ -1,8 +1,10 @@
 //! Tests of the trainer through its public interface.
 
+mod budget;
 mod equality;
 mod errors;
 mod gradients;
+mod levers;
 mod quantisers;
 mod resume;
 mod util;

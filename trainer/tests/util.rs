@@ -4,6 +4,7 @@ use ndarray::Array2;
 use rand::{RngExt, SeedableRng};
 use rand_xoshiro::Xoshiro256PlusPlus;
 use sterna_ir::Range;
+use sterna_ir::cost::{self, CostTable, LayerCost, MILLI, Total};
 use sterna_trainer::Config;
 use sterna_trainer::config::Weights;
 use sterna_trainer::data::{Dataset, Split};
@@ -53,7 +54,22 @@ pub fn methods() -> Vec<Weights> {
         Weights::BinaryConnect,
         Weights::Bwn { per_filter: true },
         Weights::Bwn { per_filter: false },
-        Weights::Twn { factor: 0.7 },
-        Weights::TopK { zeros: vec![0.8, 0.7, 0.5], anneal: 0.4, freeze: 0.8 },
+        Weights::twn(),
+        Weights::Twn { factor: 0.75, per_filter: true },
+        Weights::tga(),
+        Weights::sca(0.5),
+        Weights::faraone(0.3),
+        Weights::FanIn { inputs: vec![6, 8, 6], anneal: 0.4 },
+        Weights::cost(table([24, 20, 12, 4]), 800.0),
+        Weights::TopK { zeros: vec![0.8, 0.7, 0.5], anneal: 0.4 },
     ]
+}
+
+/// Adder bits of unrolled layers of these sizes, 8-bit inputs and 2-bit codes.
+pub fn table(sizes: [usize; 4]) -> CostTable {
+    let layer = |i: usize| {
+        let (width, levels) = (if i == 0 { 9 } else { 3 }, if i == 2 { 0 } else { 3 });
+        LayerCost::adders(sizes[i], width, levels, MILLI, cost::pairs_shared())
+    };
+    CostTable { unit: "adder bits".into(), total: Total::Sum, fixed: 0, layers: (0..3).map(layer).collect() }
 }

@@ -15,7 +15,13 @@ pub fn quantise(latent: &[f32], out: &mut Quantised) {
 
 /// Writes the signs of `latent` to `out`.
 pub fn signs(latent: &[f32], out: &mut [f32]) {
-    out.par_chunks_mut(CHUNK).zip(latent.par_chunks(CHUNK)).for_each(|(out, latent)| {
-        wide(|| out.iter_mut().zip(latent).for_each(|(q, &w)| *q = if w >= 0.0 { 1.0 } else { -1.0 }))
-    });
+    out.par_chunks_mut(CHUNK)
+        .zip(latent.par_chunks(CHUNK))
+        .for_each(|(out, latent)| wide(|| out.iter_mut().zip(latent).for_each(|(q, &w)| *q = sign(w))));
+}
+
+/// -1 or +1; 0 counts as positive.
+#[inline(always)]
+pub fn sign(w: f32) -> f32 {
+    if w >= 0.0 { 1.0 } else { -1.0 }
 }

@@ -2,33 +2,29 @@
 //! trained ternary quantisation, Zhu, Han, Mao and Dally, ICLR 2017, `p_ternarize` in the authors' code). Dense latent
 //! weights and dense straight-through gradients let zeros return until the choice is frozen.
 
-use super::{Choice, Quantised};
-use crate::kernel::{lane_sum, wide};
+use super::binary_connect::sign;
+use super::{Choice, Quantised, binary_connect, fan_in, mask};
+use crate::kernel::wide;
 
 const BINS: usize = 1 << 12;
 
 /// Signs of the chosen weights, and their mean magnitude as the scale.
-pub fn quantise(latent: &[f32], choice: Choice<'_>, out: &mut Quantised) {
+pub fn quantise(latent: &[f32], inputs: usize, choice: Choice<'_>, out: &mut Quantised) {
     match choice {
         Choice::Keep(k) if k < latent.len() => keep(latent, k, &mut out.weights),
-        Choice::Frozen(mask) => wide(|| {
-            for ((q, &w), &m) in out.weights.iter_mut().zip(latent).zip(mask) {
-                *q = if m { sign(w) } else { 0.0 };
-            }
-        }),
-        Choice::Keep(_) | Choice::Free => super::binary_connect::signs(latent, &mut out.weights),
+        Choice::KeepEach(k) => fan_in::keep_each(latent, inputs, k, &mut out.weights),
+        _ => binary_connect::signs(latent, &mut out.weights),
     }
-    let (mut sum, mut count) = (0.0, 0.0);
-    for (q, w) in out.weights.chunks(4096).zip(latent.chunks(4096)) {
-        let products: Vec<f32> = q.iter().zip(w).map(|(q, w)| q * w).collect();
-        sum += lane_sum(&products, f32::abs);
-        count += lane_sum(q, f32::abs);
-    }
-    out.scale = vec![((sum / f64::max(count, 1.0)) as f32).max(f32::MIN_POSITIVE)];
+    out.scale = mask::scales(latent, &out.weights, latent.len());
 }
 
-fn sign(w: f32) -> f32 {
-    if w >= 0.0 { 1.0 } else { -1.0 }
+/// Marks the `k` largest magnitudes of `latent`.
+pub fn largest(latent: &[f32], k: usize) -> Vec<bool> {
+    let mut signs = vec![1.0; latent.len()];
+    if k < latent.len() {
+        keep(latent, k, &mut signs);
+    }
+    signs.iter().map(|&q| q != 0.0).collect()
 }
 
 /// Magnitudes order as the bits of the float without its sign.

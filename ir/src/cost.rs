@@ -1,0 +1,313 @@
+//! What a network costs in hardware, as a function of its fan-ins alone: the table through which training learns about the
+//! circuit. The cost model fills it; nothing that defines meaning depends on it.
+//!
+//! Costs are counted in thousandths of the table's unit, so that the table is exact and the same everywhere.
+
+use serde::{Deserialize, Serialize};
+
+use crate::{Layer, LayerOp, Network};
+
+/// Thousandths in one unit.
+pub const MILLI: u64 = 1000;
+
+/// Costs of all dense layers of a network, in order.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct CostTable {
+    /// What is counted, e.g. `LUT6` or `cycles`; free text.
+    pub unit: String,
+    /// How layers add up.
+    pub total: Total,
+    /// What no weight can change (encoder, arg max, shell), in thousandths.
+    pub fixed: u64,
+    /// One per dense layer.
+    pub layers: Vec<LayerCost>,
+}
+
+/// How the costs of layers make the cost of a network.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Total {
+    /// Their sum: area.
+    Sum,
+    /// The largest: cycles per sample of layers that work at the same time.
+    Longest,
+}
+
+/// Cost of one dense layer and the threshold or arg max behind it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+pub enum LayerCost {
+    /// Every neuron has its own adders.
+    Unrolled {
+        /// Cost of a neuron over its fan-in.
+        neuron: Curve,
+        /// Thousandths of the neurons' sum that sharing of sub-sums leaves, over thousandths of weights that are not zero.
+        sharing: Curve,
+    },
+    /// Processing elements walk the nonzeros, one row each at a time.
+    Folded {
+        /// Processing elements.
+        elements: u32,
+        /// Cycles between rows, in thousandths.
+        gap: u64,
+        /// Cycles whatever the weights are, in thousandths.
+        floor: u64,
+    },
+}
+
+/// A function given by points, linear between them and beyond the last two.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Curve {
+    /// Ascending `(x, thousandths)`, at least one.
+    pub points: Vec<(u32, u64)>,
+}
+
+impl Curve {
+    /// The same everywhere.
+    pub fn constant(value: u64) -> Self {
+        Curve { points: vec![(0, value)] }
+    }
+
+    /// Value at `x`, in thousandths.
+    pub fn at(&self, x: u32) -> u64 {
+        let p = &self.points;
+        let next = p.partition_point(|(at, _)| *at <= x);
+        if p.len() == 1 || next == 0 {
+            return p[0].1;
+        }
+        let next = next.min(p.len() - 1);
+        let ((x0, y0), (x1, y1)) = (p[next - 1], p[next]);
+        let rise = (i128::from(y1) - i128::from(y0)) * i128::from(x - x0) / i128::from(x1 - x0);
+        u64::try_from(i128::from(y0) + rise).unwrap_or(0)
+    }
+
+    fn check(&self) -> Result<(), String> {
+        if self.points.is_empty() {
+            return Err("a curve without points; give at least one".into());
+        }
+        match self.points.windows(2).position(|w| w[0].0 >= w[1].0) {
+            Some(i) => Err(format!(
+                "point {} of a curve lies at {}, not beyond the one before it",
+                i + 1,
+                self.points[i + 1].0
+            )),
+            None => Ok(()),
+        }
+    }
+}
+
+impl LayerCost {
+    /// Cost in thousandths of a layer with `inputs` inputs whose outputs have these fan-ins.
+    pub fn of(&self, inputs: usize, fan_in: &[u32]) -> u64 {
+        match self {
+            LayerCost::Unrolled { neuron, sharing } => {
+                let sum: u64 = fan_in.iter().map(|&k| neuron.at(k)).sum();
+                let weights = (inputs * fan_in.len()).max(1) as u64;
+                let nonzeros: u64 = fan_in.iter().map(|&k| u64::from(k)).sum();
+                let density = (nonzeros * MILLI / weights).min(MILLI) as u32;
+                sum * sharing.at(density) / MILLI
+            }
+            LayerCost::Folded { elements, gap, floor } => {
+                let mut rows: Vec<u32> = fan_in.iter().copied().filter(|&k| k > 0).collect();
+                rows.sort_unstable_by(|a, b| b.cmp(a));
+                // Rows of like length share a slot, which lasts as long as its longest.
+                let slot = |rows: &[u32]| u64::from(rows[0]) * MILLI + gap;
+                floor + rows.chunks((*elements).max(1) as usize).map(slot).sum::<u64>()
+            }
+        }
+    }
+
+    /// A layer of carry-chain adders: `width` bits per input (sign included), `levels` comparisons behind each sum, and
+    /// `bit` thousandths per adder bit.
+    ///
+    /// A balanced tree over `k` inputs has about `k / 2^l` adders of `width + l` bits at level `l`; a comparison costs
+    /// half a bit of the sum each.
+    pub fn adders(inputs: usize, width: u32, levels: u32, bit: u64, sharing: Curve) -> Self {
+        let cost = |k: u32| {
+            let (mut terms, mut w, mut bits) = (u64::from(k), u64::from(width), 0);
+            while terms > 1 {
+                w += 1;
+                bits += terms / 2 * w;
+                terms -= terms / 2;
+            }
+            (bits * bit) + if k > 0 { u64::from(levels) * w * bit / 2 } else { 0 }
+        };
+        // Dense where the curve bends, then at about every eighth.
+        let mut at: Vec<u32> = vec![0];
+        while *at.last().expect("one point") < inputs as u32 {
+            let last = at[at.len() - 1];
+            at.push((last + 1 + last / 8).min(inputs as u32));
+        }
+        LayerCost::Unrolled {
+            neuron: Curve { points: at.into_iter().map(|k| (k, cost(k))).collect() },
+            sharing,
+        }
+    }
+
+    /// A layer of one-bit inputs and one-bit outputs in look-up tables of `lut_inputs` inputs.
+    ///
+    /// A neuron of up to `lut_inputs` inputs is one table; beyond, measured means of structured threshold functions
+    /// (LUT6: 1.75 at fan-in 7, 4 at 9, 7 at 12, 11.3 at 15), then one table per input.
+    pub fn tables(lut_inputs: u32) -> Self {
+        let points = if lut_inputs >= 6 {
+            vec![
+                (0, 0),
+                (1, 1000),
+                (6, 1000),
+                (7, 1750),
+                (8, 2750),
+                (9, 4000),
+                (12, 7000),
+                (15, 11_300),
+                (16, 12_300),
+            ]
+        } else {
+            vec![(0, 0), (1, 1000), (4, 1000), (5, 2000), (6, 4000), (9, 9100), (16, 24_000), (17, 25_500)]
+        };
+        LayerCost::Unrolled { neuron: Curve { points }, sharing: Curve::constant(MILLI) }
+    }
+}
+
+/// What greedy sharing of two-term sub-sums leaves of the adders, over the density of random ternary matrices (256 x 64).
+pub fn pairs_shared() -> Curve {
+    let points =
+        [(0, 1000), (20, 979), (50, 884), (100, 765), (250, 584), (500, 451), (670, 388), (1000, 231)];
+    Curve { points: points.to_vec() }
+}
+
+impl CostTable {
+    /// Cost in thousandths of layers with these costs.
+    pub fn sum(&self, layers: &[u64]) -> u64 {
+        self.fixed
+            + match self.total {
+                Total::Sum => layers.iter().sum::<u64>(),
+                Total::Longest => layers.iter().copied().max().unwrap_or(0),
+            }
+    }
+
+    /// Refuses tables that do not fit a network of `layers` dense layers.
+    pub fn check(&self, layers: usize) -> Result<(), String> {
+        if self.layers.len() != layers {
+            return Err(format!("costs of {} layers; want those of {layers}", self.layers.len()));
+        }
+        for layer in &self.layers {
+            match layer {
+                LayerCost::Unrolled { neuron, sharing } => neuron.check().and(sharing.check())?,
+                LayerCost::Folded { elements: 0, .. } => {
+                    return Err("0 processing elements; want at least 1".into());
+                }
+                LayerCost::Folded { .. } => {}
+            }
+        }
+        Ok(())
+    }
+}
+
+/// Fan-ins of a chain of dense layers of `(inputs, outputs)`, counting what can reach the last layer and is not constant:
+/// a neuron without live inputs is a constant, and one that no live neuron reads is not built.
+/// `nonzero(layer, output * inputs + input)` says which weights there are.
+pub fn live_fan_ins(shapes: &[(usize, usize)], nonzero: impl Fn(usize, usize) -> bool) -> Vec<Vec<u32>> {
+    let mut fan_ins: Vec<Vec<u32>> = Vec::with_capacity(shapes.len());
+    for (layer, &(inputs, outputs)) in shapes.iter().enumerate() {
+        let live = |i: usize| layer == 0 || fan_ins[layer - 1][i] > 0;
+        let live: Vec<bool> = (0..inputs).map(live).collect();
+        let count =
+            |o: usize| (0..inputs).filter(|&i| nonzero(layer, o * inputs + i) && live[i]).count() as u32;
+        fan_ins.push((0..outputs).map(count).collect());
+    }
+    for layer in (1..shapes.len()).rev() {
+        let (inputs, outputs) = shapes[layer];
+        let mut read = vec![false; inputs];
+        for o in (0..outputs).filter(|&o| fan_ins[layer][o] > 0) {
+            read.iter_mut().enumerate().for_each(|(i, r)| *r |= nonzero(layer, o * inputs + i));
+        }
+        fan_ins[layer - 1].iter_mut().zip(read).filter(|(_, r)| !r).for_each(|(k, _)| *k = 0);
+    }
+    fan_ins
+}
+
+impl CostTable {
+    /// Cost in thousandths of `network`, whose dense layers must be those of the table.
+    pub fn of_network(&self, network: &Network) -> Result<u64, String> {
+        let dense = |l: &Layer| match &l.op {
+            LayerOp::Dense(d) => Some(d.clone()),
+            _ => None,
+        };
+        let dense: Vec<_> = network.layers.iter().filter_map(dense).collect();
+        self.check(dense.len())?;
+        let shapes: Vec<(usize, usize)> = dense.iter().map(|d| (d.inputs, d.outputs)).collect();
+        let fan_ins = live_fan_ins(&shapes, |layer, i| dense[layer].weights[i] != 0);
+        let costs = self.layers.iter().zip(&shapes).zip(&fan_ins).map(|((c, s), k)| c.of(s.0, k));
+        Ok(self.sum(&costs.collect::<Vec<_>>()))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn curves_pass_through_their_points_and_go_on() {
+        let curve = Curve { points: vec![(0, 0), (2, 100), (4, 400)] };
+        assert_eq!([0, 1, 2, 3, 4, 6].map(|x| curve.at(x)), [0, 50, 100, 250, 400, 700]);
+        assert_eq!(Curve::constant(7).at(99), 7);
+        let falling = Curve { points: vec![(0, 10), (1, 4)] };
+        assert_eq!(falling.at(50), 0, "never below nothing");
+    }
+
+    #[test]
+    fn adder_bits_are_those_of_the_tree() {
+        let LayerCost::Unrolled { neuron, .. } = LayerCost::adders(100, 8, 0, MILLI, Curve::constant(MILLI))
+        else {
+            panic!("unrolled")
+        };
+        // One input is a wire; two take an adder of 9 bits; three a second one of 10; four two of 9 and one of 10.
+        assert_eq!([0, 1, 2, 3, 4].map(|k| neuron.at(k) / MILLI), [0, 0, 9, 19, 28]);
+        // About k (b + 2) for many.
+        let many = neuron.at(64) as f64 / MILLI as f64;
+        assert!((many / (64.0 * 10.0) - 1.0).abs() < 0.05, "{many}");
+    }
+
+    #[test]
+    fn folded_cycles_are_the_longest_row_of_each_slot() {
+        let layer = LayerCost::Folded { elements: 2, gap: 1000, floor: 5000 };
+        assert_eq!(layer.of(100, &[3, 10, 0, 4, 9]), 5000 + (10 + 1 + 4 + 1) * 1000);
+        let table = CostTable { unit: "cycles".into(), total: Total::Longest, fixed: 0, layers: vec![layer] };
+        assert_eq!(table.sum(&[7, 21_000]), 21_000);
+        assert!(table.check(2).expect_err("too few").contains("1 layers; want those of 2"));
+    }
+
+    #[test]
+    fn sharing_lowers_dense_layers_most() {
+        let layer = LayerCost::adders(100, 8, 0, MILLI, pairs_shared());
+        let plain = LayerCost::adders(100, 8, 0, MILLI, Curve::constant(MILLI));
+        let part = |k: u32| layer.of(100, &[k; 8]) as f64 / plain.of(100, &[k; 8]) as f64;
+        assert!((part(100) - 0.231).abs() < 1e-3 && (part(5) - 0.884).abs() < 1e-3);
+    }
+
+    #[test]
+    fn dead_and_unread_neurons_cost_nothing() {
+        // Neuron 1 has no inputs; neuron 2 is read by nobody but the constant output 1.
+        let first = [[1, 1], [0, 0], [1, 0]];
+        let second = [[1, 1, 0], [0, 1, 0]];
+        let nonzero = |layer: usize, i: usize| match layer {
+            0 => first[i / 2][i % 2] != 0,
+            _ => second[i / 3][i % 3] != 0,
+        };
+        assert_eq!(live_fan_ins(&[(2, 3), (3, 2)], nonzero), [vec![2, 0, 0], vec![1, 0]]);
+    }
+
+    #[test]
+    fn crooked_tables_are_refused() {
+        let crooked = |points: Vec<(u32, u64)>| CostTable {
+            unit: "LUT".into(),
+            total: Total::Sum,
+            fixed: 0,
+            layers: vec![LayerCost::Unrolled { neuron: Curve { points }, sharing: Curve::constant(MILLI) }],
+        };
+        assert!(crooked(vec![]).check(1).expect_err("no points").contains("without points"));
+        assert!(crooked(vec![(3, 1), (3, 2)]).check(1).expect_err("twice").contains("lies at 3"));
+    }
+}

@@ -1,0 +1,133 @@
+//! Training to a hardware budget, and methods that aim at a number of zeros.
+
+use sterna_ir::cost::{CostTable, LayerCost, Total};
+use sterna_ir::{LayerOp, Network};
+use sterna_trainer::config::Weights;
+use sterna_trainer::{Config, Error, train};
+
+use crate::util::{config, dataset, table};
+
+fn nonzeros(network: &Network) -> Vec<usize> {
+    let dense = |l: &sterna_ir::Layer| match &l.op {
+        LayerOp::Dense(d) => Some(d.nonzeros()),
+        _ => None,
+    };
+    network.layers.iter().filter_map(dense).collect()
+}
+
+#[test]
+fn budgets_are_met_within_three_per_cent_and_more_buys_more() {
+    let data = dataset();
+    let mut before = 0;
+    for budget in [500.0, 800.0, 1100.0] {
+        let weights = Weights::cost(table([24, 20, 12, 4]), budget);
+        let out = train(&data, &Config { epochs: 20, ..config(weights) }, None, &mut ()).expect("training");
+        let cost = out.cost.expect("a cost");
+        assert!(cost <= budget && cost >= 0.97 * budget, "{cost} of {budget}");
+        assert!(out.nonzeros > before, "{budget}: {} nonzeros, {before} with less", out.nonzeros);
+        assert!(out.test_accuracy.expect("test samples") > 0.7, "{budget}: {:?}", out.test_accuracy);
+        before = out.nonzeros;
+    }
+}
+
+#[test]
+fn a_dearer_layer_gets_fewer_weights() {
+    let data = dataset();
+    let kept = |dear: usize| {
+        let layer = |i: usize| {
+            let bit = if i == dear { 8000 } else { 1000 };
+            let inputs = [24, 20, 12][i];
+            LayerCost::adders(inputs, 4, 0, bit, sterna_ir::cost::Curve::constant(1000))
+        };
+        let layers = (0..3).map(layer).collect();
+        let table = CostTable { unit: "bits".into(), total: Total::Sum, fixed: 0, layers };
+        let config = Config { epochs: 20, ..config(Weights::cost(table, 3000.0)) };
+        nonzeros(&train(&data, &config, None, &mut ()).expect("training").network)
+    };
+    let (first, second) = (kept(0), kept(1));
+    let ratio = |n: &[usize]| n[0] as f64 / n[1] as f64;
+    assert!(1.1 * ratio(&first) < ratio(&second), "{first:?} {second:?}");
+}
+
+#[test]
+fn cycles_bind_the_longest_layer_and_leave_the_others() {
+    let data = dataset();
+    let layers = vec![LayerCost::Folded { elements: 4, gap: 1000, floor: 0 }; 3];
+    let table = CostTable { unit: "cycles".into(), total: Total::Longest, fixed: 0, layers };
+    let weights = Weights::cost(table.clone(), 40.0);
+    let out = train(&data, &Config { epochs: 20, ..config(weights) }, None, &mut ()).expect("training");
+    let cost = out.cost.expect("a cost");
+    // Whole cycles: one of 40 is 2.5 per cent.
+    assert!((39.0..=40.0).contains(&cost), "{cost} cycles");
+    // 4 x 12 weights never take 40 cycles on 4 elements: nothing forces that layer to be dense or empty.
+    let last = out.zeros[2];
+    assert!((0.1..0.7).contains(&last), "zeros of the last layer: {last}");
+}
+
+#[test]
+fn impossible_budgets_and_foreign_tables_are_refused() {
+    let data = dataset();
+    let fails = |weights| train(&data, &config(weights), None, &mut ()).expect_err("refused").to_string();
+    let text = fails(Weights::cost(table([24, 20, 12, 4]), 5.0));
+    assert!(text.contains("5 adder bits; one input for every class takes"), "{text}");
+    let mut short = table([24, 20, 12, 4]);
+    short.layers.pop();
+    let text = fails(Weights::cost(short, 800.0));
+    assert!(text.contains("weights.table: costs of 2 layers; want those of 3"), "{text}");
+    let never = Config { freeze: Some(1.0), ..config(Weights::cost(table([24, 20, 12, 4]), 800.0)) };
+    let error = train(&data, &never, None, &mut ()).expect_err("never frozen");
+    assert!(matches!(&error, Error::Config { field, .. } if field == "freeze"), "{error}");
+}
+
+#[test]
+fn sca_lands_on_its_zeros_and_has_more_of_them_with_more_alpha() {
+    let data = dataset();
+    let zeros = |weights| {
+        let config = Config { epochs: 20, ..config(weights) };
+        train(&data, &config, None, &mut ()).expect("training").zeros
+    };
+    for wanted in [0.4, 0.8] {
+        let found = zeros(Weights::sca(wanted));
+        assert!(found.iter().all(|z| (z - wanted).abs() < 0.011), "{wanted}: {found:?}");
+    }
+    let by_alpha: Vec<f64> =
+        [0.1, 0.5, 1.2].map(|alpha| zeros(Weights::Sca { alpha, zeros: vec![], lambda: 0.5 })[0]).to_vec();
+    assert!(by_alpha.windows(2).all(|w| w[0] < w[1]), "{by_alpha:?}");
+}
+
+#[test]
+fn fan_in_is_exact_in_every_neuron() {
+    let data = dataset();
+    let weights = Weights::FanIn { inputs: vec![6, 8, 5], anneal: 0.4 };
+    let out = train(&data, &config(weights), None, &mut ()).expect("training");
+    let dense = out.network.layers.iter().filter_map(|l| match &l.op {
+        LayerOp::Dense(d) => Some(d),
+        _ => None,
+    });
+    for (d, k) in dense.zip([6, 8, 5]) {
+        assert!((0..d.outputs).all(|o| d.row(o).iter().filter(|w| **w != 0).count() == k));
+    }
+}
+
+#[test]
+fn a_larger_dead_zone_prunes_more() {
+    let data = dataset();
+    let zeros = |end| {
+        let config = Config { epochs: 20, ..config(Weights::faraone(end)) };
+        train(&data, &config, None, &mut ()).expect("training").zeros[0]
+    };
+    let (small, large) = (zeros(0.1), zeros(0.6));
+    assert!(small + 0.05 < large, "{small} {large}");
+}
+
+#[test]
+fn any_method_can_freeze_its_zeros() {
+    let data = dataset();
+    for weights in [Weights::twn(), Weights::tga(), Weights::Twn { factor: 1.4, per_filter: true }] {
+        let config = Config { freeze: Some(0.5), ..config(weights) };
+        let out = train(&data, &config, None, &mut ()).expect("training");
+        let zeros: Vec<&Vec<f64>> = out.history.iter().skip(5).map(|e| &e.zeros).collect();
+        assert!(zeros.windows(2).all(|w| w[0] == w[1]), "{:?}: {zeros:?}", config.weights);
+        assert_eq!(&&out.zeros, zeros.last().expect("epochs"));
+    }
+}
