@@ -115,7 +115,11 @@ pub fn open(folder: &Path) -> Result<Build> {
         bail!("{} is no build folder: it has no {MANIFEST}; sterna compile makes one", folder.display());
     }
     let manifest = manifest::read(&store::read_text(&path)?).with_context(place)?;
-    let network = store::read_network(&folder.join(NETWORK))?;
+    let inside = folder.join(NETWORK);
+    if manifest::sha256(store::read_text(&inside)?) != manifest.network.sha256 {
+        bail!("{} was changed since it was compiled; compile it again", inside.display());
+    }
+    let network = store::read_network(&inside)?;
     let options =
         serde_json::from_value(manifest.options).with_context(|| format!("{}: options", path.display()))?;
     let mut build = compile(network, options)?;
@@ -163,7 +167,7 @@ pub fn write(build: &Build, target: &Target, folder: &Path, force: bool) -> Resu
     let marker = folder.join(MANIFEST);
     let old = match marker.is_file() {
         true => Some(manifest::read(&store::read_text(&marker)?).with_context(|| {
-            format!("{} is no build folder of this version; choose another with -o", folder.display())
+            format!("{}: damaged, or of another version; choose another folder with -o", marker.display())
         })?),
         false => None,
     };

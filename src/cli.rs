@@ -14,6 +14,8 @@ use clap::{Parser, Subcommand};
 
 use crate::ui::{Outcome, Ui};
 
+const MAX_THREADS: usize = 256;
+
 const EXAMPLES: &str = "\
 Examples:
   sterna demo                                        the whole road on the built-in digits
@@ -65,7 +67,7 @@ enum Command {
 pub fn run(cli: Cli) -> anyhow::Result<Outcome> {
     let mut pool = rayon::ThreadPoolBuilder::new();
     if let Some(threads) = cli.threads {
-        anyhow::ensure!(threads > 0, "--threads 0: want at least 1");
+        anyhow::ensure!((1..=MAX_THREADS).contains(&threads), "--threads {threads}: want 1 to {MAX_THREADS}");
         pool = pool.num_threads(threads);
     }
     pool.build_global()?;
@@ -86,5 +88,15 @@ impl Cli {
     /// Whether `--json` was given, so that errors too are JSON.
     pub fn wants_json(&self) -> bool {
         self.json
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory;
+
+    #[test]
+    fn the_flags_of_every_command_fit_together() {
+        super::Cli::command().debug_assert();
     }
 }

@@ -7,7 +7,18 @@ use sterna::cli::{Cli, run};
 use sterna::ui::Outcome;
 
 fn main() -> ExitCode {
-    let cli = Cli::parse();
+    let cli = match Cli::try_parse() {
+        Ok(cli) => cli,
+        Err(error) => {
+            // Help and version come this way too, with status 0.
+            if error.use_stderr() && std::env::args().any(|a| a == "--json") {
+                let text = error.to_string();
+                let line = text.lines().next().unwrap_or_default();
+                println!("{}", serde_json::json!({ "error": line.trim_start_matches("error: ") }));
+            }
+            error.exit()
+        }
+    };
     let json = cli.wants_json();
     #[cfg(unix)]
     let scratch = sterna::interrupt::guard();

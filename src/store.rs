@@ -5,7 +5,7 @@ use std::io::Write;
 use std::path::Path;
 
 use anyhow::{Context, Result, bail};
-use sterna_ir::{Network, Task, format};
+use sterna_ir::{Network, Range, Task, format};
 
 /// Files as names and contents.
 pub type Files = Vec<(String, Vec<u8>)>;
@@ -24,9 +24,28 @@ pub fn read_network(path: &Path) -> Result<(Network, Task)> {
     format::read(&read_text(path)?).with_context(|| path.display().to_string())
 }
 
+/// Reads a matrix of small integers, `[inputs, outputs]`, as the network `y = x @ matrix` over inputs in `range`.
+pub fn read_matrix(path: &Path, range: Range) -> Result<Network> {
+    let place = || path.display().to_string();
+    let (shape, values) = sterna_trainer::data::read_matrix(path)?;
+    let small = |v: &f64| (v.fract() == 0.0 && v.abs() <= f64::from(i16::MAX)).then_some(*v as i16);
+    let weights: Option<Vec<i16>> = values.iter().map(small).collect();
+    let Some(weights) = weights else {
+        bail!("{}: a weight that is no small integer; want -32767 to 32767", place());
+    };
+    let [inputs, outputs] = shape;
+    let rows = (0..outputs).flat_map(|o| weights.iter().skip(o).step_by(outputs).copied()).collect();
+    let name = path.file_stem().unwrap_or_default().to_string_lossy();
+    sterna_hdl::matrix::network(&name, inputs, outputs, rows, range).with_context(place)
+}
+
 /// Writes a file through a temporary in the same folder, so that it is whole or absent. A file that holds these bytes
 /// already is left alone: build tools look at its time.
 pub fn write(path: &Path, bytes: &[u8]) -> Result<()> {
+    ensure_regular(path)?;
+    // A link stays one; what it points to is replaced.
+    let target = fs::canonicalize(path);
+    let path = target.as_deref().unwrap_or(path);
     if fs::read(path).is_ok_and(|old| old == bytes) {
         return Ok(());
     }
@@ -37,6 +56,18 @@ pub fn write(path: &Path, bytes: &[u8]) -> Result<()> {
     set_mode(file.path(), 0o644).with_context(fail)?;
     file.persist(path).with_context(fail)?;
     Ok(())
+}
+
+/// Devices, pipes and folders cannot be replaced by a file.
+fn ensure_regular(path: &Path) -> Result<()> {
+    match fs::metadata(path) {
+        Ok(data) if data.is_dir() => {
+            bail!("cannot write {}: it is a folder; give a file name", path.display())
+        }
+        Ok(data) if !data.is_file() => bail!("cannot write {}: it is no regular file", path.display()),
+        _ if path.as_os_str() == "-" => bail!("cannot write to standard output; give a file name"),
+        _ => Ok(()),
+    }
 }
 
 fn parent(path: &Path) -> &Path {
@@ -53,12 +84,20 @@ fn temporary(folder: &Path) -> std::io::Result<tempfile::NamedTempFile> {
 
 /// Says early that `path` cannot be written, before minutes of work are lost. Its folder is made when it is missing.
 pub fn ensure_writable(path: &Path) -> Result<()> {
-    if path.is_dir() {
-        bail!("cannot write {}: it is a folder; give a file name", path.display());
-    }
+    ensure_regular(path)?;
     let fail = || format!("cannot write {}: its folder must be writable", path.display());
     fs::create_dir_all(parent(path)).with_context(fail)?;
     temporary(parent(path)).with_context(fail)?;
+    Ok(())
+}
+
+/// Says early that a network cannot be written to `path`; a file there that is none is not replaced.
+pub fn ensure_network(path: &Path) -> Result<()> {
+    ensure_writable(path)?;
+    let old = fs::read(path).unwrap_or_default();
+    if !old.is_empty() && !format::is_network(&old) {
+        bail!("{} exists and is no network file; choose another with -o", path.display());
+    }
     Ok(())
 }
 

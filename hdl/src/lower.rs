@@ -160,6 +160,10 @@ fn order_text(link: &Link) -> String {
     format!("{} per beat; elements {}{more}", link.data.len(), shown.join(", "))
 }
 
+fn plural(n: usize) -> &'static str {
+    if n == 1 { "" } else { "s" }
+}
+
 fn about(network: &Network, plan: &Plan) -> Vec<String> {
     let elements = network.input.elements();
     let beats = elements.div_ceil(plan.lanes);
@@ -173,7 +177,12 @@ fn about(network: &Network, plan: &Plan) -> Vec<String> {
             plan::clean(&network.name),
             network.input.range
         ),
-        format!("A sample is {beats} beats of {} elements; s_axis_tlast marks its last beat.", plan.lanes),
+        format!(
+            "A sample is {beats} beat{} of {} element{}; s_axis_tlast marks its last beat.",
+            plural(beats),
+            plan.lanes,
+            plural(plan.lanes)
+        ),
         "Beats are counted: a tlast in the wrong beat, or none in the last, sets frame_error until reset;"
             .into(),
         "the count goes on regardless, so after a frame_error the core must be reset.".into(),

@@ -80,6 +80,12 @@ pub fn write(network: &Network, task: &Task) -> String {
     text
 }
 
+/// Whether a file looks like a network, damaged or of another version perhaps.
+pub fn is_network(bytes: &[u8]) -> bool {
+    let start = &bytes[..bytes.len().min(200)];
+    String::from_utf8_lossy(start).contains(MAGIC)
+}
+
 /// Reads the text of a network file and checks [the network](Network::check) and [its task](Task::check).
 pub fn read(text: &str) -> Result<(Network, Task)> {
     let header: Header =
@@ -233,6 +239,7 @@ mod tests {
             features: (0..elements).map(|e| format!("f{e}")).collect(),
             scaling: Some(Scaling { min: thirds(-0.1), max: thirds(1e30 / 7.0) }),
             digest: Some("00ff".into()),
+            whole: true,
         }
     }
 

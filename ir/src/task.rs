@@ -22,6 +22,9 @@ pub struct Task {
     /// with its own test samples.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub digest: Option<String>,
+    /// Nothing of that file was held out: the test samples came from another.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub whole: bool,
 }
 
 /// The linear map of measurements to 8-bit codes: `min` becomes 0, `max` becomes 255, values outside saturate.
@@ -81,6 +84,11 @@ impl Scaling {
         // Halves keep the difference of the largest floats finite.
         let share = (value / 2.0 - min / 2.0) / (max / 2.0 - min / 2.0);
         (share * 255.0 + 0.5).floor() as u8
+    }
+
+    /// Whether a value lies outside the bounds, so that its code saturates.
+    pub fn saturates(&self, element: usize, value: f64) -> bool {
+        value < self.min[element] || value > self.max[element]
     }
 
     /// Codes of one sample; as many values as there are elements.

@@ -6,9 +6,11 @@ use anyhow::{Result, bail};
 use clap::builder::PossibleValuesParser;
 use serde_json::json;
 use sterna_hdl::estimate::estimate;
+use sterna_hdl::family::Family;
 use sterna_hdl::{Folding, Options, Style};
-use sterna_ir::{LayerOp, Network};
+use sterna_ir::{LayerOp, Network, Range, Task};
 
+use super::estimate::parse_family;
 use crate::build::{self, Build, StageInfo, Target};
 use crate::ui::{Outcome, Ui, counted, percent, table, thousands};
 use crate::{board, store};
@@ -37,9 +39,41 @@ pub struct DesignArgs {
     /// Input elements per beat [default: all for an unrolled first layer, 1 for a folded one].
     #[arg(long, value_name = "N")]
     input_lanes: Option<usize>,
+    /// Family whose look-up tables and carry chains the circuit is mapped to: ice40, ecp5 or xcup. Default: the board's,
+    /// else plain operators that every tool understands.
+    #[arg(long, value_name = "FAMILY", value_parser = parse_family)]
+    target: Option<Family>,
+    /// Effort of the search for sums that neurons of an unrolled layer can share: 0 is quick, 10 takes its time, `off`
+    /// gives every neuron adders of its own [default: 1].
+    #[arg(long, value_name = "EFFORT", value_parser = parse_sharing)]
+    sharing: Option<Sharing>,
+    /// Range of the inputs of a bare matrix (.npy): s8 or u8, any width, or LO:HI such as -5:5.
+    #[arg(long = "input", value_name = "RANGE", value_parser = parse_range, allow_hyphen_values = true)]
+    input_range: Option<Range>,
     /// Name of the top module [default: from the network].
     #[arg(long, value_name = "NAME")]
     top: Option<String>,
+}
+
+/// How hard to search for shared sums, or not at all.
+#[derive(Clone, Copy, Debug)]
+struct Sharing(Option<u32>);
+
+fn parse_sharing(text: &str) -> Result<Sharing, String> {
+    match text.parse::<u32>() {
+        _ if text == "off" => Ok(Sharing(None)),
+        Ok(effort @ 0..=1000) => Ok(Sharing(Some(effort))),
+        _ => Err(format!("{text:?}; want 0 to 1000, or off")),
+    }
+}
+
+fn parse_range(text: &str) -> Result<Range, String> {
+    let bits = |digits: &str| digits.parse::<u32>().ok().filter(|bits| (1..=32).contains(bits));
+    let signed = text.strip_prefix('s').and_then(bits).map(Range::signed);
+    let unsigned = text.strip_prefix('u').and_then(bits).map(Range::unsigned);
+    let pair = text.split_once(':').and_then(|(lo, hi)| Some((lo.parse().ok()?, hi.parse().ok()?)));
+    let pair = pair.filter(|(lo, hi)| lo <= hi).map(|(lo, hi)| Range::new(lo, hi));
+    signed.or(unsigned).or(pair).ok_or_else(|| format!("{text:?}; want s8, u8 or the like, or LO:HI"))
 }
 
 fn parse_style(text: &str) -> Result<Style, String> {
@@ -54,7 +88,7 @@ impl DesignArgs {
     /// Opens a build folder, or compiles a network file in memory.
     pub fn open(&self, input: &Path, ui: &Ui) -> Result<Build> {
         if !input.is_dir() {
-            let network = store::read_network(input)?;
+            let network = self.network(input)?;
             let options = self.options(&network.0);
             return build::compile(network, options);
         }
@@ -71,9 +105,30 @@ impl DesignArgs {
         Ok(build)
     }
 
+    /// Reads what is to be compiled: a network, or a bare matrix.
+    fn network(&self, path: &Path) -> Result<(Network, Task)> {
+        let is_matrix = path.extension().is_some_and(|e| e.eq_ignore_ascii_case("npy"));
+        match (is_matrix, self.input_range) {
+            (true, Some(range)) => Ok((store::read_matrix(path, range)?, Task::default())),
+            (true, None) => {
+                bail!("{} is a matrix: give the range of its inputs, such as --input s8", path.display())
+            }
+            (false, Some(_)) => {
+                bail!("--input goes with a matrix (.npy); a network knows the range of its inputs")
+            }
+            (false, None) => store::read_network(path),
+        }
+    }
+
+    /// The same, mapped to `family` unless something was chosen.
+    pub fn with_target(&self, family: Option<Family>) -> Self {
+        DesignArgs { target: self.target.or(family), ..self.clone() }
+    }
+
     fn is_given(&self) -> bool {
         let numbers = self.pes.is_some() || self.levels_per_stage.is_some() || self.input_lanes.is_some();
-        self.unrolled || numbers || self.style.is_some() || self.top.is_some()
+        let mapping = self.target.is_some() || self.sharing.is_some() || self.input_range.is_some();
+        self.unrolled || numbers || mapping || self.style.is_some() || self.top.is_some()
     }
 
     /// The compiler's options for `network`.
@@ -89,6 +144,8 @@ impl DesignArgs {
             folding,
             levels_per_stage: self.levels_per_stage.unwrap_or(defaults.levels_per_stage),
             input_lanes: self.input_lanes,
+            sharing: self.sharing.map_or(defaults.sharing, |s| s.0),
+            family: self.target,
             top: self.top.clone(),
             ..defaults
         }
@@ -111,9 +168,11 @@ Examples:
   sterna compile digits.sterna -o build                 unrolled when small, 64 processing elements when not
   sterna compile digits.sterna --pes 16 -o build        folded onto 16 processing elements in all
   sterna compile digits.sterna --style 32,8,unrolled    one choice per layer
-  sterna compile digits.sterna --board ulx3s-85f         clock and pins of a board")]
+  sterna compile digits.sterna --unrolled --target xcup  look-up tables and carry chains of a family
+  sterna compile digits.sterna --board ulx3s-85f         family, clock and pins of a board
+  sterna compile w.npy --input s8                        a bare matrix, y = x @ w")]
 pub struct Args {
-    /// Network file, as `sterna train` writes it.
+    /// Network file, as `sterna train` writes it, or a matrix of small integers, [inputs, outputs] in a .npy.
     network: PathBuf,
     /// Build folder to write. One that exists is brought up to date; any other folder is left alone.
     #[arg(short, long, default_value = "build", value_name = "DIR")]
@@ -124,8 +183,8 @@ pub struct Args {
     /// Board, for its clock and pins.
     #[arg(long, value_name = "NAME", value_parser = PossibleValuesParser::new(board::names()))]
     board: Option<String>,
-    /// Clock for the timing constraints, in MHz [default: the board's, or 100].
-    #[arg(long, value_name = "MHZ")]
+    /// Clock for the timing constraints, in MHz; a board has its own [default: 100].
+    #[arg(long, value_name = "MHZ", conflicts_with = "board")]
     clock: Option<f64>,
     #[command(flatten)]
     design: DesignArgs,
@@ -133,10 +192,11 @@ pub struct Args {
 
 /// Runs `sterna compile`.
 pub fn run(args: &Args, ui: &Ui) -> Result<Outcome> {
-    let network = store::read_network(&args.network)?;
-    let options = args.design.options(&network.0);
-    let build = build::compile(network, options)?;
     let target = Target::choose(args.board.as_deref(), args.clock)?;
+    let design = args.design.with_target(target.board().and_then(|b| b.family()));
+    let network = design.network(&args.network)?;
+    let options = design.options(&network.0);
+    let build = build::compile(network, options)?;
     let files = build::write(&build, &target, &args.output, args.force)?;
     report(&build, ui)?;
     let place = target.board().map_or(String::new(), |b| format!("{}, ", b.name));
@@ -191,7 +251,10 @@ pub fn report(build: &Build, ui: &Ui) -> Result<()> {
     ))?;
     let schedules: Vec<_> = stages.iter().filter_map(|s| s.schedule.as_ref()).collect();
     let beats = build.design.input.beats() as u64;
-    if schedules.iter().all(|s| (s.cycles as u64) < timing.interval) && beats == timing.interval && beats > 1
+    if !schedules.is_empty()
+        && schedules.iter().all(|s| (s.cycles as u64) < timing.interval)
+        && beats == timing.interval
+        && beats > 1
     {
         ui.note(format!("the input sets the pace: {beats} beats a sample; fewer PEs would do as well"));
     }

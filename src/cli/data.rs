@@ -8,7 +8,7 @@ use clap::Args;
 use sterna_ir::{Network, Task};
 use sterna_trainer::data::{self, Dataset, Error, Options, Split};
 
-use crate::ui::Ui;
+use crate::ui::{Ui, percent};
 
 /// Flags about data sets.
 #[derive(Clone, Debug, Args)]
@@ -40,7 +40,18 @@ pub fn load_test(spec: &str, network: &Network, task: &Task, args: &DataArgs, ui
     if task.classes.is_empty() {
         task.classes = (0..network.classes()).map(|class| class.to_string()).collect();
     }
-    let split = shown(ui, |progress| data::load_test(spec, &task, &args.options(), progress))?;
+    let found = shown(ui, |progress| data::load_test(spec, &task, &args.options(), progress))?;
+    let split = found.split;
+    if found.trained_on {
+        ui.note(format!("{spec} is what the network was trained on: its accuracy there says little"));
+    }
+    if found.outside > 0 {
+        let share = found.outside as f64 / split.x.len() as f64;
+        ui.note(format!(
+            "{} of the values in {spec} lie outside the range trained on; they saturate",
+            percent(share)
+        ));
+    }
     let (have, want) = (split.x.ncols(), network.input.elements());
     if have != want {
         bail!(

@@ -93,7 +93,7 @@ pub fn run(args: &Args, ui: &Ui) -> Result<Outcome> {
         ));
         for folding in [Folding::Pes(PES), Folding::Unrolled] {
             if name == "sparse" || folding != Folding::Unrolled {
-                let options = Options { folding, ..Options::default() };
+                let options = Options { folding, family: Some(args.family), ..Options::default() };
                 let build = build::compile((trained.network.clone(), dataset.task.clone()), options)?;
                 jobs.push(Job { network: name, accuracy, zeros: trained.zeros.clone(), build });
             }

@@ -35,6 +35,11 @@ pub struct Args {
     design: DesignArgs,
 }
 
+/// Samples when nothing is said.
+const DEFAULT_SAMPLES: usize = 1000;
+/// Most values of all samples together: they are held in memory.
+const MOST_VALUES: usize = 1 << 28;
+
 /// What is streamed into a design.
 #[derive(Clone, Debug, clap::Args)]
 pub struct Stimuli {
@@ -42,9 +47,9 @@ pub struct Stimuli {
     /// cases, sums exactly at thresholds, and noise.
     #[arg(long, value_name = "SET", long_help = SPEC_HELP)]
     pub data: Option<String>,
-    /// Number of samples.
-    #[arg(long, default_value_t = 1000, value_name = "N")]
-    pub samples: usize,
+    /// Number of samples [default: up to 1000].
+    #[arg(long, value_name = "N")]
+    pub samples: Option<usize>,
     /// Percent of cycles in which each stream is stalled.
     #[arg(long, default_value_t = 25, value_name = "PERCENT", value_parser = clap::value_parser!(u8).range(0..=99))]
     pub stalls: u8,
@@ -66,15 +71,17 @@ pub struct Samples {
 impl Stimuli {
     /// Reads or makes the samples.
     pub fn load(&self, network: &Network, task: &Task, ui: &Ui) -> Result<Samples> {
-        if self.samples == 0 {
-            bail!("--samples 0: want at least 1");
+        let most = MOST_VALUES / network.input.elements();
+        let count = self.samples.unwrap_or(DEFAULT_SAMPLES.min(most));
+        if !(1..=most).contains(&count) {
+            bail!("--samples {count}: want 1 to {most} for this network");
         }
         let Some(spec) = &self.data else {
-            return Ok(Samples { inputs: stimuli::made(network, self.samples, self.seed), classes: None });
+            return Ok(Samples { inputs: stimuli::made(network, count, self.seed), classes: None });
         };
         let split = load_test(spec, network, task, &self.source, ui)?;
-        let (samples, classes) = samples(&split, self.samples);
-        if samples.len() < self.samples {
+        let (samples, classes) = samples(&split, count);
+        if self.samples.is_some_and(|wanted| samples.len() < wanted) {
             ui.note(format!("{spec} has {} test samples; using all", samples.len()));
         }
         samples.iter().try_for_each(|s| eval::check_sample(network, s))?;

@@ -9,7 +9,7 @@ use sterna_hdl::family::Family;
 use sterna_hdl::synth::{self, Cells};
 
 use super::compile::DesignArgs;
-use super::estimate::parse_family;
+use super::estimate::{families, parse_family};
 use crate::build::Build;
 use crate::ui::{Outcome, Ui, table, thousands};
 
@@ -34,12 +34,14 @@ pub struct Args {
 
 /// Runs `sterna synth`.
 pub fn run(args: &Args, ui: &Ui) -> Result<Outcome> {
-    let build = args.design.open(&args.input, ui)?;
+    // A network is mapped to the one family asked for; a build folder is what it is.
+    let mapped = if args.input.is_dir() { args.design.clone() } else { args.design.with_target(args.family) };
+    let build = mapped.open(&args.input, ui)?;
     let yosys = synth::version()?;
-    let families = args.family.map_or(Family::ALL.to_vec(), |f| vec![f]);
-    let bar = ui.bar("synth", families.len() as u64, "families");
+    let wanted = families(&build, args.family)?;
+    let bar = ui.bar("synth", wanted.len() as u64, "families");
     let mut results = Vec::new();
-    for family in families {
+    for family in wanted {
         bar.set_message(family.name());
         let cells = match &args.keep {
             Some(folder) => {

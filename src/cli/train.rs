@@ -5,7 +5,7 @@ mod method;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, bail};
 use clap::ValueEnum;
 use indicatif::ProgressBar;
 use serde_json::json;
@@ -177,14 +177,23 @@ fn set<T: Clone>(field: &mut T, value: &Option<T>) {
     }
 }
 
+/// Longest silence while nobody watches a bar.
+const QUIET: Duration = Duration::from_secs(20);
+
+/// Steps below which a training is likely cut short.
+const FEW_STEPS: usize = 500;
+
 /// Draws the progress of a training.
-struct Watch {
+struct Watch<'a> {
     bar: ProgressBar,
+    ui: &'a Ui,
+    /// When the last line was written, where there is no terminal to draw on.
+    said: std::time::Instant,
     /// Steps taken in this run.
     steps: usize,
 }
 
-impl Observer for Watch {
+impl Observer for Watch<'_> {
     fn step(&mut self, p: &Progress<'_>) -> Control {
         if self.steps == 0 {
             // Steps of an earlier run do not count for the rate.
@@ -209,7 +218,11 @@ impl Observer for Watch {
         Control::Continue
     }
 
-    fn epoch(&mut self, _: &EpochRecord, _: Duration) -> Control {
+    fn epoch(&mut self, record: &EpochRecord, _: Duration) -> Control {
+        if self.bar.is_hidden() && self.said.elapsed() > QUIET {
+            self.said = std::time::Instant::now();
+            self.ui.note(format!("epoch {}: loss {:.4}", record.epoch, record.loss));
+        }
         Control::Continue
     }
 }
@@ -222,7 +235,7 @@ pub fn train_and_check(
     what: &str,
     ui: &Ui,
 ) -> Result<Trained> {
-    let mut watch = Watch { bar: ui.bar(what, 0, "steps"), steps: 0 };
+    let mut watch = Watch { bar: ui.bar(what, 0, "steps"), ui, said: std::time::Instant::now(), steps: 0 };
     let trained = train(dataset, config, checkpoints, &mut watch);
     watch.bar.finish_and_clear();
     let trained = trained?;
@@ -238,11 +251,18 @@ pub fn train_and_check(
 /// Runs `sterna train`.
 pub fn run(args: &Args, ui: &Ui) -> Result<Outcome> {
     let mut config = args.recipe.config()?;
-    store::ensure_writable(&args.output)?;
+    store::ensure_network(&args.output)?;
+    if args.checkpoint.as_ref() == Some(&args.output) {
+        bail!("--checkpoint and -o are both {}; give two files", args.output.display());
+    }
     let dataset = load(&args.data, args.test.as_deref(), &args.source, ui)?;
     args.recipe.method.budget(&mut config, &dataset)?;
     config.validate()?;
     let checkpoints = args.checkpoint.clone().map(|path| Checkpoints { path, every: 1, resume: true });
+    let steps = config.epochs * dataset.train.len().div_ceil(config.batch.max(1));
+    if steps < FEW_STEPS {
+        ui.note(format!("only {steps} training steps in all; more --epochs or a smaller --batch learn more"));
+    }
     let trained = train_and_check(&dataset, &config, checkpoints.as_ref(), "train", ui)?;
     store::write(&args.output, format::write(&trained.network, &dataset.task).as_bytes())?;
 

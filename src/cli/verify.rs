@@ -213,7 +213,10 @@ fn report(build: &Build, verdict: &Verdict, ui: &Ui) -> Result<()> {
     if let Some(mismatch) = &v.mismatch {
         if let Place::Probe { layer, .. } = mismatch.place {
             let name = build.network.layers[layer].name.escape_debug();
-            ui.say(format!("layer {layer} of the network is {name}; its neurons are the elements below"))?;
+            let stage = build.design.probes.iter().position(|p| p.layer == layer).unwrap_or(0);
+            ui.say(format!(
+                "layer {layer} of the network is {name}, stage {stage} of the circuit (the files *_layer{stage}*); elements are its neurons"
+            ))?;
         }
         ui.say(format!("simulator and Verilog differ first at: {mismatch}"))?;
         if let Some(path) = &mismatch.waveform {

@@ -57,6 +57,17 @@ pub struct Split {
     pub y: Vec<u8>,
 }
 
+/// Samples to measure a network on, and what its user ought to know of them.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Measure {
+    /// The samples.
+    pub split: Split,
+    /// The network was trained on these very samples.
+    pub trained_on: bool,
+    /// Measurements outside the range that was trained on; their codes saturate.
+    pub outside: usize,
+}
+
 impl Split {
     /// Number of samples.
     pub fn len(&self) -> usize {
@@ -140,16 +151,31 @@ pub fn load_test(
     task: &Task,
     options: &Options,
     progress: &dyn Fn(&str, u64, u64),
-) -> Result<Split, Error> {
+) -> Result<Measure, Error> {
     if is_own(spec) {
         return own::load_test(Path::new(spec), task, options);
     }
-    Ok(load(spec, options, progress)?.test)
+    Ok(Measure { split: load(spec, options, progress)?.test, trained_on: false, outside: 0 })
 }
 
 /// Names of classes that are only numbers.
 fn numbered(classes: usize) -> Vec<String> {
     (0..classes).map(|c| c.to_string()).collect()
+}
+
+/// Reads a matrix of numbers from a `.npy`: its shape and its values, row-major.
+///
+/// # Errors
+/// As [`load`], and when it is not of two dimensions, both at least 1.
+pub fn read_matrix(path: &Path) -> Result<([usize; 2], Vec<f64>), Error> {
+    let array = npy::parse(&bytes::read(path, npy::MOST_BYTES)?, &error::at(path))?;
+    match array.shape[..] {
+        [rows, columns] if rows > 0 && columns > 0 => Ok(([rows, columns], array.values.reals())),
+        _ => {
+            let what = format!("an array of shape {:?}", array.shape);
+            Err(Error::content(error::at(path), what, "give a matrix, [inputs, outputs]"))
+        }
+    }
 }
 
 /// Whether `spec` is a path rather than the name of a set.
@@ -165,18 +191,19 @@ impl Dataset {
         for split in [&self.train, &self.test] {
             assert_eq!(split.x.dim(), (split.len(), elements));
         }
-        for (split, name) in [(&self.train, "training"), (&self.test, "test")] {
+        let more = "give more samples of each class, so that some can be held out, or a file of test samples";
+        for (split, name, fix) in
+            [(&self.train, "training", "give at least one of each class"), (&self.test, "test", more)]
+        {
             if split.is_empty() {
-                return Err(Error::content(
-                    place,
-                    format!("0 {name} samples"),
-                    "give at least one of each class",
-                ));
+                return Err(Error::content(place, format!("0 {name} samples"), fix));
             }
         }
         let first = self.train.y[0];
         if self.train.y.iter().all(|&y| y == first) {
-            let what = format!("all {} training samples are of class {first}", self.train.len());
+            let name = self.task.classes.get(usize::from(first)).cloned().unwrap_or(first.to_string());
+            let what =
+                format!("all {} training samples are of class {}", self.train.len(), error::show(&name));
             return Err(Error::content(place, what, "give samples of at least two classes"));
         }
         Ok(self)

@@ -8,7 +8,7 @@ use sterna_ir::{MAX_ELEMENTS, Range, Scaling, Task};
 use super::error::{at, show};
 use super::npy::{self, Archive, Array, Values};
 use super::split::split;
-use super::{Dataset, Error, MAX_CLASSES, Options, Split, bytes, scaling, table};
+use super::{Dataset, Error, MAX_CLASSES, Measure, Options, Split, bytes, scaling, table};
 
 /// Samples with features as read.
 pub(super) struct Samples {
@@ -45,6 +45,7 @@ pub(super) fn load(path: &Path, options: &Options) -> Result<Dataset, Error> {
             let other = read(given, Some(&task))?;
             let test = other.test.unwrap_or(other.samples);
             same_shape(&samples, &test, &at(path))?;
+            (task.digest, task.whole) = (Some(digest(path)?), true);
             (samples, test)
         }
         (None, None) => {
@@ -58,13 +59,15 @@ pub(super) fn load(path: &Path, options: &Options) -> Result<Dataset, Error> {
 }
 
 /// Loads the samples of a file on which a network that was trained for `task` can be measured.
-pub(super) fn load_test(path: &Path, task: &Task, options: &Options) -> Result<Split, Error> {
+pub(super) fn load_test(path: &Path, task: &Task, options: &Options) -> Result<Measure, Error> {
     let Content { samples, test, .. } = read(path, Some(task))?;
+    let same = test.is_none() && task.digest.is_some() && task.digest == Some(digest(path)?);
     let samples = match test {
         Some(test) => test,
-        None if task.digest.is_some() && task.digest == Some(digest(path)?) => split(samples, options)?.1,
+        None if same && !task.whole => split(samples, options)?.1,
         None => samples,
     };
+    let mut outside = 0;
     if samples.y.is_empty() {
         return Err(Error::content(samples.place, "0 samples", "give at least one"));
     }
@@ -84,10 +87,14 @@ pub(super) fn load_test(path: &Path, task: &Task, options: &Options) -> Result<S
                 let what = format!("{elements} features a sample");
                 return Err(Error::content(place, what, format!("the network takes {}", scaling.min.len())));
             }
-            scaled(scaling, &values.reals())
+            let reals = values.reals();
+            let far = |(i, v): (usize, &f64)| scaling.saturates(i % elements, *v);
+            outside = reals.iter().enumerate().filter(|value| far(*value)).count();
+            scaled(scaling, &reals)
         }
     };
-    Ok(Split { x: matrix(codes, elements), y: samples.y })
+    let split = Split { x: matrix(codes, elements), y: samples.y };
+    Ok(Measure { split, trained_on: same && task.whole, outside })
 }
 
 /// Reads a file by its ending. With a `task`, classes and features are the task's.

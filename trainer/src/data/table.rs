@@ -51,6 +51,12 @@ pub(super) fn load(path: &Path, task: Option<&Task>) -> Result<Table, Error> {
     let header = is_header(&first, second.as_ref()).then_some(first.clone());
     let named = |header: &StringRecord| label_column(header).or_else(|| only_unknown(header, task?));
     let label = header.as_ref().and_then(named).unwrap_or(columns - 1);
+    if let (Some(header), Some(task)) = (&header, task)
+        && header.iter().all(|field| task.features.iter().any(|feature| feature == field))
+    {
+        let what = format!("{columns} columns, all of them features");
+        return Err(Error::content(format!("{}, line 1", at(path)), what, "add a column with the label"));
+    }
     let mut names: Vec<String> = header.iter().flat_map(|h| h.iter().map(str::to_string)).collect();
     if !names.is_empty() {
         names.remove(label);

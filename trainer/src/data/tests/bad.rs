@@ -64,7 +64,11 @@ fn damaged_idx_files() {
         (images, gzip(&idx(&[19, 28, 28], &[7; 19 * 784])), &[labels, "20 labels", "19 images"]),
         (images, gzip(&vec![0; 47_040_017]), &[images, "more than 47040016 bytes"]),
         (labels, idx(&[20], &[10; 20]), &[labels, "label 10 of sample 0", "0..=9"]),
-        (labels, idx(&[20], &[3; 20]), &["mnist", "all 20 training samples are of class 3", "two classes"]),
+        (
+            labels,
+            idx(&[20], &[3; 20]),
+            &["mnist", "all 20 training samples are of class \"3\"", "two classes"],
+        ),
         (labels, idx(&[21], &[1; 20]), &[labels, "21", "holds 20"]),
     ];
     for (name, content, parts) in cases {
@@ -189,7 +193,7 @@ fn damaged_arrays() {
             with(&x, &label([2., 1., 2., 1., 2., 1., 2., 1.])),
             &["array x", "no training sample of class 0", "from 0"],
         ),
-        (with(&x, &npy(&Array1::<u8>::zeros(8))), &["a.npz", "all 6 training samples are of class 0"]),
+        (with(&x, &npy(&Array1::<u8>::zeros(8))), &["a.npz", "all 6 training samples are of class \"0\""]),
     ];
     for (i, (content, parts)) in cases.iter().enumerate() {
         println!("case {i}: {parts:?}");
@@ -218,7 +222,10 @@ fn damaged_tables() {
         ("1,2,0\n1,2,\n", &["line 2, column 3", "empty label"]),
         ("1,2,0\n1,2,0.5\n", &["line 2, column 3", "label 0.5", "integers or words"]),
         ("1,2,1\n1,2,01\n1,2,0\n1,3,0", &["\"01\" and \"1\"", "same number"]),
-        ("1,2,0\n1,2,0\n1,2,0\n1,2,0\n", &["a.csv", "all 3 training samples are of class 0", "two classes"]),
+        (
+            "1,2,0\n1,2,0\n1,2,0\n1,2,0\n",
+            &["a.csv", "all 3 training samples are of class \"0\"", "two classes"],
+        ),
         ("1,2,0\n1,2,1\n", &["a.csv", "0 test samples"]),
         (&many, &["line 257, column 2", "\"256\"", "256 classes"]),
     ];

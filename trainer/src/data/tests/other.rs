@@ -11,7 +11,7 @@ fn test_on(text: &str) -> Result<Split, Error> {
     let path = dir.path().join("other.csv");
     std::fs::write(&path, text).unwrap();
     let options = Options { test_fraction: 0.25, ..Options::default() };
-    load_test(path.to_str().unwrap(), &task, &options, &|_, _, _| ())
+    load_test(path.to_str().unwrap(), &task, &options, &|_, _, _| ()).map(|m| m.split)
 }
 
 #[test]
@@ -48,6 +48,7 @@ fn what_the_task_does_not_know_is_refused() {
         ("width,height,kind\n1,15,cow\n", &["line 2, column 3", "label \"cow\"", "cat, dog"]),
         ("width,depth,kind\n1,15,cat\n", &["line 1", "feature \"depth\"", "not trained on"]),
         ("width,kind\n1,cat\n", &["line 1", "no feature \"height\"", "add it"]),
+        ("width,height\n1,15\n", &["line 1", "2 columns, all of them features", "label"]),
         ("1,cat\n", &["1 features", "takes 2"]),
         ("width,height,kind\n", &["0 training samples"]),
     ];
@@ -68,7 +69,7 @@ fn numbers_are_classes_however_they_are_written() {
         std::fs::write(&path, text).unwrap();
         load_test(path.to_str().unwrap(), &task, &Options::default(), &|_, _, _| ())
     };
-    assert_eq!(test("1,2,05\n").unwrap().y, [1]);
+    assert_eq!(test("1,2,05\n").unwrap().split.y, [1]);
     let error = test("1.5,2,3\n").unwrap_err().to_string();
     assert!(error.contains("1.5 in sample 0, element 0") && error.contains("0..=255"), "{error}");
 }
@@ -84,7 +85,7 @@ fn arrays_bring_their_test_samples() {
         std::fs::write(&path, npz(arrays)).unwrap();
         load_test(path.to_str().unwrap(), &set.task, &Options::default(), &|_, _, _| ())
     };
-    assert_eq!(test(&[("x_test", npy(&x)), ("y_test", npy(&y))]).unwrap().len(), 8);
+    assert_eq!(test(&[("x_test", npy(&x)), ("y_test", npy(&y))]).unwrap().split.len(), 8);
     let far = Array1::from_elem(8, 7u8);
     let error = test(&[("x", npy(&x)), ("y", npy(&far))]).unwrap_err().to_string();
     assert!(error.contains("label 7 of sample 0") && error.contains("classes 0 to 1"), "{error}");
@@ -100,7 +101,15 @@ fn a_second_file_can_be_the_test() {
         load(spec, &Options { test: Some(paths[1].clone()), ..Options::default() }, &|_, _, _| ())
     };
     let set = with(paths[0].to_str().unwrap()).unwrap();
-    assert_eq!((set.train.len(), set.test.len(), set.test.y[0], set.task.digest), (8, 1, 1, None));
+    assert_eq!((set.train.len(), set.test.len(), set.test.y[0], set.task.whole), (8, 1, 1, true));
+    let measure = |path: &Path| {
+        load_test(path.to_str().unwrap(), &set.task, &Options::default(), &|_, _, _| ()).unwrap()
+    };
+    let same = measure(&paths[0]);
+    assert_eq!((same.split.len(), same.trained_on, same.outside), (8, true, 0));
+    std::fs::write(&paths[1], "1.6,15,dog\n1,-3,dog\n1,10,cat\n").unwrap();
+    let other = measure(&paths[1]);
+    assert_eq!((other.trained_on, other.outside), (false, 2));
     let error = with("digits:30").unwrap_err().to_string();
     assert!(error.contains("test file") && error.contains("leave it out"), "{error}");
 }
