@@ -1,5 +1,6 @@
 //! Sterna's compiler: integer network to netlist to Verilog, with a cost model and a driver for Yosys.
 
+mod adder;
 pub mod constraints;
 mod error;
 pub mod estimate;

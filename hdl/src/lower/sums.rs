@@ -28,12 +28,12 @@ pub struct Sums {
     apart: usize,
 }
 
-/// What a family adds at once: Xilinx carry chains take three operands at the price of two, ECP5 chains come in pairs of
-/// bits, iCE40 carries see operands as they are.
+/// What a family adds at once: Xilinx carry chains take three operands at the price of two, iCE40 carries see operands as
+/// they are.
 fn chain(family: Option<Family>) -> Chain {
     match family {
         Some(Family::Xcup) => Chain { operands: 3, cell: 1, inverts: true },
-        Some(Family::Ecp5) => Chain { operands: 2, cell: 2, inverts: true },
+        Some(Family::Ecp5) => Chain { operands: 2, cell: 1, inverts: true },
         Some(Family::Ice40) => Chain { operands: 2, cell: 1, inverts: false },
         None => Chain { operands: 2, cell: 1, inverts: true },
     }

@@ -295,7 +295,8 @@ impl Writer<'_> {
         }
         let name = format!("u_{}", self.scope.name(id));
         let name = self.names.claim(&name);
-        wrap("    ", &blocks::instance(&mut self.scope, id, block, &name), 8) + "\n"
+        let text = blocks::instance(&mut self.scope, id, block, &name);
+        text.lines().map(|line| wrap("    ", line, 8) + "\n").collect()
     }
 
     /// The declaration of a node's own signal.

@@ -7,6 +7,7 @@ use sterna_hdl::verilog::SourceFile;
 use crate::tools::{has, run, write};
 
 const ADD3: &str = include_str!("../../rtl/sterna_add3.v");
+const ADD2: &str = include_str!("../../rtl/sterna_add2.v");
 const LUT6: &str = include_str!("../../rtl/models/LUT6.v");
 const MUXF7: &str = include_str!("../../rtl/models/MUXF7.v");
 const MUXF8: &str = include_str!("../../rtl/models/MUXF8.v");
@@ -78,9 +79,9 @@ fn models_equal_the_cells_of_yosys() {
 }
 
 /// `ours` is the block with these parameters, `wanted` the expression.
-fn block_job(file: &str, width: u32, minus: u32) -> String {
+fn block_job(block: &str, file: &str, width: u32, minus: u32) -> String {
     format!(
-        "read_verilog {file} wanted.v; rename sterna_add3 ours; rename minus{minus} wanted; \
+        "read_verilog {file} wanted.v; rename {block} ours; rename minus{minus} wanted; \
          chparam -set WIDTH {width} -set MINUS {minus} ours; chparam -set WIDTH {width} wanted; \
          hierarchy; proc; flatten ours"
     )
@@ -103,7 +104,8 @@ fn the_three_operand_sum_is_proved_for_all_signs_and_many_widths() {
         .collect();
     put(folder.path(), &[("add3.v", ADD3), ("wanted.v", &wanted)]);
     let all = [1, 2, 3, 4, 5, 9].into_iter().flat_map(|width| (0..3).map(move |minus| (width, minus)));
-    let jobs: Vec<String> = all.map(|(width, minus)| block_job("add3.v", width, minus)).collect();
+    let jobs: Vec<String> =
+        all.map(|(width, minus)| block_job("sterna_add3", "add3.v", width, minus)).collect();
     assert_eq!(proofs(folder.path(), &jobs), vec![true; jobs.len()]);
 
     let mutants = [
@@ -120,11 +122,44 @@ fn the_three_operand_sum_is_proved_for_all_signs_and_many_widths() {
         let text = ADD3.replace(from, to);
         assert_ne!(text, ADD3, "{from}");
         put(folder.path(), &[(&format!("mutant{k}.v"), &text)]);
-        jobs.extend((0..3).map(|minus| block_job(&format!("mutant{k}.v"), 6, minus)));
+        jobs.extend((0..3).map(|minus| block_job("sterna_add3", &format!("mutant{k}.v"), 6, minus)));
     }
     for (mutant, found) in mutants.iter().zip(proofs(folder.path(), &jobs).chunks(3)) {
         assert!(found.contains(&false), "{mutant:?}");
     }
+}
+
+#[test]
+fn the_two_operand_sum_is_proved_for_both_signs_and_many_widths() {
+    if !has("yosys") {
+        return;
+    }
+    let folder = tempfile::tempdir().unwrap();
+    let wanted = |minus: u32, sum: &str| {
+        format!(
+            "module minus{minus} #(parameter WIDTH = 2) (input wire [WIDTH-1:0] a, b, \
+             output wire [WIDTH-1:0] y); assign y = {sum}; endmodule\n"
+        )
+    };
+    let wanted = wanted(0, "a + b") + &wanted(1, "a - b");
+    let wrong_carry = ADD2.replace("& ~low[WIDTH-2]", "& low[WIDTH-2]");
+    let wrong_sign = ADD2.replace("b[WIDTH-2] ^ (MINUS != 0)", "b[WIDTH-2]");
+    let wrong_top = ADD2.replace("a[WIDTH-1] ^ b[WIDTH-1] ^ (MINUS != 0)", "a[WIDTH-1] ^ b[WIDTH-1]");
+    let files = [
+        ("wanted.v", wanted.as_str()),
+        ("add2.v", ADD2),
+        ("no0.v", &wrong_carry),
+        ("no1.v", &wrong_sign),
+        ("no2.v", &wrong_top),
+    ];
+    put(folder.path(), &files);
+    let all = [2, 3, 4, 7].into_iter().flat_map(|width| (0..2).map(move |minus| (width, minus)));
+    let mut jobs: Vec<String> =
+        all.map(|(width, minus)| block_job("sterna_add2", "add2.v", width, minus)).collect();
+    let right = jobs.len();
+    jobs.extend((0..3).map(|k| block_job("sterna_add2", &format!("no{k}.v"), 5, 1)));
+    let found = proofs(folder.path(), &jobs);
+    assert_eq!(found, [vec![true; right], vec![false; 3]].concat());
 }
 
 /// Wide operands in simulation, over our models: two's complement wraps alike in Verilog's `+`.

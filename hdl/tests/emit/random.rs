@@ -388,9 +388,9 @@ fn expected(netlist: &Netlist, emitted: &Emitted, seed: u64) -> Vec<(String, Str
     words
 }
 
-/// Every other netlist with operators alone, the rest with blocks of primitives.
+/// One netlist in four with operators alone, the rest with the blocks of a family.
 fn emit(netlist: &Netlist, seed: u64) -> Emitted {
-    let family = (seed % 2 == 1).then_some(Family::Xcup);
+    let family = [None, Some(Family::Xcup), Some(Family::Ecp5), Some(Family::Xcup)][seed as usize % 4];
     print(netlist, &PrintOptions { version: false, visible: vec![], family }).unwrap()
 }
 
