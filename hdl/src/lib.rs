@@ -1,14 +1,16 @@
-//! Sterna's compiler: integer network to netlist to Verilog, with a cost model and a driver for Yosys.
+//! Sterna's compiler: integer network to netlist to Verilog, with a cost model and drivers for Yosys and nextpnr.
 
 mod adder;
 pub mod constraints;
 mod error;
 pub mod estimate;
 pub mod family;
+mod frame;
 pub mod lower;
 pub mod manifest;
 mod options;
 mod pairs;
+pub mod route;
 pub mod share;
 pub mod synth;
 pub mod testbench;

@@ -61,7 +61,8 @@ pub fn version() -> Result<String, Error> {
     Ok(String::from_utf8_lossy(&output.stdout).trim().to_string())
 }
 
-/// Synthesises `files` (name, text) for `family` inside `folder`, which keeps the script and the log.
+/// Synthesises `files` (name, text) for `family` inside `folder`, which keeps the script, the log and the mapped circuit as
+/// `FAMILY.json`.
 pub fn synthesise(files: &[(&str, &str)], top: &str, family: Family, folder: &Path) -> Result<Cells, Error> {
     version()?;
     let write = |name: &str, text: &str| {
@@ -128,6 +129,7 @@ fn script(files: &[&str], top: &str, family: Family) -> String {
          techmap -map add2alu.v\n\
          {flow}\n\
          check -assert\n\
+         write_json {family}.json\n\
          tee -q -o {family}.stat stat\n",
         files = files.join(" ")
     )

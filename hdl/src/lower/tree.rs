@@ -63,8 +63,13 @@ pub fn sum(b: &mut Builder, pipe: &mut Pipe, items: &[Item], name: &str, settle:
     }
 }
 
-/// One sum node over up to three items.
+/// One sum node over up to three items; two where all are subtracted and the result must settle, since no carry chain
+/// computes `-a - b` in one go: a register can stand between them.
 pub fn join(b: &mut Builder, pipe: &mut Pipe, items: &[Item], name: String, settle: bool) -> Item {
+    if settle && items.len() > 1 && items.iter().all(|i| i.negate) {
+        let sum = join(b, pipe, items, format!("{name}_neg"), false);
+        return join(b, pipe, &[sum], name, true);
+    }
     let places: Vec<Timed> = items.iter().map(|i| i.at).collect();
     let (nodes, time, level) = pipe.meet(b, &places);
     let common = if settle { 0 } else { items.iter().map(|i| i.shift).min().unwrap_or(0) };
