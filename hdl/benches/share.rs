@@ -25,7 +25,7 @@ fn search(c: &mut Criterion) {
     let problem = problem();
     for operands in [2, 3] {
         for effort in [0, 1] {
-            let chain = Chain { operands, cell: 1, inverts: true };
+            let chain = Chain { operands, tables: false, inverts: true };
             let settings = Settings { chain, sharing: true, effort, starts: 1, depth: None };
             let name = format!("share 256x256 z90, {operands} operands, effort {effort}");
             c.bench_function(&name, |b| b.iter(|| share(&problem, &settings)));

@@ -13,6 +13,7 @@ use std::collections::{BTreeSet, HashSet};
 use serde::Serialize;
 use sterna_ir::netlist::{ModuleId, Netlist, NodeId, Op};
 
+use crate::adder::{adder, registered};
 use crate::family::Family;
 use crate::pairs::{pairs, wide_muxes};
 
@@ -61,9 +62,11 @@ pub fn estimate(netlist: &Netlist, family: Family) -> Estimate {
     let mut groups: Vec<Resources> = vec![Resources::default(); netlist.modules.len()];
     // A subtracted word needs inverters of its own where the carry chain cannot invert; all its users share them.
     let mut inverted = BTreeSet::new();
+    let registered = registered(netlist, &live);
     for id in netlist.ids().filter(|id| live[id.index()]) {
         let home = layer_of(netlist, netlist.node(id).module);
-        groups[home.index()].add(node::cost(netlist, id, family, &mut inverted));
+        let adder = adder(netlist, id, Some(family), registered[id.index()]);
+        groups[home.index()].add(node::cost(netlist, id, family, adder, &mut inverted));
     }
     // Two tables in one.
     let seconds: HashSet<NodeId> = pairs(netlist, &live, Some(family)).into_iter().map(|p| p.1).collect();

@@ -5,19 +5,31 @@ use std::collections::BTreeSet;
 use sterna_ir::netlist::{Netlist, NodeId, Op, Term};
 
 use super::Resources;
+use crate::adder::{Adder, Tables};
 use crate::family::Family;
 
 /// Share of a LUT6 that one bit of a multiplexer takes; the rest is left to its neighbours.
 pub const XCUP_MUX: f64 = 0.5;
 
-/// Cells of node `id`. `inverted` remembers the words that already have inverters.
-pub fn cost(netlist: &Netlist, id: NodeId, family: Family, inverted: &mut BTreeSet<NodeId>) -> Resources {
+/// Cells of node `id`, built as `adder` if it is a sum. `inverted` remembers the words that already have inverters.
+pub fn cost(
+    netlist: &Netlist,
+    id: NodeId,
+    family: Family,
+    adder: Adder,
+    inverted: &mut BTreeSet<NodeId>,
+) -> Resources {
     let node = netlist.node(id);
     let width = f64::from(node.range.width());
     let width_of = |id: NodeId| f64::from(netlist.node(id).range.width());
     let constant = |id: NodeId| matches!(netlist.node(id).op, Op::Const(_));
     match &node.op {
-        Op::Sum(terms) => sum(netlist, terms, width, family, inverted),
+        Op::Sum(terms) if adder == Adder::Tables => Resources {
+            lut: Tables::new(netlist, id).luts().len() as f64,
+            adders: terms.len().saturating_sub(1) as u64,
+            ..Resources::default()
+        },
+        Op::Sum(terms) => sum(netlist, terms, width, (family, adder), inverted),
         Op::Ge(a, b) => {
             let width = width_of(*a).max(width_of(*b));
             match netlist.node(*b).op {
@@ -60,7 +72,7 @@ fn sum(
     netlist: &Netlist,
     terms: &[Term],
     width: f64,
-    family: Family,
+    (family, adder): (Family, Adder),
     inverted: &mut BTreeSet<NodeId>,
 ) -> Resources {
     let constants = terms.iter().filter(|t| matches!(netlist.node(t.node).op, Op::Const(_))).count();
@@ -70,15 +82,14 @@ fn sum(
     if operands < 2 {
         return Resources::default();
     }
-    // One chain sums three where its tables compress them (see `verilog::blocks`).
-    let chains = if family == Family::Xcup && operands == 3 && negated < 3 { 1 } else { operands - 1 };
+    let chains = if adder == Adder::Three { 1 } else { operands - 1 };
     let adders = operands - 1;
     // Low bits where a single unshifted operand stands alone pass straight through.
     let mut shifts: Vec<u8> = terms.iter().map(|t| t.shift).collect();
     shifts.sort_unstable();
     let bits = (width - f64::from(shifts.get(1).copied().unwrap_or(0))).max(1.0);
     let chain = match family {
-        Family::Ecp5 => 2.0 * (bits / 2.0).ceil(),
+        Family::Ecp5 if adder != Adder::Odd => 2.0 * (bits / 2.0).ceil(),
         _ => bits,
     };
     let mut lut = chain * chains as f64;

@@ -62,7 +62,7 @@ pub fn combinational(
     if rows.iter().any(|row| row.partial_sums(|_| x).is_none()) {
         return Err(Error::TooWide { layer: 0, name: name.into() });
     }
-    let sums = Sums::new(&rows, |_| x, options);
+    let sums = Sums::new(&rows, false, |_| x, options);
     let mut about =
         vec![format!("{outputs} x {inputs} weights, {} nonzeros, inputs of {x}.", dense.nonzeros())];
     about.extend(sums.about());

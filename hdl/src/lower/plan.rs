@@ -60,13 +60,19 @@ impl Plan {
     pub fn share(&mut self, network: &Network, options: &Options) -> Result<()> {
         let ranges = network.ranges()?;
         for stage in &mut self.stages {
+            // A unit that serves several channels gives every code that any of them can have.
             let range = |element: u32| match stage.first.checked_sub(1) {
-                Some(before) => ranges[before][element as usize],
+                Some(before) => match &network.layers[before].op {
+                    LayerOp::Threshold(t) if !t.thermometer => Range::new(0, t.levels as i64),
+                    LayerOp::Threshold(_) => Range::BIT,
+                    // Sums are as wide as their parts let them be, never known to be bits.
+                    _ => ranges[before][element as usize].union(Range::new(-1, 1)),
+                },
                 None => network.input.range,
             };
             for unit in &mut stage.units {
                 let Unit::Unrolled(unit) = unit else { continue };
-                unit.sums = Sums::new(&unit.rows, range, options);
+                unit.sums = Sums::new(&unit.rows, unit.thermometer, range, options);
                 stage.about.extend(unit.sums.about());
             }
         }

@@ -15,6 +15,9 @@ use crate::lower::rows::Row;
 use crate::lower::tree::{self, Item};
 use crate::share::{self, Chain, Graph, Problem, Settings, Term, share};
 
+/// Most searches of one stage.
+const ROUNDS: usize = 3;
+
 /// An adder graph over the elements that rows read.
 #[derive(Clone, Debug, Default)]
 pub struct Sums {
@@ -32,20 +35,89 @@ pub struct Sums {
 /// they are.
 fn chain(family: Option<Family>) -> Chain {
     match family {
-        Some(Family::Xcup) => Chain { operands: 3, cell: 1, inverts: true },
-        Some(Family::Ecp5) => Chain { operands: 2, cell: 1, inverts: true },
-        Some(Family::Ice40) => Chain { operands: 2, cell: 1, inverts: false },
-        None => Chain { operands: 2, cell: 1, inverts: true },
+        Some(Family::Xcup) => Chain { operands: 3, tables: true, inverts: true },
+        Some(Family::Ecp5) => Chain { operands: 2, tables: false, inverts: true },
+        Some(Family::Ice40) => Chain { operands: 2, tables: false, inverts: false },
+        None => Chain { operands: 2, tables: false, inverts: true },
     }
 }
 
 impl Sums {
-    /// Searches for the cheapest graph of `rows`, whose elements have these ranges.
-    pub fn new(rows: &[Row], range: impl Fn(u32) -> Range, options: &Options) -> Self {
+    /// Searches for the cheapest way to sum `rows`, whose elements have these ranges.
+    ///
+    /// Rows of bits may be look-up tables of their own or part of the graph, which shares. Where the target has small sums
+    /// as tables, a row whose part of the graph costs more than its own tables leaves the graph, and the search is
+    /// repeated as long as that saves anything.
+    pub fn new(rows: &[Row], thermometer: bool, range: impl Fn(u32) -> Range, options: &Options) -> Self {
+        let Some(family) = options.family else {
+            return Sums::search(rows, vec![false; rows.len()], &range, options);
+        };
+        let mut tables: Vec<Option<u32>> =
+            rows.iter().map(|row| lutsum::fits(row, &range).then_some(u32::MAX)).collect();
+        if !chain(options.family).tables {
+            let counted = tables.iter().map(Option::is_some).collect();
+            return Sums::search(rows, counted, &range, options);
+        }
+        for (row, luts) in rows.iter().zip(&mut tables) {
+            let short = luts.is_some() && row.terms.len() <= lutsum::MOST_INPUTS;
+            *luts = short.then(|| lutsum::luts(row, thermometer, family));
+        }
+        let price = |sums: &Sums| {
+            let rows = rows.iter().zip(&tables).zip(&sums.counted).enumerate();
+            let luts = rows.map(|(r, ((row, luts), counted))| match (counted, luts) {
+                (true, Some(luts)) => u64::from(*luts),
+                (false, Some(_)) => sums.comparisons(r, row),
+                _ => 0,
+            });
+            sums.graph.bits() + luts.sum::<u64>()
+        };
+        let mut best = Sums::search(rows, tables.iter().map(Option::is_some).collect(), &range, options);
+        if options.sharing.is_none() || tables.iter().all(Option::is_none) {
+            return best;
+        }
+        let mut counted = vec![false; rows.len()];
+        for _ in 0..ROUNDS {
+            let next = Sums::search(rows, counted, &range, options);
+            let own = next.own();
+            counted = next.counted.clone();
+            for (r, luts) in tables.iter().enumerate() {
+                counted[r] |= luts.is_some_and(|l| u64::from(l) <= own[r] + next.comparisons(r, &rows[r]));
+            }
+            let settled = counted == next.counted;
+            if price(&next) < price(&best) {
+                best = next;
+            }
+            if settled {
+                break;
+            }
+        }
+        best
+    }
+
+    /// What each row's part of the graph costs that no other row reads.
+    fn own(&self) -> Vec<u64> {
+        let mut own = vec![0; self.graph.outputs.len()];
+        for sum in &self.graph.sums {
+            if let Some(row) = sum.row {
+                own[row as usize] += u64::from(sum.bits);
+            }
+        }
+        own
+    }
+
+    /// Tables that compare the sum of row `r` with its thresholds.
+    fn comparisons(&self, r: usize, row: &Row) -> u64 {
+        let inputs = self.elements.len() + self.constants.len();
+        let sum = self.graph.outputs[r].and_then(|t| (t.node as usize).checked_sub(inputs));
+        let width = sum.map_or(1, |sum| self.graph.sums[sum].range.width());
+        let levels = row.levels.as_ref().map_or(0, |levels| levels.thresholds.len());
+        levels as u64 * u64::from(width.div_ceil(5))
+    }
+
+    /// The graph of all rows but those that are counted.
+    fn search(rows: &[Row], counted: Vec<bool>, range: &impl Fn(u32) -> Range, options: &Options) -> Self {
         let chain = chain(options.family);
         let operands = chain.operands;
-        let counted: Vec<bool> =
-            rows.iter().map(|row| options.family.is_some() && lutsum::fits(row, &range)).collect();
         let kept = |(row, counted): (&Row, &bool)| Row {
             terms: if *counted { Vec::new() } else { row.terms.clone() },
             ..row.clone()

@@ -3,6 +3,7 @@
 use std::cmp::Reverse;
 use std::collections::BinaryHeap;
 
+use sterna_ir::Range;
 use sterna_ir::build::Builder;
 use sterna_ir::netlist::{NodeId, Term};
 
@@ -90,8 +91,23 @@ pub enum Bit {
     Node(Timed),
 }
 
-/// `item >= t`, or `item <= t` when `falling`.
-pub fn compare(b: &mut Builder, pipe: &mut Pipe, item: Item, t: i64, falling: bool, name: &str) -> Bit {
+/// `item >= t`, or `item <= t` when `falling`. `range` holds every value of the item: that of its node may be wider, as
+/// interval arithmetic over shared sums does not see what cancels.
+pub fn compare(
+    b: &mut Builder,
+    pipe: &mut Pipe,
+    (item, range): (Item, Range),
+    t: i64,
+    falling: bool,
+    name: &str,
+) -> Bit {
+    let (always, never) = match falling {
+        false => (range.lo >= t, range.hi < t),
+        true => (range.hi <= t, range.lo > t),
+    };
+    if always || never {
+        return Bit::Known(always);
+    }
     // The shift leaves a comparison of the node with the rounded constant; a sign turns the comparison around.
     let scale = 1i64 << item.shift;
     let (bound, at_most) = match (falling, item.negate) {
@@ -101,10 +117,6 @@ pub fn compare(b: &mut Builder, pipe: &mut Pipe, item: Item, t: i64, falling: bo
         (true, true) => (-(t.div_euclid(scale)), false),
     };
     let least = if at_most { bound + 1 } else { bound };
-    let range = b.range(item.at.node);
-    if range.lo >= least || range.hi < least {
-        return Bit::Known((range.lo >= least) != at_most);
-    }
     let (nodes, time, level) = pipe.meet(b, &[item.at]);
     let ge = b.ge_const(nodes[0], least, format!("{name}_ge"));
     let node = if at_most { b.not(ge, format!("{name}_le")) } else { ge };

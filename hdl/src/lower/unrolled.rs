@@ -2,6 +2,7 @@
 
 use std::collections::HashMap;
 
+use sterna_ir::Range;
 use sterna_ir::build::Builder;
 use sterna_ir::netlist::NodeId;
 
@@ -75,7 +76,7 @@ impl Unrolled {
             let name = format!("n{}", row.element);
             results.push(match options.family.filter(|_| self.sums.is_counted(index)) {
                 Some(family) => self.counted(b, pipe, &mut tables, (row, family), node_of, &name),
-                None => self.results(b, pipe, row, sum, 0, &name),
+                None => self.results(b, pipe, row, node_of, (sum, 0), &name),
             });
         }
         results
@@ -100,11 +101,8 @@ impl Unrolled {
             items.push(Item::plus(Pipe::input(b.constant(offset))));
             offset = 0;
         }
-        let acc = match family {
-            Family::Xcup => lutsum::sum(b, pipe, items, name, settle),
-            _ => tree::sum(b, pipe, &items, name, settle).expect("there are items"),
-        };
-        self.results(b, pipe, row, acc, offset, name)
+        let acc = tree::sum(b, pipe, &items, name, settle).expect("there are items");
+        self.results(b, pipe, row, node_of, (acc, offset), name)
     }
 
     /// What becomes of a row's sum, which lacks `offset`.
@@ -113,13 +111,16 @@ impl Unrolled {
         b: &mut Builder,
         pipe: &mut Pipe,
         row: &Row,
-        acc: Item,
-        offset: i64,
+        node_of: &HashMap<u32, NodeId>,
+        (acc, offset): (Item, i64),
         name: &str,
     ) -> Vec<Timed> {
         let Some(levels) = &row.levels else { return vec![acc.at] };
+        let term = |(element, weight): &(u32, i64)| b.range(node_of[element]).checked_scale(*weight);
+        let range = row.terms.iter().map(term).try_fold(Range::point(-offset), |sum, x| sum.checked_add(x?));
+        let range = range.expect("sums stay within 60 bits");
         let compare = |(k, t): (usize, &i64)| {
-            tree::compare(b, pipe, acc, t - offset, levels.falling, &format!("{name}_{k}"))
+            tree::compare(b, pipe, (acc, range), t - offset, levels.falling, &format!("{name}_{k}"))
         };
         let bits: Vec<Bit> = levels.thresholds.iter().enumerate().map(compare).collect();
         if !self.thermometer {

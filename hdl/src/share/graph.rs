@@ -15,7 +15,7 @@ pub struct Sum {
     pub terms: Vec<Term>,
     /// Range of the value, by interval arithmetic.
     pub range: Range,
-    /// Bits of its carry chain, in whole cells.
+    /// Bits of its carry chain, or the tables it is instead.
     pub bits: u32,
     /// Sums on the longest path from the inputs, this one included.
     pub level: u32,
@@ -35,7 +35,7 @@ pub struct Graph {
 }
 
 impl Graph {
-    /// Bits of all carry chains.
+    /// Bits of all carry chains, and tables.
     pub fn bits(&self) -> u64 {
         self.sums.iter().map(|s| u64::from(s.bits)).sum()
     }

@@ -71,8 +71,8 @@ pub struct Row {
 pub struct Chain {
     /// Most operands of one sum, 2 or 3.
     pub operands: usize,
-    /// Bits of a cell: chains are whole cells long.
-    pub cell: u32,
+    /// Sums of a few bits are tables without a chain, see [`crate::adder`].
+    pub tables: bool,
     /// Operands are inverted on the way into the chain; where not, a subtracted signal costs inverters.
     pub inverts: bool,
 }

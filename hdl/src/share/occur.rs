@@ -1,7 +1,10 @@
 //! Where a pattern of two or three signed terms occurs, and what making it a shared sum is worth.
 
+use sterna_ir::Range;
+
 use super::Term;
 use super::state::{State, terms_of};
+use super::tree;
 
 /// One place of a pattern: the row, and the shift and sign of the pattern's first term there.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -82,7 +85,8 @@ pub fn evaluate(state: &State, pair: u64, weights: Weights, scratch: &mut Scratc
     }
     let [a, b] = terms_of(pair).map(|t| state.range(t));
     let range = super::state::add(a, b);
-    let width = i64::from(range.width());
+    let inputs: u32 = terms_of(pair).map(|t| state.bits(t.node)).iter().sum();
+    let width = price(state, inputs, range);
     if state.chain.operands == 2 {
         return Some(Pattern { pair, third: None, gain: 16 * (found.len() as i64 - 1) * width });
     }
@@ -95,13 +99,20 @@ pub fn evaluate(state: &State, pair: u64, weights: Weights, scratch: &mut Scratc
         let (node, shift, negate) = third;
         let factor = 1i64 << shift.max(0);
         let wide = state.ranges[node as usize].checked_scale(if negate { -factor } else { factor });
-        let wide = wide.and_then(|w| w.checked_add(range)).map_or(width + 1, |r| i64::from(r.width()));
+        let inputs = inputs + state.bits(node);
+        let wide = wide.and_then(|w| w.checked_add(range)).map_or(width + 1, |r| price(state, inputs, r));
         let gain = 16 * (count - 1) * wide;
         if gain >= best.gain {
             best = Pattern { pair, third: Some(third), gain };
         }
     }
     (best.gain > 0).then_some(best)
+}
+
+/// What a sum of this range costs, or its opposite, if that is narrower.
+fn price(state: &State, inputs: u32, range: Range) -> i64 {
+    let width = range.width().min(Range::new(-range.hi, -range.lo).width());
+    i64::from(tree::price(state.chain, inputs, width, width))
 }
 
 /// The term that most often stands beside the pair in the same relation, if twice.

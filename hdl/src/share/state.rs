@@ -202,6 +202,12 @@ impl State {
         scaled(self.ranges[t.node as usize], t)
     }
 
+    /// Bits of a node's word; a constant has none that vary.
+    pub fn bits(&self, node: u32) -> u32 {
+        let range = self.ranges[node as usize];
+        if range.lo == range.hi { 0 } else { range.width() }
+    }
+
     /// Bits of all rows, brought up to date.
     pub fn total(&mut self) -> u64 {
         while let Some(row) = self.touched.pop() {

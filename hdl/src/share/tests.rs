@@ -39,9 +39,9 @@ fn cases() -> impl Strategy<Value = Case> {
 }
 
 fn chain() -> impl Strategy<Value = Chain> {
-    (2usize..=3, 1u32..=2, any::<bool>()).prop_map(|(operands, cell, inverts)| Chain {
+    (2usize..=3, any::<bool>(), any::<bool>()).prop_map(|(operands, tables, inverts)| Chain {
         operands,
-        cell,
+        tables,
         inverts,
     })
 }
@@ -117,7 +117,7 @@ proptest! {
 
     #[test]
     fn undoing_restores_everything(case in cases(), seed in any::<u64>()) {
-        let mut state = State::new(&case.problem, Chain { operands: 3, cell: 1, inverts: true });
+        let mut state = State::new(&case.problem, Chain { operands: 3, tables: false, inverts: true });
         search::search(&mut state, 0, 6, seed);
         let snapshot = |s: &State| {
             let mut pairs: Vec<(u64, u32)> = s.pairs.iter().map(|(k, n)| (*k, *n)).collect();
@@ -153,7 +153,7 @@ fn matrices_at_the_edges() {
             let graph = share(
                 &case.problem,
                 &Settings {
-                    chain: Chain { operands, cell: 1, inverts: true },
+                    chain: Chain { operands, tables: false, inverts: true },
                     sharing: true,
                     effort: 1,
                     starts: 1,
@@ -183,7 +183,7 @@ fn a_known_matrix_is_shared_perfectly() {
     // Rows 0..4 are a+b+c+d with one more input each: 3 sums for the part they share, 4 for the rest.
     let case = ternary(8, 4, |i, o| i64::from(i < 4 || i == 4 + o));
     let settings = Settings {
-        chain: Chain { operands: 2, cell: 1, inverts: true },
+        chain: Chain { operands: 2, tables: false, inverts: true },
         sharing: true,
         effort: 1,
         starts: 1,
@@ -199,7 +199,7 @@ fn a_known_matrix_is_shared_perfectly() {
 fn the_number_of_threads_changes_nothing() {
     let case = ternary(20, 20, |i, o| [1, 0, -1, 0, 1, -1, 0][(i * i + 3 * o + i * o) % 7]);
     let settings = Settings {
-        chain: Chain { operands: 3, cell: 1, inverts: true },
+        chain: Chain { operands: 3, tables: false, inverts: true },
         sharing: true,
         effort: 1,
         starts: 4,

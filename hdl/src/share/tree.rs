@@ -4,6 +4,7 @@ use sterna_ir::Range;
 
 use super::state::{add, scaled};
 use super::{Chain, Term};
+use crate::adder::table_luts;
 
 /// A value to be summed.
 #[derive(Clone, Copy, Debug)]
@@ -29,7 +30,7 @@ pub struct Joined<'a> {
     pub terms: &'a [Term],
     /// Range of the result.
     pub range: Range,
-    /// Bits of its carry chain.
+    /// Bits of its carry chain, or tables.
     pub bits: u32,
     /// Sums on the longest path, this one included.
     pub level: u32,
@@ -89,7 +90,8 @@ fn join(items: &[Item], chain: Chain, settle: bool, make: &mut impl FnMut(Joined
         terms.iter_mut().for_each(|t| t.negate = !t.negate);
         range = opposite;
     }
-    let bits = chain_bits(terms, range, chain.cell);
+    let widths = items.iter().map(|i| if i.range.lo == i.range.hi { 0 } else { i.range.width() });
+    let bits = price(chain, widths.sum(), chain_bits(terms, range), range.width());
     // The positive operand first reads as a subtraction.
     let level = items.iter().map(|i| i.level).max().unwrap_or(0) + 1;
     let mut shown = [Term::plus(0); 3];
@@ -104,11 +106,16 @@ fn join(items: &[Item], chain: Chain, settle: bool, make: &mut impl FnMut(Joined
     Item { term: Term { node, shift: common, negate: flip }, range, level }
 }
 
-/// Bits of a carry chain: those of the result, less the low ones that only one operand reaches and that pass as they are,
-/// in whole cells.
-fn chain_bits(terms: &[Term], range: Range, cell: u32) -> u32 {
+/// What a sum costs: `bits` of a carry chain, or tables where they are no dearer. `inputs` are the bits of all operands.
+pub fn price(chain: Chain, inputs: u32, bits: u32, outputs: u32) -> u32 {
+    let tables = if chain.tables { table_luts(inputs, outputs) } else { None };
+    tables.map_or(bits, |luts| luts.min(bits))
+}
+
+/// Bits of a carry chain: those of the result, less the low ones that only one operand reaches and that pass as they are.
+fn chain_bits(terms: &[Term], range: Range) -> u32 {
     let lowest = terms.iter().min_by_key(|t| t.shift).expect("a sum has terms");
-    let width = match terms.len() {
+    match terms.len() {
         1 if !lowest.negate => 0,
         1 => range.width(),
         _ if lowest.negate => range.width(),
@@ -118,6 +125,5 @@ fn chain_bits(terms: &[Term], range: Range, cell: u32) -> u32 {
             shifts.sort_unstable();
             range.width().saturating_sub(u32::from(shifts[1])).max(1)
         }
-    };
-    width.next_multiple_of(cell)
+    }
 }

@@ -16,20 +16,12 @@ use sterna_ir::netlist::NodeId;
 use crate::family::Family;
 use crate::lower::pipe::{Pipe, Timed};
 use crate::lower::rows::Row;
-use crate::lower::tree::{self, Item};
+use crate::lower::tree::Item;
 use classes::{Plan, Symmetric, code_bits};
 pub use tables::Tables;
 
 /// Longest row that is a tree of tables; the proof tries all combinations of its inputs.
 pub const MOST_INPUTS: usize = 16;
-
-/// Inputs of a group that counts in front of carry chains.
-fn group_size(family: Family) -> usize {
-    match family {
-        Family::Xcup => 6,
-        Family::Ecp5 | Family::Ice40 => 4,
-    }
-}
 
 /// A bit, and whether it counts when it is 0.
 #[derive(Clone, Copy, Debug)]
@@ -77,6 +69,11 @@ fn function(row: &Row, thermometer: bool) -> (Symmetric, Range) {
     let range = if thermometer { Range::BIT } else { Range::new(0, k as i64) };
     let outputs = if thermometer { k as u32 } else { range.width() };
     (Symmetric { values: sums.map(code).collect(), outputs }, range)
+}
+
+/// Tables of a row that [`fits`], as [`row`] builds it.
+pub fn luts(row: &Row, thermometer: bool, family: Family) -> u32 {
+    function(row, thermometer).0.plan(family).1
 }
 
 /// Builds a row that [`fits`] and has at most [`MOST_INPUTS`] as one tree of tables: its outputs, as `Unrolled` wants them.
@@ -194,7 +191,7 @@ pub fn counted(
 ) -> (Vec<Item>, i64) {
     let literals = literals(row, node_of);
     let mut items = Vec::new();
-    for (g, group) in literals.chunks(group_size(family)).enumerate() {
+    for (g, group) in literals.chunks(family.lut_inputs() as usize).enumerate() {
         let count = Range::new(0, group.len() as i64);
         let values = (0..=group.len() as u64).collect();
         let function = Symmetric { values, outputs: count.width() };
@@ -205,26 +202,4 @@ pub fn counted(
     }
     let minus = row.terms.iter().filter(|(_, w)| *w < 0).count() as i64;
     (items, row.bias - minus)
-}
-
-/// Sums items by threes, the earliest and narrowest first.
-pub fn sum(b: &mut Builder, pipe: &mut Pipe, mut items: Vec<Item>, name: &str, settle: bool) -> Item {
-    let mut made = 0;
-    while items.len() > 1 {
-        items.sort_by_key(|i| (i.at.time, i.at.level, b.range(i.at.node).width(), i.at.node));
-        // One pair first where threes do not come out even.
-        let take = if items.len().is_multiple_of(2) { 2 } else { 3 };
-        let rest = items.split_off(take);
-        let last = rest.is_empty();
-        let label = if last { format!("{name}_acc") } else { format!("{name}_s{made}") };
-        made += 1;
-        let joined = tree::join(b, pipe, &items, label, last && settle);
-        items = rest;
-        items.push(joined);
-    }
-    let root = items.remove(0);
-    match root.shift != 0 || root.negate {
-        true if settle => tree::join(b, pipe, &[root], format!("{name}_acc"), true),
-        _ => root,
-    }
 }
