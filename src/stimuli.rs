@@ -51,8 +51,9 @@ fn move_to_edge(network: &Network, sample: &mut [i64], turn: usize, draw: &mut D
             steer(d, channel, target, range, sample, draw);
         }
         (LayerOp::Threshold(t), _) => {
-            for (channel, value) in sample.iter_mut().enumerate() {
-                let edge = t.of(channel)[turn % t.levels] - (turn + channel) as i64 % 2;
+            for (element, value) in sample.iter_mut().enumerate() {
+                let channel = element / t.positions;
+                let edge = t.of(channel)[turn % t.levels] - (turn + element) as i64 % 2;
                 *value = edge.clamp(range.lo, range.hi);
             }
         }
@@ -80,7 +81,7 @@ fn steer(dense: &Dense, o: usize, target: i64, range: Range, sample: &mut [i64],
 /// Which thresholds have been tried at their edge: with the last value that does not reach them, and with the first that does.
 #[derive(Clone, Debug)]
 pub struct Edges {
-    /// Per layer `[channels][levels]`: can both values occur, has the lower one been seen, has the upper one.
+    /// Per layer `[elements][levels]`: can both values occur, has the lower one been seen, has the upper one.
     layers: Vec<Vec<[bool; 3]>>,
 }
 
@@ -99,9 +100,12 @@ impl Edges {
         let layer = |(index, layer): (usize, &sterna_ir::Layer)| match &layer.op {
             LayerOp::Threshold(t) => {
                 let before = if index == 0 { &input } else { &ranges[index - 1] };
-                let possible = |c: usize, v: i64| before[c].contains(v) && before[c].contains(v + 1);
-                let channel = |c| t.of(c).iter().map(move |v| [possible(c, lower(t, c, *v)), false, false]);
-                (0..t.channels).flat_map(channel).collect()
+                let possible = |e: usize, v: i64| before[e].contains(v) && before[e].contains(v + 1);
+                let element = |e: usize| {
+                    let c = e / t.positions;
+                    t.of(c).iter().map(move |v| [possible(e, lower(t, c, *v)), false, false])
+                };
+                (0..before.len()).flat_map(element).collect()
             }
             _ => Vec::new(),
         };
@@ -114,7 +118,8 @@ impl Edges {
             let LayerOp::Threshold(t) = &layer.op else { continue };
             let before = if index == 0 { sample } else { &trace[index - 1] };
             let mut seen = self.layers[index].iter_mut();
-            for (c, value) in before.iter().enumerate() {
+            for (element, value) in before.iter().enumerate() {
+                let c = element / t.positions;
                 for threshold in t.of(c) {
                     let [_, below, above] = seen.next().expect("one entry per threshold");
                     let edge = lower(t, c, *threshold);
@@ -142,6 +147,7 @@ mod tests {
         let dense = Dense { inputs: 4, outputs: 2, weights, bias: vec![5, -3] };
         let threshold = Threshold {
             channels: 2,
+            positions: 1,
             levels: 2,
             thresholds: vec![-40, 17, 100, 5000],
             falling: vec![falling, false],

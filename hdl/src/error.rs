@@ -48,6 +48,18 @@ pub enum Error {
         /// Its name.
         name: String,
     },
+    /// A layer that no hardware is known for yet.
+    #[error(
+        "layer {layer} ({name}): no circuit is known for {what} yet; use dense layers with thresholds of their own"
+    )]
+    Unsupported {
+        /// Index of the layer.
+        layer: usize,
+        /// Its name.
+        name: String,
+        /// What it does.
+        what: &'static str,
+    },
     /// A stage that holds everything up: a fault of the compiler, caught before anything is emitted.
     #[error("timing: {stage} gives no result, however long it runs")]
     Deadlock {

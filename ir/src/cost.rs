@@ -231,6 +231,10 @@ pub fn live_fan_ins(shapes: &[(usize, usize)], nonzero: impl Fn(usize, usize) ->
 impl CostTable {
     /// Cost in thousandths of `network`, whose dense layers must be those of the table.
     pub fn of_network(&self, network: &Network) -> Result<u64, String> {
+        let chain = |l: &Layer| matches!(l.op, LayerOp::Dense(_) | LayerOp::Threshold(_) | LayerOp::ArgMax);
+        if let Some(other) = network.layers.iter().find(|l| !chain(l)) {
+            return Err(format!("layer {} is not dense; costs are known for dense networks", other.name));
+        }
         let dense = |l: &Layer| match &l.op {
             LayerOp::Dense(d) => Some(d.clone()),
             _ => None,

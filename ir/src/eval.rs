@@ -1,6 +1,6 @@
 //! The reference evaluator: slow, obvious, and the definition of what a network means.
 
-use crate::{Dense, Error, LayerOp, Network, Result, Threshold};
+use crate::{Conv2d, Dense, Error, LayerOp, Network, Result, Threshold, Window};
 
 /// Output vector of every layer for one sample: `trace[layer][element]`.
 pub type Trace = Vec<Vec<i64>>;
@@ -15,6 +15,10 @@ pub fn evaluate(network: &Network, sample: &[i64]) -> Result<Trace> {
         let x = trace.last().map_or(sample, Vec::as_slice);
         let y = match &layer.op {
             LayerOp::Dense(dense) => eval_dense(dense, x),
+            LayerOp::Conv2d(conv) => eval_conv(conv, x),
+            LayerOp::MaxPool(window) => eval_pool(window, x, i64::MIN, i64::max),
+            LayerOp::SumPool(window) => eval_pool(window, x, 0, |a, b| a + b),
+            LayerOp::Add { from } => x.iter().zip(&trace[*from]).map(|(a, b)| a + b).collect(),
             LayerOp::Threshold(threshold) => eval_threshold(threshold, x),
             LayerOp::ArgMax => vec![arg_max(x) as i64],
         };
@@ -44,15 +48,32 @@ fn eval_dense(dense: &Dense, x: &[i64]) -> Vec<i64> {
     (0..dense.outputs).map(|o| dense.bias(o) + dot(o)).collect()
 }
 
+/// Products of zero weights are left out: of a sparse layer little remains.
+fn eval_conv(conv: &Conv2d, x: &[i64]) -> Vec<i64> {
+    let positions = conv.window.positions();
+    let mut y: Vec<i64> = (0..conv.outputs).flat_map(|o| vec![conv.bias(o); positions]).collect();
+    for (o, y) in y.chunks_exact_mut(positions).enumerate() {
+        conv.each(o, |window, element, weight| y[window] += i64::from(weight) * x[element]);
+    }
+    y
+}
+
+fn eval_pool(window: &Window, x: &[i64], start: i64, join: impl Fn(i64, i64) -> i64) -> Vec<i64> {
+    let mut y = vec![start; window.input[0] * window.positions()];
+    window.each_of_all(|output, element| y[output] = join(y[output], x[element]));
+    y
+}
+
 fn eval_threshold(threshold: &Threshold, x: &[i64]) -> Vec<i64> {
     let mut y = Vec::with_capacity(threshold.outputs());
-    for (c, &value) in x.iter().enumerate() {
+    for (c, x) in x.chunks_exact(threshold.positions).enumerate() {
         let falling = threshold.is_falling(c);
-        let bits = threshold.of(c).iter().map(|&t| i64::from(if falling { value <= t } else { value >= t }));
+        let bit = |v: i64, t: i64| i64::from(if falling { v <= t } else { v >= t });
+        let levels = threshold.of(c);
         if threshold.thermometer {
-            y.extend(bits);
+            levels.iter().for_each(|&t| y.extend(x.iter().map(|&v| bit(v, t))));
         } else {
-            y.push(bits.sum());
+            y.extend(x.iter().map(|&v| levels.iter().map(|&t| bit(v, t)).sum::<i64>()));
         }
     }
     y

@@ -6,7 +6,9 @@
 use base64::{Engine, prelude::BASE64_STANDARD};
 use serde::{Deserialize, Serialize};
 
-use crate::{Dense, Error, Input, Layer, LayerOp, MAX_WEIGHTS, Network, Result, Task, Threshold};
+use crate::{
+    Conv2d, Dense, Error, Input, Layer, LayerOp, MAX_WEIGHTS, Network, Result, Task, Threshold, Window,
+};
 
 /// The version this program writes, and the only one it reads.
 pub const VERSION: u64 = 1;
@@ -42,9 +44,39 @@ enum FileLayer {
         #[serde(default, skip_serializing_if = "Vec::is_empty")]
         bias: Vec<i64>,
     },
+    Conv2d {
+        name: String,
+        input: [usize; 3],
+        outputs: usize,
+        kernel: [usize; 2],
+        stride: [usize; 2],
+        padding: [usize; 2],
+        groups: usize,
+        weights: Packed,
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        bias: Vec<i64>,
+    },
+    MaxPool {
+        name: String,
+        input: [usize; 3],
+        kernel: [usize; 2],
+        stride: [usize; 2],
+    },
+    SumPool {
+        name: String,
+        input: [usize; 3],
+        kernel: [usize; 2],
+        stride: [usize; 2],
+    },
+    Add {
+        name: String,
+        from: usize,
+    },
     Threshold {
         name: String,
         channels: usize,
+        #[serde(default = "one", skip_serializing_if = "is_one")]
+        positions: usize,
         levels: usize,
         thresholds: Vec<i64>,
         #[serde(default, skip_serializing_if = "Vec::is_empty")]
@@ -53,7 +85,17 @@ enum FileLayer {
         thermometer: bool,
     },
     #[serde(rename = "argmax")]
-    ArgMax { name: String },
+    ArgMax {
+        name: String,
+    },
+}
+
+fn one() -> usize {
+    1
+}
+
+fn is_one(n: &usize) -> bool {
+    *n == 1
 }
 
 /// Weights as base64 text: five trits to a byte, or two bytes (little endian) to a weight.
@@ -112,12 +154,26 @@ fn to_file(layer: &Layer) -> FileLayer {
             name,
             inputs: d.inputs,
             outputs: d.outputs,
-            weights: pack(d),
+            weights: pack(&d.weights, d.is_ternary()),
             bias: d.bias.clone(),
         },
+        LayerOp::Conv2d(c) => {
+            let Window { input, kernel, stride, padding } = c.window;
+            let weights = pack(&c.weights, c.is_ternary());
+            let (outputs, groups, bias) = (c.outputs, c.groups, c.bias.clone());
+            FileLayer::Conv2d { name, input, outputs, kernel, stride, padding, groups, weights, bias }
+        }
+        LayerOp::MaxPool(w) => {
+            FileLayer::MaxPool { name, input: w.input, kernel: w.kernel, stride: w.stride }
+        }
+        LayerOp::SumPool(w) => {
+            FileLayer::SumPool { name, input: w.input, kernel: w.kernel, stride: w.stride }
+        }
+        LayerOp::Add { from } => FileLayer::Add { name, from: *from },
         LayerOp::Threshold(t) => FileLayer::Threshold {
             name,
             channels: t.channels,
+            positions: t.positions,
             levels: t.levels,
             thresholds: t.thresholds.clone(),
             falling: (0..t.channels).filter(|&c| t.is_falling(c)).collect(),
@@ -133,7 +189,23 @@ fn from_file(index: usize, layer: FileLayer) -> Result<Layer> {
             let weights = unpack(&format!("layers[{index}].weights"), &weights, inputs, outputs)?;
             Layer { name, op: LayerOp::Dense(Dense { inputs, outputs, weights, bias }) }
         }
-        FileLayer::Threshold { name, channels, levels, thresholds, falling, thermometer } => {
+        FileLayer::Conv2d { name, input, outputs, kernel, stride, padding, groups, weights, bias } => {
+            let place = format!("layers[{index}].weights");
+            let channels = input[0].checked_div(groups).unwrap_or(0);
+            let sizes = [kernel[0], kernel[1]];
+            let fan_in = sizes.iter().try_fold(channels, |n, &d| n.checked_mul(d)).unwrap_or(usize::MAX);
+            let weights = unpack(&place, &weights, fan_in, outputs)?;
+            let window = Window { input, kernel, stride, padding };
+            Layer { name, op: LayerOp::Conv2d(Conv2d { window, outputs, groups, weights, bias }) }
+        }
+        FileLayer::MaxPool { name, input, kernel, stride } => {
+            Layer { name, op: LayerOp::MaxPool(Window { input, kernel, stride, padding: [0, 0] }) }
+        }
+        FileLayer::SumPool { name, input, kernel, stride } => {
+            Layer { name, op: LayerOp::SumPool(Window { input, kernel, stride, padding: [0, 0] }) }
+        }
+        FileLayer::Add { name, from } => Layer { name, op: LayerOp::Add { from } },
+        FileLayer::Threshold { name, channels, positions, levels, thresholds, falling, thermometer } => {
             let place = format!("layers[{index}].falling");
             if channels > thresholds.len() {
                 return Err(Error::format(
@@ -150,6 +222,7 @@ fn from_file(index: usize, layer: FileLayer) -> Result<Layer> {
                 name,
                 op: LayerOp::Threshold(Threshold {
                     channels,
+                    positions,
                     levels,
                     thresholds,
                     falling: flags,
@@ -161,12 +234,12 @@ fn from_file(index: usize, layer: FileLayer) -> Result<Layer> {
     })
 }
 
-fn pack(dense: &Dense) -> Packed {
-    if dense.is_ternary() {
+fn pack(weights: &[i16], ternary: bool) -> Packed {
+    if ternary {
         let byte = |trits: &[i16]| trits.iter().rev().fold(0u8, |b, &t| b * 3 + (t + 1) as u8);
-        Packed::Trit5(BASE64_STANDARD.encode(dense.weights.chunks(5).map(byte).collect::<Vec<u8>>()))
+        Packed::Trit5(BASE64_STANDARD.encode(weights.chunks(5).map(byte).collect::<Vec<u8>>()))
     } else {
-        let bytes: Vec<u8> = dense.weights.iter().flat_map(|w| w.to_le_bytes()).collect();
+        let bytes: Vec<u8> = weights.iter().flat_map(|w| w.to_le_bytes()).collect();
         Packed::I16(BASE64_STANDARD.encode(bytes))
     }
 }
@@ -215,6 +288,7 @@ mod tests {
         let dense = Dense { inputs, outputs, weights, bias: vec![3; outputs] };
         let threshold = Threshold {
             channels: outputs,
+            positions: 1,
             levels: 2,
             thresholds: [-1, 4].repeat(outputs),
             falling: (0..outputs).map(|c| c % 3 == 1).collect(),
@@ -241,6 +315,37 @@ mod tests {
             digest: Some("00ff".into()),
             whole: true,
         }
+    }
+
+    /// A convolution with groups, pools, a residual and thresholds of whole channels.
+    fn image() -> Network {
+        let window = |input, kernel| Window { input, kernel: [kernel; 2], stride: [1, 2], padding: [0, 0] };
+        let conv = Conv2d {
+            window: Window { padding: [1, 1], ..window([2, 4, 5], 3) },
+            outputs: 2,
+            groups: 2,
+            weights: (0..18).map(|i| i % 3 - 1).collect(),
+            bias: vec![],
+        };
+        let threshold = Threshold {
+            channels: 2,
+            positions: 12,
+            levels: 1,
+            thresholds: vec![3, 5],
+            falling: vec![],
+            thermometer: false,
+        };
+        let ops = [
+            LayerOp::Conv2d(conv),
+            LayerOp::Threshold(threshold),
+            LayerOp::Add { from: 0 },
+            LayerOp::MaxPool(window([2, 4, 3], 2)),
+            LayerOp::SumPool(window([2, 3, 1], 1)),
+            LayerOp::ArgMax,
+        ];
+        let layers = ops.into_iter().map(|op| Layer { name: "layer".into(), op }).collect();
+        let input = Input { shape: vec![2, 4, 5], range: Range::new(0, 255) };
+        Network { name: "image".into(), input, layers }
     }
 
     fn text() -> String {
@@ -270,7 +375,11 @@ mod tests {
 
     #[track_caller]
     fn refused(from: &str, to: &str, message: &str) {
-        let text = text();
+        refused_in(&text(), from, to, message);
+    }
+
+    #[track_caller]
+    fn refused_in(text: &str, from: &str, to: &str, message: &str) {
         assert!(text.contains(from), "{from} not in {text}");
         let error = read(&text.replacen(from, to, 1)).unwrap_err().to_string();
         assert!(error.contains(message), "{error}");
@@ -292,5 +401,27 @@ mod tests {
         refused("\"f0\",", "", "task.features");
         refused("-0.1,", "", "task.scaling.min");
         refused("-0.1", "1e31", "task.scaling, element 0");
+    }
+
+    #[test]
+    fn image_layers_are_read_as_written_and_hostile_ones_refused() {
+        let text = write(&image(), &Task::default());
+        assert_eq!(read(&text).unwrap().0, image());
+        let refused = |from: &str, to: &str, message: &str| refused_in(&text, from, to, message);
+        refused("\"groups\": 2", "\"groups\": 0", "layers[0].weights");
+        refused("\"groups\": 2", "\"groups\": 1", "layers[0].weights");
+        refused("\"outputs\": 2", "\"outputs\": 18446744073709551615", "layers[0].weights");
+        refused(
+            "\"kernel\": [\n        3,",
+            "\"kernel\": [\n        18446744073709551615,",
+            "layers[0].weights",
+        );
+        refused("\"padding\": [\n        1,", "\"padding\": [\n        18446744073709551615,", "padding");
+        refused("\"stride\": [\n        1,", "\"stride\": [\n        0,", "stride of 0");
+        refused("\"positions\": 12", "\"positions\": 11", "2 channels of 11");
+        refused("\"positions\": 12", "\"positions\": 18446744073709551615", "2 channels of");
+        refused("\"from\": 0", "\"from\": 7", "adds layer 7");
+        refused("\"from\": 0", "\"from\": -1", "invalid value");
+        refused("\"max-pool\"", "\"mean-pool\"", "mean-pool");
     }
 }

@@ -21,6 +21,9 @@ mod task;
 pub use design::Design;
 pub use error::{Error, Result};
 pub use netlist::Netlist;
-pub use network::{Dense, Input, Layer, LayerOp, MAX_ELEMENTS, MAX_LEVELS, MAX_WEIGHTS, Network, Threshold};
+pub use network::{
+    Conv2d, Dense, Input, Layer, LayerOp, MAX_ELEMENTS, MAX_LEVELS, MAX_PRODUCTS, MAX_WEIGHTS, Network,
+    Threshold, Window,
+};
 pub use range::Range;
 pub use task::{Scaling, Task};

@@ -8,10 +8,23 @@ use serde::{Deserialize, Serialize};
 
 use crate::{Error, Range, Result};
 
+mod conv;
+mod dense;
+mod pool;
+mod threshold;
+mod window;
+
+pub use conv::Conv2d;
+pub use dense::Dense;
+pub use threshold::Threshold;
+pub use window::Window;
+
 /// Most elements any vector of a network may have, and most weights a layer may have: bounds what a file can ask for.
 pub const MAX_ELEMENTS: usize = 1 << 20;
 /// Most weights of one layer.
 pub const MAX_WEIGHTS: usize = 1 << 28;
+/// Most products of a weight and an element in one convolution or pool.
+pub const MAX_PRODUCTS: usize = 1 << 34;
 /// Most thresholds per channel (8-bit codes have 255).
 pub const MAX_LEVELS: usize = 255;
 
@@ -56,77 +69,21 @@ pub struct Layer {
 pub enum LayerOp {
     /// Matrix product with small integer weights.
     Dense(Dense),
+    /// Convolution with small integer weights.
+    Conv2d(Conv2d),
+    /// Largest element of each window, channel by channel; no padding.
+    MaxPool(Window),
+    /// Sum of each window, channel by channel; no padding.
+    SumPool(Window),
+    /// Adds, element by element, the output of an earlier layer to that of the layer before this one.
+    Add {
+        /// Index of the earlier layer.
+        from: usize,
+    },
     /// Batch-norm and activation, folded into integer comparisons.
     Threshold(Threshold),
     /// Index of the largest element, the lowest index on a tie.
     ArgMax,
-}
-
-/// `y[o] = bias[o] + sum_i weight[o][i] * x[i]`.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Dense {
-    /// Length of `x`.
-    pub inputs: usize,
-    /// Length of `y`.
-    pub outputs: usize,
-    /// Row-major `[outputs][inputs]`. Ternary and binary networks use -1, 0, +1; float baselines are quantised to 8 bits.
-    pub weights: Vec<i16>,
-    /// One integer per output, or empty for none.
-    pub bias: Vec<i64>,
-}
-
-/// `y[c] = #{ l : x[c] >= t[c][l] }`, or `<=` for a channel whose batch-norm slope was negative.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Threshold {
-    /// Length of `x`.
-    pub channels: usize,
-    /// Thresholds per channel; codes are `0..=levels`.
-    pub levels: usize,
-    /// `[channels][levels]`, ascending within a channel.
-    pub thresholds: Vec<i64>,
-    /// Per channel: count `x <= t` instead of `x >= t`; empty when no channel is.
-    pub falling: Vec<bool>,
-    /// Keep the comparisons apart: `channels * levels` bits, level-minor, instead of their count (thermometer coding).
-    pub thermometer: bool,
-}
-
-impl Dense {
-    /// Weights of output `o`, one per input.
-    pub fn row(&self, o: usize) -> &[i16] {
-        &self.weights[o * self.inputs..(o + 1) * self.inputs]
-    }
-
-    /// Bias of output `o`, 0 when the layer has none.
-    pub fn bias(&self, o: usize) -> i64 {
-        self.bias.get(o).copied().unwrap_or(0)
-    }
-
-    /// Number of weights that are not zero.
-    pub fn nonzeros(&self) -> usize {
-        self.weights.iter().filter(|&&w| w != 0).count()
-    }
-
-    /// Whether every weight is -1, 0 or +1.
-    pub fn is_ternary(&self) -> bool {
-        self.weights.iter().all(|w| (-1..=1).contains(w))
-    }
-}
-
-impl Threshold {
-    /// Thresholds of channel `c`, ascending.
-    pub fn of(&self, c: usize) -> &[i64] {
-        &self.thresholds[c * self.levels..(c + 1) * self.levels]
-    }
-
-    /// Whether channel `c` counts `x <= t`.
-    pub fn is_falling(&self, c: usize) -> bool {
-        self.falling.get(c).copied().unwrap_or(false)
-    }
-
-    /// Length of the output vector.
-    pub fn outputs(&self) -> usize {
-        if self.thermometer { self.channels * self.levels } else { self.channels }
-    }
 }
 
 impl Network {
@@ -134,6 +91,9 @@ impl Network {
     pub fn outputs(&self, index: usize) -> usize {
         match &self.layers[index].op {
             LayerOp::Dense(d) => d.outputs,
+            LayerOp::Conv2d(c) => c.outputs * c.window.positions(),
+            LayerOp::MaxPool(w) | LayerOp::SumPool(w) => w.input[0] * w.positions(),
+            LayerOp::Add { from } => self.outputs(*from),
             LayerOp::Threshold(t) => t.outputs(),
             LayerOp::ArgMax => 1,
         }
@@ -155,12 +115,19 @@ impl Network {
     pub fn ranges(&self) -> Result<Vec<Vec<Range>>> {
         self.check_input()?;
         let mut current = vec![self.input.range; self.input.elements()];
-        let mut all = Vec::with_capacity(self.layers.len());
+        let mut all: Vec<Vec<Range>> = Vec::with_capacity(self.layers.len());
         for (index, layer) in self.layers.iter().enumerate() {
             let fail = |what: String| Error::Network { layer: index, name: layer.name.clone(), what };
             current = match &layer.op {
-                LayerOp::Dense(d) => dense_ranges(d, &current).map_err(fail)?,
-                LayerOp::Threshold(t) => threshold_ranges(t, &current).map_err(fail)?,
+                LayerOp::Dense(d) => d.ranges(&current).map_err(fail)?,
+                LayerOp::Conv2d(c) => c.ranges(&current).map_err(fail)?,
+                LayerOp::MaxPool(w) => pool::max_ranges(w, &current).map_err(fail)?,
+                LayerOp::SumPool(w) => pool::sum_ranges(w, &current).map_err(fail)?,
+                LayerOp::Add { from } => match all.get(*from) {
+                    Some(earlier) => pool::add_ranges(&current, earlier).map_err(fail)?,
+                    None => return Err(fail(format!("adds layer {from}; want an earlier one"))),
+                },
+                LayerOp::Threshold(t) => t.ranges(&current).map_err(fail)?,
                 LayerOp::ArgMax if index + 1 == self.layers.len() => {
                     vec![Range::new(0, current.len() as i64 - 1)]
                 }
@@ -196,71 +163,5 @@ impl Network {
     }
 }
 
-fn dense_ranges(d: &Dense, x: &[Range]) -> std::result::Result<Vec<Range>, String> {
-    if d.inputs != x.len() {
-        return Err(format!("takes {} inputs but the layer before it gives {}", d.inputs, x.len()));
-    }
-    if d.outputs == 0 || d.outputs > MAX_ELEMENTS || d.inputs.saturating_mul(d.outputs) > MAX_WEIGHTS {
-        return Err(format!("{} x {} weights; want 1 to {MAX_WEIGHTS}", d.outputs, d.inputs));
-    }
-    if d.weights.len() != d.inputs * d.outputs {
-        return Err(format!("{} weights given, {} x {} needed", d.weights.len(), d.outputs, d.inputs));
-    }
-    if !d.bias.is_empty() && d.bias.len() != d.outputs {
-        return Err(format!("{} biases given, {} needed", d.bias.len(), d.outputs));
-    }
-    (0..d.outputs)
-        .map(|o| {
-            let terms = d.row(o).iter().zip(x).filter(|(w, _)| **w != 0);
-            terms
-                .map(|(&w, range)| range.checked_scale(i64::from(w)))
-                .try_fold(Range::point(d.bias(o)), |sum, term| sum.checked_add(term?))
-                .filter(|r| r.width() <= crate::range::MAX_WIDTH)
-                .ok_or_else(|| {
-                    format!("the sum of output {o} needs more than {} bits", crate::range::MAX_WIDTH)
-                })
-        })
-        .collect()
-}
-
-fn threshold_ranges(t: &Threshold, x: &[Range]) -> std::result::Result<Vec<Range>, String> {
-    if t.channels != x.len() {
-        return Err(format!("takes {} channels but the layer before it gives {}", t.channels, x.len()));
-    }
-    if t.levels == 0 || t.levels > MAX_LEVELS {
-        return Err(format!("{} thresholds per channel; want 1 to {MAX_LEVELS}", t.levels));
-    }
-    if t.thresholds.len() != t.channels * t.levels {
-        return Err(format!("{} thresholds given, {} x {} needed", t.thresholds.len(), t.channels, t.levels));
-    }
-    if !t.falling.is_empty() && t.falling.len() != t.channels {
-        return Err(format!("{} slopes given, {} needed", t.falling.len(), t.channels));
-    }
-    if t.outputs() > MAX_ELEMENTS {
-        return Err(format!("{} output bits; want at most {MAX_ELEMENTS}", t.outputs()));
-    }
-    let limit = Range::signed(crate::range::MAX_WIDTH);
-    let mut out = Vec::with_capacity(t.outputs());
-    for (c, range) in x.iter().enumerate() {
-        let levels = t.of(c);
-        if let Some(l) = levels.windows(2).position(|w| w[0] > w[1]) {
-            return Err(format!("thresholds of channel {c} are not ascending at level {}", l + 1));
-        }
-        if let Some(value) = levels.iter().find(|v| !limit.contains(**v)) {
-            return Err(format!(
-                "threshold {value} of channel {c} needs more than {} bits",
-                crate::range::MAX_WIDTH
-            ));
-        }
-        let fires = |value: i64, level: i64| if t.is_falling(c) { value <= level } else { value >= level };
-        let count = |value: i64| levels.iter().filter(|l| fires(value, **l)).count() as i64;
-        if t.thermometer {
-            let bit = |l: &i64| (i64::from(fires(range.lo, *l)), i64::from(fires(range.hi, *l)));
-            out.extend(levels.iter().map(bit).map(|(a, b)| Range::new(a.min(b), a.max(b))));
-        } else {
-            let (a, b) = (count(range.lo), count(range.hi));
-            out.push(Range::new(a.min(b), a.max(b)));
-        }
-    }
-    Ok(out)
-}
+#[cfg(test)]
+mod tests;

@@ -59,12 +59,17 @@ impl Size {
         })
     }
 
-    /// Sizes of all dense layers of `network` together; `None` when a weight is not ternary.
+    /// Sizes of all dense and convolution layers of `network` together; `None` when a weight is not ternary.
     pub fn of_network(network: &Network) -> Option<Self> {
         let mut sum = Size::default();
         for layer in &network.layers {
-            if let LayerOp::Dense(dense) = &layer.op {
-                let size = Size::of(&dense.weights)?;
+            let weights = match &layer.op {
+                LayerOp::Dense(dense) => Some(&dense.weights),
+                LayerOp::Conv2d(conv) => Some(&conv.weights),
+                _ => None,
+            };
+            if let Some(weights) = weights {
+                let size = Size::of(weights)?;
                 sum.weights += size.weights;
                 sum.nonzeros += size.nonzeros;
                 sum.entropy += size.entropy;

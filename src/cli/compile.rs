@@ -156,6 +156,7 @@ impl DesignArgs {
 pub fn nonzeros(network: &Network) -> usize {
     let dense = network.layers.iter().filter_map(|l| match &l.op {
         LayerOp::Dense(d) => Some(d.nonzeros()),
+        LayerOp::Conv2d(c) => Some(c.nonzeros()),
         _ => None,
     });
     dense.sum()

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use anyhow::Result;
 use serde_json::{Value, json};
-use sterna_ir::{LayerOp, Network, Task};
+use sterna_ir::{LayerOp, Network, Task, Window};
 
 use crate::build;
 use crate::store;
@@ -95,18 +95,39 @@ fn listed(names: &[String]) -> String {
     format!("{}{more}", shown.join(", "))
 }
 
+fn weights(nonzeros: usize, all: usize, ternary: bool) -> String {
+    let kind = if ternary { "ternary" } else { "integer" };
+    let zeros = percent(1.0 - nonzeros as f64 / all as f64);
+    format!(
+        "{kind}, {} of {} weights nonzero, {zeros} zeros",
+        thousands(nonzeros as u64),
+        thousands(all as u64)
+    )
+}
+
+/// Size, stride and padding of a window, and the image it slides over.
+fn window(w: &Window) -> String {
+    let [kernel, stride, padding] = [w.kernel, w.stride, w.padding].map(|[y, x]| format!("{y}x{x}"));
+    let [channels, height, width] = w.input;
+    format!("{kernel}, stride {stride}, padding {padding}: {channels}x{height}x{width}")
+}
+
+fn image(channels: usize, w: &Window) -> String {
+    let [height, width] = w.output();
+    format!("{channels}x{height}x{width}")
+}
+
 fn describe(op: &LayerOp) -> (&'static str, String) {
     match op {
-        LayerOp::Dense(d) => {
-            let zeros = 1.0 - d.nonzeros() as f64 / d.weights.len() as f64;
-            let kind = if d.is_ternary() { "ternary" } else { "integer" };
-            let counts = format!(
-                "{} of {} weights nonzero",
-                thousands(d.nonzeros() as u64),
-                thousands(d.weights.len() as u64)
-            );
-            ("dense", format!("{kind}, {counts}, {} zeros", percent(zeros)))
+        LayerOp::Dense(d) => ("dense", weights(d.nonzeros(), d.weights.len(), d.is_ternary())),
+        LayerOp::Conv2d(c) => {
+            let groups = if c.groups > 1 { format!(", {} groups", c.groups) } else { String::new() };
+            let counts = weights(c.nonzeros(), c.weights.len(), c.is_ternary());
+            ("conv2d", format!("{} to {}{groups}, {counts}", window(&c.window), image(c.outputs, &c.window)))
         }
+        LayerOp::MaxPool(w) => ("max-pool", format!("{} to {}", window(w), image(w.input[0], w))),
+        LayerOp::SumPool(w) => ("sum-pool", format!("{} to {}", window(w), image(w.input[0], w))),
+        LayerOp::Add { from } => ("add", format!("the output of layer {from}")),
         LayerOp::Threshold(t) if t.thermometer => ("threshold", format!("{} levels, thermometer", t.levels)),
         LayerOp::Threshold(t) => ("threshold", format!("codes 0..={}", t.levels)),
         LayerOp::ArgMax => ("argmax", String::new()),

@@ -11,7 +11,7 @@ use indicatif::ProgressBar;
 use serde_json::json;
 use sterna_ir::format;
 use sterna_ir::size::Size;
-use sterna_trainer::config::{Activation, Config, Input, Optimiser, Schedule};
+use sterna_trainer::config::{Activation, Architecture, Config, Input, Optimiser, Schedule};
 use sterna_trainer::data::Dataset;
 use sterna_trainer::train::EpochRecord;
 use sterna_trainer::{Checkpoints, Control, Observer, Outcome as Trained, Progress, check_export, train};
@@ -34,6 +34,7 @@ Examples:
   sterna train mnist --budget 8000 --target xcup               the most accurate network of 8,000 LUT6
   sterna train mnist --cycles 1000 --pes 16                    at most 1,000 cycles on 16 elements a layer
   sterna train mnist --teacher 1024,1024 --shift 1 --rotate 10 --average 0.999
+  sterna train mnist --model lenet5 --epochs 10                convolutions
   sterna train table.csv --hidden 64,32 --epochs 100 --checkpoint run.ckpt
   sterna train a.csv --test b.csv")]
 pub struct Args {
@@ -61,7 +62,11 @@ pub struct Recipe {
     /// JSON file with the whole recipe, as `--json` prints it under `config`; the flags below change it.
     #[arg(long, value_name = "FILE")]
     config: Option<PathBuf>,
-    /// Outputs of the hidden layers, separated by commas [default: 256,256].
+    /// Layers: `mlp`, `lenet5`, `vgg7`, `vgg7:WIDTH` (a factor of its outputs, e.g. 0.25), or a JSON file such as
+    /// {"layers": [{"conv": {"outputs": 32, "kernel": 5, "pool": 2}}, {"dense": {"outputs": 128}}]} [default: mlp].
+    #[arg(long, value_name = "MODEL")]
+    model: Option<String>,
+    /// Outputs of the hidden layers of `mlp`, separated by commas [default: 256,256].
     #[arg(long, value_name = "LIST", value_delimiter = ',')]
     hidden: Option<Vec<usize>>,
     #[command(flatten)]
@@ -135,6 +140,22 @@ fn parse_input(text: &str) -> Result<Input, String> {
     }
 }
 
+/// A model by name, or from a file.
+fn read_model(text: &str) -> Result<Architecture> {
+    let width = text.strip_prefix("vgg7:").map(|w| w.parse::<f64>());
+    match (text, width) {
+        ("mlp", _) => Ok(Architecture::Mlp),
+        ("lenet5", _) => Ok(Architecture::Lenet5),
+        ("vgg7", _) => Ok(Architecture::Vgg7 { width: 1.0 }),
+        (_, Some(Ok(width))) => Ok(Architecture::Vgg7 { width }),
+        _ if text.ends_with(".json") => {
+            let content = store::read_text(std::path::Path::new(text))?;
+            serde_json::from_str(&content).with_context(|| text.to_string())
+        }
+        _ => bail!("--model {text:?}; want mlp, lenet5, vgg7, vgg7:WIDTH or a .json file"),
+    }
+}
+
 impl Recipe {
     /// The trainer's configuration.
     pub fn config(&self) -> Result<Config> {
@@ -145,7 +166,11 @@ impl Recipe {
             None => Config::default(),
         };
         self.method.apply(&mut c)?;
+        set(&mut c.model, &self.model.as_deref().map(read_model).transpose()?);
         set(&mut c.hidden, &self.hidden);
+        if self.hidden.is_some() && c.model != Architecture::Mlp {
+            bail!("--hidden goes with --model mlp only; leave out one of them");
+        }
         set(&mut c.activation, &self.activation);
         set(&mut c.input, &self.input);
         set(&mut c.epochs, &self.epochs);

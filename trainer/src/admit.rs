@@ -1,26 +1,7 @@
 //! What is refused before a training begins, and before anything is allocated for it.
 
-use crate::config::Config;
 use crate::data::Dataset;
 use crate::{Error, Result};
-
-/// Refuses networks beyond what a network file may hold.
-pub(crate) fn size(config: &Config, inputs: usize, classes: usize) -> Result<()> {
-    if inputs > sterna_ir::MAX_ELEMENTS {
-        let what = format!("{inputs} input bits; want at most {}; use fewer levels", sterna_ir::MAX_ELEMENTS);
-        return Err(Error::config("input.levels", what));
-    }
-    let mut before = inputs;
-    for (i, &outputs) in config.hidden.iter().chain([&classes]).enumerate() {
-        if before * outputs > sterna_ir::MAX_WEIGHTS {
-            let limit = sterna_ir::MAX_WEIGHTS;
-            let what = format!("{before} x {outputs} weights in layer {i}; want at most {limit}");
-            return Err(Error::config("hidden", what));
-        }
-        before = outputs;
-    }
-    Ok(())
-}
 
 /// Refuses data sets whose parts do not fit, and those without anything to learn.
 pub(crate) fn data(dataset: &Dataset) -> Result<()> {

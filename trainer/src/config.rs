@@ -2,10 +2,12 @@
 
 use serde::{Deserialize, Serialize};
 
+mod architecture;
 mod levers;
 mod validate;
 mod weights;
 
+pub use architecture::{Architecture, Block};
 pub use levers::{Augment, Teacher, TeacherSource};
 pub(crate) use validate::within;
 pub use weights::Weights;
@@ -14,7 +16,9 @@ pub use weights::Weights;
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Config {
-    /// Outputs of each hidden layer, `[256, 256]` by default; may be empty.
+    /// Kinds and sizes of the layers. Dense ones by default.
+    pub model: Architecture,
+    /// Outputs of each hidden layer of the default model, `[256, 256]` by default; may be empty.
     pub hidden: Vec<usize>,
     /// How the weights of every layer, the last included, are quantised. TWN with factor 0.7 by default.
     pub weights: Weights,
@@ -143,6 +147,7 @@ pub enum Schedule {
 impl Default for Config {
     fn default() -> Self {
         Config {
+            model: Architecture::Mlp,
             hidden: vec![256, 256],
             weights: Weights::twn(),
             freeze: None,
@@ -180,9 +185,9 @@ impl Activation {
 }
 
 impl Config {
-    /// Number of dense layers, the last included.
-    pub fn dense_layers(&self) -> usize {
-        self.hidden.len() + 1
+    /// Number of layers with weights, the last included.
+    pub fn weight_layers(&self) -> usize {
+        self.blocks().len() + 1
     }
 
     /// Part of the training after which the choice of zeros stays; 1 or more: never.

@@ -15,6 +15,7 @@
 use sterna_ir::cost::{CostTable, LayerCost, MILLI, Total, live_fan_ins};
 
 use crate::config::{Config, Weights};
+use crate::geometry::Place;
 use crate::net::Net;
 use crate::step::Workspace;
 use crate::{Error, Result};
@@ -28,14 +29,11 @@ const GAIN: f64 = 0.02;
 const TRIED: usize = 64;
 
 /// Refuses a budget that no network of this shape can meet.
-pub(crate) fn admit(config: &Config, inputs: usize, classes: usize) -> Result<()> {
+pub(crate) fn admit(config: &Config, places: &[Place]) -> Result<()> {
     let Weights::Cost { table, budget, .. } = &config.weights else { return Ok(()) };
-    let mut before = inputs;
-    let mut least = Vec::new();
-    for (layer, &outputs) in table.layers.iter().zip(config.hidden.iter().chain([&classes])) {
-        least.push(layer.of(before, &vec![1; outputs.min(classes)]));
-        before = outputs;
-    }
+    let classes = places.last().map_or(0, |p| p.outputs);
+    let least = |(layer, p): (&LayerCost, &Place)| layer.of(p.inputs, &vec![1; p.outputs.min(classes)]);
+    let least: Vec<u64> = table.layers.iter().zip(places).map(least).collect();
     let least = table.sum(&least) as f64 / MILLI as f64;
     if *budget < least {
         let what = format!(

@@ -3,7 +3,8 @@
 use serde::{Deserialize, Serialize};
 use sterna_ir::{Range, Threshold};
 
-use crate::config::Input;
+use crate::config::{Config, Input};
+use crate::geometry::image_of;
 
 /// Codes of features by thresholds that are the same for all features.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -12,21 +13,31 @@ pub struct Encoder {
     pub thresholds: Vec<i64>,
     /// One bit per threshold instead of the number of thresholds reached.
     pub thermometer: bool,
+    /// The image that samples are, `[channels, height, width]`, when codes are wanted as `[height][width][channels]`;
+    /// `None` leaves features in their order.
+    pub image: Option<[usize; 3]>,
 }
 
 impl Encoder {
     /// The coding `input` of features in `range`. Thresholds cut the range into equal parts; a threshold of a narrow range
     /// may repeat.
     pub fn new(input: Input, range: Range) -> Self {
+        let image = None;
         let size = range.hi - range.lo + 1;
         let uniform = |parts: i64| (1..parts).map(|i| range.lo + (i * size + parts - 1) / parts).collect();
         match input {
-            Input::Raw => Encoder { thresholds: Vec::new(), thermometer: false },
-            Input::Bits { bits } => Encoder { thresholds: uniform(1 << bits), thermometer: false },
+            Input::Raw => Encoder { thresholds: Vec::new(), thermometer: false, image },
+            Input::Bits { bits } => Encoder { thresholds: uniform(1 << bits), thermometer: false, image },
             Input::Thermometer { levels } => {
-                Encoder { thresholds: uniform(i64::from(levels) + 1), thermometer: true }
+                Encoder { thresholds: uniform(i64::from(levels) + 1), thermometer: true, image }
             }
         }
+    }
+
+    /// The coding of a training on samples of `shape`.
+    pub fn of(config: &Config, shape: &[usize], range: Range) -> Self {
+        let image = image_of(shape).filter(|_| config.reads_images());
+        Encoder { image, ..Encoder::new(config.input, range) }
     }
 
     /// Codes per feature.
@@ -44,7 +55,22 @@ impl Encoder {
     }
 
     /// Encodes one sample: `out` has `row.len() * width()` elements.
-    pub fn encode<T: From<u8>>(&self, row: &[u8], out: &mut [T]) {
+    pub fn encode<T: From<u8> + Copy>(&self, row: &[u8], out: &mut [T]) {
+        match self.image {
+            Some([channels, height, width]) if channels > 1 => {
+                let (size, each) = (height * width, self.width());
+                let mut codes = vec![T::from(0); out.len()];
+                self.encode_in_order(row, &mut codes);
+                for (at, codes) in codes.chunks_exact(each).enumerate() {
+                    let to = (at % size * channels + at / size) * each;
+                    out[to..to + each].copy_from_slice(codes);
+                }
+            }
+            _ => self.encode_in_order(row, out),
+        }
+    }
+
+    fn encode_in_order<T: From<u8>>(&self, row: &[u8], out: &mut [T]) {
         let reached = |v: u8, t: &i64| i64::from(v) >= *t;
         if self.thresholds.is_empty() {
             out.iter_mut().zip(row).for_each(|(o, &v)| *o = T::from(v));
@@ -63,10 +89,15 @@ impl Encoder {
 
     /// The same as a layer of the integer network; `None` when features stay as they are.
     pub fn layer(&self, features: usize) -> Option<Threshold> {
+        let (channels, positions) = match self.image {
+            Some([channels, height, width]) => (channels, height * width),
+            None => (features, 1),
+        };
         (!self.thresholds.is_empty()).then(|| Threshold {
-            channels: features,
+            channels,
+            positions,
             levels: self.thresholds.len(),
-            thresholds: self.thresholds.repeat(features),
+            thresholds: self.thresholds.repeat(channels),
             falling: Vec::new(),
             thermometer: self.thermometer,
         })

@@ -4,13 +4,15 @@
 //! the exact range of the sum with the trainer's own expression, [`HiddenLayer::code`].
 
 use rayon::prelude::*;
-use sterna_ir::{Dense, Input, Layer, LayerOp, Network, Range, Threshold, eval};
+use sterna_ir::{Conv2d, Dense, Input, Layer, LayerOp, Network, Range, Threshold, Window, eval};
 
 use crate::data::Split;
+use crate::geometry::to_rows;
 use crate::model::{HiddenLayer, Linear, Model, evaluate};
 use crate::{Error, Result};
 
-/// Writes `model` as an integer network: an optional input coding, then dense and threshold layers in turn, then an arg max.
+/// Writes `model` as an integer network: an optional input coding, then layers of weights and thresholds in turn, max pools
+/// behind the thresholds, then an arg max.
 ///
 /// Errors when the network does not [check](Network::check), e.g. for too many elements.
 pub fn export(model: &Model) -> Result<Network> {
@@ -20,23 +22,41 @@ pub fn export(model: &Model) -> Result<Network> {
     if let Some(layer) = model.encoder.layer(network.input.elements()) {
         push(&mut network, "input".into(), LayerOp::Threshold(layer));
     }
+    // The image that the trainer keeps in another order.
+    let mut image = model.encoder.image;
     for (index, layer) in model.hidden.iter().enumerate() {
-        push(&mut network, format!("fc{}", index + 1), LayerOp::Dense(dense(&layer.linear, Vec::new())));
+        let number = index + 1;
+        let kind = if layer.linear.geometry.conv.is_some() { "conv" } else { "fc" };
+        push(&mut network, format!("{kind}{number}"), weights(&layer.linear, Vec::new(), image));
         let ranges = network.ranges()?.pop().expect("a layer was pushed");
-        push(&mut network, format!("act{}", index + 1), LayerOp::Threshold(thresholds(layer, &ranges)));
+        push(&mut network, format!("act{number}"), LayerOp::Threshold(thresholds(layer, &ranges)));
+        if let Some(w) = layer.linear.geometry.pool {
+            push(&mut network, format!("pool{number}"), LayerOp::MaxPool(w));
+        }
+        image = layer.linear.geometry.image(layer.linear.outputs);
     }
     let name = format!("fc{}", model.hidden.len() + 1);
-    push(&mut network, name, LayerOp::Dense(dense(&model.last, model.bias.clone())));
+    push(&mut network, name, weights(&model.last, model.bias.clone(), image));
     push(&mut network, "class".into(), LayerOp::ArgMax);
     network.check()?;
     Ok(network)
 }
 
-fn dense(linear: &Linear, bias: Vec<i64>) -> Dense {
-    Dense { inputs: linear.inputs, outputs: linear.outputs, weights: linear.weights.clone(), bias }
+/// The layer of `linear`, which reads `image` if that is what is before it.
+fn weights(linear: &Linear, bias: Vec<i64>, image: Option<[usize; 3]>) -> LayerOp {
+    let &Linear { inputs, outputs, ref weights, geometry } = linear;
+    let window = |w: Window| [w.input[0], w.kernel[0], w.kernel[1]];
+    let weights = match geometry.conv.map(window).or(image) {
+        Some(order) => weights.chunks_exact(inputs).flat_map(|row| to_rows(row, order)).collect(),
+        None => weights.clone(),
+    };
+    match geometry.conv {
+        Some(window) => LayerOp::Conv2d(Conv2d { window, outputs, groups: 1, weights, bias }),
+        None => LayerOp::Dense(Dense { inputs, outputs, weights, bias }),
+    }
 }
 
-/// Thresholds of all channels, given the range of each sum.
+/// Thresholds of all channels, given the range of each sum, `[channels][positions]`.
 fn thresholds(layer: &HiddenLayer, ranges: &[Range]) -> Threshold {
     let levels = layer.stairs.levels as usize;
     let falling: Vec<bool> = layer.slope.iter().map(|a| *a < 0.0).collect();
@@ -49,9 +69,13 @@ fn thresholds(layer: &HiddenLayer, ranges: &[Range]) -> Threshold {
             (1..=levels).map(|l| first(range.lo, range.hi, |z| reaches(z, l))).collect()
         }
     };
+    let positions = layer.linear.geometry.positions();
+    let whole = |ranges: &[Range]| ranges.iter().copied().reduce(Range::union).expect("a position");
+    let ranges: Vec<Range> = ranges.chunks_exact(positions).map(whole).collect();
     let thresholds: Vec<Vec<i64>> = ranges.par_iter().enumerate().map(channel).collect();
     Threshold {
         channels: ranges.len(),
+        positions,
         levels,
         thresholds: thresholds.concat(),
         falling: if falling.contains(&true) { falling } else { Vec::new() },
@@ -84,7 +108,14 @@ pub struct Checked {
 pub fn check_export(model: &Model, network: &Network, split: &Split) -> Result<Checked> {
     network.check()?;
     let ours = evaluate(model, split.x.view());
-    let wanted: Vec<usize> = hidden_thresholds(network, model);
+    let wanted: Vec<usize> = hidden_codes(network, model);
+    // Trainer's element of each element of the network.
+    let order = |h: &HiddenLayer| -> Vec<usize> {
+        let Linear { outputs, geometry, .. } = h.linear;
+        let image = geometry.image(outputs).unwrap_or([outputs, 1, 1]);
+        to_rows(&(0..image.iter().product()).collect::<Vec<usize>>(), image)
+    };
+    let orders: Vec<Vec<usize>> = model.hidden.iter().map(order).collect();
     let sample = |s: usize| -> Result<usize> {
         let x: Vec<i64> = split.x.row(s).iter().map(|&v| i64::from(v)).collect();
         let trace = eval::evaluate(network, &x)?;
@@ -95,9 +126,9 @@ pub fn check_export(model: &Model, network: &Network, split: &Split) -> Result<C
             let layer = network.layers[layer].name.clone();
             Err(Error::Export { sample: s, layer, element, trainer, network: found })
         };
-        for (codes, &layer) in ours.codes.iter().zip(&wanted) {
-            for (c, (&code, &found)) in codes.row(s).iter().zip(&trace[layer]).enumerate() {
-                compare(layer, c, i64::from(code), found)?;
+        for ((codes, order), &layer) in ours.codes.iter().zip(&orders).zip(&wanted) {
+            for (element, (&at, &found)) in order.iter().zip(&trace[layer]).enumerate() {
+                compare(layer, element, i64::from(codes[[s, at]]), found)?;
             }
         }
         let last = network.layers.len() - 1;
@@ -109,16 +140,26 @@ pub fn check_export(model: &Model, network: &Network, split: &Split) -> Result<C
     Ok(Checked { samples: split.x.nrows(), codes })
 }
 
-/// Layers of `network` that hold the codes of the model's hidden layers.
+/// Threshold layers of `network` behind the model's hidden layers.
 fn hidden_thresholds(network: &Network, model: &Model) -> Vec<usize> {
     let is_threshold = |i: &usize| matches!(network.layers[*i].op, LayerOp::Threshold(_));
     let all = (0..network.layers.len()).filter(is_threshold);
     all.skip(usize::from(!model.encoder.thresholds.is_empty())).collect()
 }
 
-/// Hidden neurons whose code is the same for every sum in range, per hidden layer.
+/// Layers of `network` that hold what leaves the model's hidden layers.
+fn hidden_codes(network: &Network, model: &Model) -> Vec<usize> {
+    let pooled = |l: usize| l + usize::from(matches!(network.layers[l + 1].op, LayerOp::MaxPool(_)));
+    hidden_thresholds(network, model).into_iter().map(pooled).collect()
+}
+
+/// Hidden neurons, or channels, whose code is the same for every sum in range, per hidden layer.
 pub fn dead_neurons(network: &Network, model: &Model) -> Result<Vec<usize>> {
     let ranges = network.ranges()?;
-    let layers = hidden_thresholds(network, model);
-    Ok(layers.iter().map(|&l| ranges[l].iter().filter(|r| r.lo == r.hi).count()).collect())
+    let layers = hidden_thresholds(network, model).into_iter().zip(&model.hidden);
+    let dead = |(l, hidden): (usize, &HiddenLayer)| {
+        let channels = ranges[l].chunks_exact(hidden.linear.geometry.positions());
+        channels.filter(|c| c.iter().all(|r| *r == Range::point(c[0].lo))).count()
+    };
+    Ok(layers.map(dead).collect())
 }

@@ -7,7 +7,7 @@ use crate::activation::Staircase;
 use crate::config::{Activation, Config, Weights};
 use crate::encode::Encoder;
 use crate::model::{HiddenLayer, Linear, Model, encode};
-use crate::net::{Net, Norm};
+use crate::net::{Dense, Net, Norm};
 use crate::quantise::{Pass, Quantised, float};
 
 /// Which batch-norm statistics the model gets.
@@ -38,7 +38,7 @@ pub fn freeze(
     samples: ArrayView2<'_, u8>,
     statistics: Statistics,
 ) -> Model {
-    let encoder = Encoder::new(config.input, source.range);
+    let encoder = Encoder::of(config, source.shape, source.range);
     let mut values = encode(&encoder, samples);
     // What one code of the layer's input stands for.
     let mut code_unit = 1.0;
@@ -62,8 +62,7 @@ pub fn freeze(
         };
         code_unit = if matches!(config.activation, Activation::Relu { .. }) { stairs.step } else { 1.0 };
         let layer = HiddenLayer { linear, slope, offset, stairs };
-        values = vec![0.0; sums.len()];
-        layer.codes(&sums, &mut values);
+        values = layer.codes(sums);
         hidden.push(layer);
     }
     let (last, step, quantised) = integer_weights(net, config, net.norm.len());
@@ -91,7 +90,8 @@ fn integer_weights(net: &Net, config: &Config, index: usize) -> (Linear, f64, Qu
         _ => (quantised.weights.iter().map(|&w| w as i16).collect(), 1.0),
     };
     let dense = &net.dense[index];
-    (Linear { inputs: dense.inputs, outputs: dense.outputs, weights }, step, quantised)
+    let &Dense { inputs, outputs, geometry, .. } = dense;
+    (Linear { inputs, outputs, weights, geometry }, step, quantised)
 }
 
 /// Mean and variance per column of `sums * unit`.

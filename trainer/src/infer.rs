@@ -4,21 +4,26 @@ use ndarray::ArrayView2;
 use rayon::prelude::*;
 
 use crate::config::{Activation, Config};
+use crate::conv;
 use crate::encode::Encoder;
-use crate::kernel::{matrix, product};
+use crate::kernel::{IMAGES, matrix, product};
 use crate::net::Net;
+use crate::pool;
 use crate::quantise::Quantised;
 
+/// Samples that one task classifies, and those of a network on images.
 const SAMPLES: usize = 256;
 
 /// Classes of the rows of `x`, `[samples][features]`, at `part` of the training.
 pub fn classes(net: &Net, config: &Config, encoder: &Encoder, part: f64, x: ArrayView2<'_, u8>) -> Vec<u8> {
     let judge = Judge::new(net, config, part);
-    let starts: Vec<usize> = (0..x.nrows()).step_by(SAMPLES).collect();
+    let each = if encoder.image.is_some() { IMAGES } else { SAMPLES };
+    let starts: Vec<usize> = (0..x.nrows()).step_by(each).collect();
     let shard = |&start: &usize| -> Vec<u8> {
-        let rows = SAMPLES.min(x.nrows() - start);
-        let mut values = vec![0f32; rows * net.dense[0].inputs];
-        for (s, out) in values.chunks_exact_mut(net.dense[0].inputs).enumerate() {
+        let rows = each.min(x.nrows() - start);
+        let elements = net.dense[0].elements();
+        let mut values = vec![0f32; rows * elements];
+        for (s, out) in values.chunks_exact_mut(elements).enumerate() {
             encoder.encode(&x.row(start + s).to_vec(), out);
         }
         let best =
@@ -48,16 +53,34 @@ impl<'a> Judge<'a> {
 
     /// Logits, `[samples][classes]`, of encoded samples, `[samples][inputs]`; on the calling thread.
     pub fn logits(&self, mut values: Vec<f32>) -> Vec<f32> {
-        let rows = values.len() / self.net.dense[0].inputs;
+        let rows = values.len() / self.net.dense[0].elements();
         for (i, (dense, quantised)) in self.net.dense.iter().zip(&self.layers).enumerate() {
-            let mut sums = vec![0f32; rows * dense.outputs];
-            let weights = matrix(&quantised.weights, dense.outputs, dense.inputs).transpose();
-            product(&mut sums, matrix(&values, rows, dense.inputs), weights);
-            values = vec![0f32; sums.len()];
-            match self.affine.get(i) {
-                Some((slope, offset)) => self.activation.forward(&sums, slope, offset, &mut values),
-                None => values = sums,
+            let mut sums = vec![0f32; rows * dense.sums()];
+            match &dense.geometry.conv {
+                Some(w) => {
+                    let mut tile = vec![0f32; conv::tile(w)];
+                    let images =
+                        values.chunks_exact(dense.elements()).zip(sums.chunks_exact_mut(dense.sums()));
+                    images.for_each(|(x, sums)| conv::forward(w, &quantised.weights, x, sums, &mut tile));
+                }
+                None => {
+                    let weights = matrix(&quantised.weights, dense.outputs, dense.inputs).transpose();
+                    product(&mut sums, matrix(&values, rows, dense.inputs), weights);
+                }
             }
+            let Some((slope, offset)) = self.affine.get(i) else {
+                values = sums;
+                break;
+            };
+            values = vec![0f32; rows * dense.codes()];
+            let Some(w) = &dense.geometry.pool else {
+                self.activation.forward(&sums, slope, offset, &mut values);
+                continue;
+            };
+            let (mut peaks, mut winners) = (vec![0f32; values.len()], vec![0u8; dense.codes()]);
+            let images = sums.chunks_exact(dense.sums()).zip(peaks.chunks_exact_mut(dense.codes()));
+            images.for_each(|(sums, peaks)| pool::peaks(w, sums, slope, peaks, &mut winners));
+            self.activation.forward(&peaks, slope, offset, &mut values);
         }
         let bias = &self.net.head.bias.value;
         for row in values.chunks_exact_mut(bias.len()) {

@@ -9,6 +9,8 @@ use faer::{Accum, MatMut, MatRef, Par};
 
 /// Rows of a batch, or of a weight matrix, that one task handles.
 pub const ROWS: usize = 32;
+/// Images that one task of a convolution handles.
+pub const IMAGES: usize = 16;
 /// Elements that one task of an element-wise pass handles.
 pub const CHUNK: usize = 16_384;
 
@@ -21,6 +23,12 @@ pub fn matrix<T>(data: &[T], rows: usize, cols: usize) -> MatRef<'_, T> {
 pub fn product<T: RealField>(out: &mut [T], a: MatRef<'_, T>, b: MatRef<'_, T>) {
     let dst = MatMut::from_row_major_slice_mut(out, a.nrows(), b.ncols());
     matmul(dst, Accum::Replace, a, b, T::one_impl(), Par::Seq);
+}
+
+/// `out += a b`, otherwise as [`product`].
+pub fn add_product<T: RealField>(out: &mut [T], a: MatRef<'_, T>, b: MatRef<'_, T>) {
+    let dst = MatMut::from_row_major_slice_mut(out, a.nrows(), b.ncols());
+    matmul(dst, Accum::Add, a, b, T::one_impl(), Par::Seq);
 }
 
 /// Runs `work` compiled for the widest vectors of this CPU. Floating-point order is that of the source, on every CPU.

@@ -7,13 +7,16 @@ use serde::{Deserialize, Serialize};
 use sterna_ir::Range;
 
 use crate::activation::Staircase;
+use crate::conv;
 use crate::encode::Encoder;
-use crate::kernel::{matrix, product, wide};
+use crate::geometry::Geometry;
+use crate::kernel::{IMAGES, matrix, product, wide};
+use crate::pool;
 
 /// Samples that one task evaluates.
 const SAMPLES: usize = 256;
 /// Values held at once: bounds memory however wide a layer is.
-pub(crate) const SLAB: usize = 1 << 23;
+const SLAB: usize = 1 << 23;
 
 /// A trained network.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -37,15 +40,17 @@ pub struct Model {
 /// Integer weights.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Linear {
-    /// Length of the input.
+    /// Weights of an output.
     pub inputs: usize,
-    /// Length of the output.
+    /// Neurons, or output channels.
     pub outputs: usize,
     /// `[outputs][inputs]`.
     pub weights: Vec<i16>,
+    /// Where the matrix applies.
+    pub geometry: Geometry,
 }
 
-/// A dense layer, its batch-norm and its activation.
+/// A layer of weights, its batch-norm, its activation and its pool.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct HiddenLayer {
     /// Weights.
@@ -61,7 +66,7 @@ pub struct HiddenLayer {
 /// What a model says about samples.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Evaluation {
-    /// Codes of each hidden layer, `[samples][outputs]`.
+    /// Codes of each hidden layer behind its pool, `[samples][outputs]`; images as `[height][width][channels]`.
     pub codes: Vec<Array2<u8>>,
     /// Class of each sample.
     pub classes: Vec<u8>,
@@ -70,8 +75,7 @@ pub struct Evaluation {
 impl Model {
     /// Length of the longest vector between input and output.
     pub fn widest(&self) -> usize {
-        let hidden = self.hidden.iter().map(|h| h.linear.inputs.max(h.linear.outputs));
-        hidden.chain([self.last.inputs, self.last.outputs]).max().unwrap_or(1)
+        self.hidden.iter().map(|h| &h.linear).chain([&self.last]).map(Linear::widest).max().unwrap_or(1)
     }
 }
 
@@ -82,22 +86,51 @@ impl HiddenLayer {
         self.stairs.code(self.slope[c] * z + self.offset[c])
     }
 
-    /// Codes of whole rows of sums.
-    pub(crate) fn codes(&self, sums: &[f64], out: &mut [f64]) {
-        wide(|| {
-            for (out, sums) in out.chunks_exact_mut(self.slope.len()).zip(sums.chunks_exact(self.slope.len()))
-            {
-                out.iter_mut().zip(sums).enumerate().for_each(|(c, (o, &z))| *o = self.code(c, z));
-            }
+    /// Codes of the sums of whole samples, pooled.
+    pub(crate) fn codes(&self, mut sums: Vec<f64>) -> Vec<f64> {
+        let Geometry { pool, .. } = self.linear.geometry;
+        sums.par_chunks_mut(self.linear.sums_each()).for_each(|sums| {
+            wide(|| {
+                for row in sums.chunks_exact_mut(self.slope.len()) {
+                    row.iter_mut().enumerate().for_each(|(c, z)| *z = self.code(c, *z));
+                }
+            });
         });
+        let Some(w) = pool else { return sums };
+        let mut out = vec![0.0; sums.len() / w.elements() * w.positions() * self.linear.outputs];
+        let samples =
+            out.par_chunks_mut(w.positions() * self.linear.outputs).zip(sums.par_chunks(w.elements()));
+        samples.for_each(|(out, codes)| pool::largest(&w, codes, out));
+        out
     }
 }
 
 impl Linear {
-    /// `out[s][o] = sum_i weights[o][i] x[s][i]`, exact while every sum stays below 2^53, as 16-bit weights and 8-bit codes
+    /// Sums of a sample.
+    fn sums_each(&self) -> usize {
+        self.geometry.positions() * self.outputs
+    }
+
+    /// Length of the longer one of the vectors before and behind it.
+    pub(crate) fn widest(&self) -> usize {
+        self.geometry.elements(self.inputs).max(self.sums_each())
+    }
+
+    /// `out[s][p][o] = sum_i weights[o][i] x[s][window p][i]`, exact while every sum stays below 2^53, as 16-bit weights and 8-bit codes
     /// do for any layer that a network may have.
     pub(crate) fn sums(&self, x: &[f64]) -> Vec<f64> {
         let weights: Vec<f64> = self.weights.iter().map(|&w| f64::from(w)).collect();
+        if let Some(w) = &self.geometry.conv {
+            let mut out = vec![0.0; x.len() / w.elements() * self.sums_each()];
+            let samples =
+                out.par_chunks_mut(IMAGES * self.sums_each()).zip(x.par_chunks(IMAGES * w.elements()));
+            samples.for_each(|(out, x)| {
+                let mut tile = vec![0.0; conv::tile(w)];
+                let samples = out.chunks_exact_mut(self.sums_each()).zip(x.chunks_exact(w.elements()));
+                samples.for_each(|(out, x)| conv::forward(w, &weights, x, out, &mut tile));
+            });
+            return out;
+        }
         let rows = x.len() / self.inputs;
         let mut out = vec![0.0; rows * self.outputs];
         out.par_chunks_mut(SAMPLES * self.outputs).zip(x.par_chunks(SAMPLES * self.inputs)).for_each(
@@ -127,9 +160,7 @@ pub fn evaluate(model: &Model, x: ArrayView2<'_, u8>) -> Evaluation {
     for slab in x.axis_chunks_iter(Axis(0), (SLAB / model.widest()).max(1)) {
         let mut values = encode(&model.encoder, slab);
         for (layer, codes) in model.hidden.iter().zip(&mut codes) {
-            let sums = layer.linear.sums(&values);
-            values = vec![0.0; sums.len()];
-            layer.codes(&sums, &mut values);
+            values = layer.codes(layer.linear.sums(&values));
             codes.extend(values.iter().map(|&v| v as u8));
         }
         let sums = model.last.sums(&values);
@@ -140,8 +171,8 @@ pub fn evaluate(model: &Model, x: ArrayView2<'_, u8>) -> Evaluation {
         }));
     }
     let shaped = |(layer, codes): (&HiddenLayer, Vec<u8>)| {
-        Array2::from_shape_vec((x.nrows(), layer.linear.outputs), codes)
-            .expect("one code per sample and channel")
+        let width = layer.linear.geometry.pooled() * layer.linear.outputs;
+        Array2::from_shape_vec((x.nrows(), width), codes).expect("one code per sample and channel")
     };
     Evaluation { codes: model.hidden.iter().zip(codes).map(shaped).collect(), classes }
 }

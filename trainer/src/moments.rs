@@ -1,6 +1,7 @@
 //! Mean and variance of the columns of a matrix, from row shards merged in their order.
 
 /// Moments of one shard.
+#[derive(Clone)]
 pub(crate) struct Moments {
     rows: f64,
     mean: Vec<f32>,

@@ -7,14 +7,15 @@ use serde::{Deserialize, Serialize};
 
 use crate::config::{Config, Weights};
 use crate::cost;
-use crate::kernel::{CHUNK, wide};
+use crate::geometry::{Geometry, Place};
+use crate::kernel::{CHUNK, IMAGES, ROWS, wide};
 use crate::optim::Param;
 use crate::quantise::{Choice, Layer, Pass, Quantised, quantise, tga};
 
-/// Dense layers with batch-norm between them.
+/// Layers of weights with batch-norm between them.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Net {
-    /// All dense layers, the last included.
+    /// All layers of weights, the last included.
     pub dense: Vec<Dense>,
     /// One per hidden layer.
     pub norm: Vec<Norm>,
@@ -22,13 +23,15 @@ pub struct Net {
     pub head: Head,
 }
 
-/// Latent weights of a dense layer.
+/// Latent weights of a layer, dense or a convolution.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Dense {
-    /// Length of the input.
+    /// Weights of an output.
     pub inputs: usize,
-    /// Length of the output.
+    /// Neurons, or output channels.
     pub outputs: usize,
+    /// Where the matrix applies.
+    pub geometry: Geometry,
     /// `[outputs][inputs]`.
     pub weight: Param,
     /// TGA's trained threshold; empty for the other methods.
@@ -67,6 +70,26 @@ pub struct Head {
 }
 
 impl Dense {
+    /// Length of the vector that the layer reads.
+    pub fn elements(&self) -> usize {
+        self.geometry.elements(self.inputs)
+    }
+
+    /// Sums of a sample.
+    pub fn sums(&self) -> usize {
+        self.geometry.positions() * self.outputs
+    }
+
+    /// Length of the vector that leaves the layer.
+    pub fn codes(&self) -> usize {
+        self.geometry.pooled() * self.outputs
+    }
+
+    /// Samples that one task handles.
+    pub(crate) fn shard(&self) -> usize {
+        if self.geometry.conv.is_some() { IMAGES } else { ROWS }
+    }
+
     /// Bound of the initial weights (He et al., arXiv 1502.01852, uniform); Adam's steps are relative to it.
     pub fn bound(&self) -> f64 {
         (6.0 / self.inputs as f64).sqrt()
@@ -112,20 +135,20 @@ pub(crate) fn strength(method: &Weights, quantised: &Quantised) -> f64 {
 }
 
 impl Net {
-    /// Draws initial weights. `inputs` are the codes of a sample.
-    pub fn new(config: &Config, inputs: usize, classes: usize) -> Self {
+    /// Draws initial weights for layers at `places`.
+    pub fn new(config: &Config, places: &[Place]) -> Self {
         let mut rng = Xoshiro256PlusPlus::seed_from_u64(config.seed);
-        let sizes: Vec<usize> =
-            [inputs].into_iter().chain(config.hidden.iter().copied()).chain([classes]).collect();
-        let shapes: Vec<(usize, usize)> = sizes.windows(2).map(|io| (io[0], io[1])).collect();
+        let shapes: Vec<(usize, usize)> = places.iter().map(|p| (p.inputs, p.outputs)).collect();
+        let hidden = &places[..places.len() - 1];
+        let classes = places[places.len() - 1].outputs;
         let mut zones = match &config.weights {
             Weights::Cost { table, .. } => cost::first_zones(table, &shapes),
             _ => Vec::new(),
         }
         .into_iter();
-        let dense = sizes.windows(2).map(|io| {
-            let bound = (6.0 / io[0] as f64).sqrt() as f32;
-            let value = (0..io[0] * io[1]).map(|_| (rng.random::<f32>() * 2.0 - 1.0) * bound).collect();
+        let dense = places.iter().map(|&Place { inputs, outputs, geometry }| {
+            let bound = (6.0 / inputs as f64).sqrt() as f32;
+            let value = (0..inputs * outputs).map(|_| (rng.random::<f32>() * 2.0 - 1.0) * bound).collect();
             let value: Vec<f32> = value;
             let (threshold, control) = match config.weights {
                 Weights::Tga { start, .. } => (vec![tga::first_threshold(&value, start) as f32], 0.0),
@@ -133,12 +156,12 @@ impl Net {
                 _ => (Vec::new(), zones.next().unwrap_or(0.0)),
             };
             let (weight, threshold) = (Param::new(value), Param::new(threshold));
-            Dense { inputs: io[0], outputs: io[1], weight, threshold, control, mask: None }
+            Dense { inputs, outputs, geometry, weight, threshold, control, mask: None }
         });
         let dense = dense.collect();
         Net {
             dense,
-            norm: config.hidden.iter().map(|&n| Norm::new(n, 0.0)).collect(),
+            norm: hidden.iter().map(|p| Norm::new(p.outputs, 0.0)).collect(),
             head: Head {
                 gain: Param::new(vec![0.0]),
                 bias: Param::new(vec![0.0; classes]),

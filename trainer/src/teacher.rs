@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use rayon::prelude::*;
 
 use crate::checkpoint::{self, Checkpoints};
-use crate::config::{Activation, Config, TeacherSource, Weights};
+use crate::config::{Activation, Architecture, Config, TeacherSource, Weights};
 use crate::data::Dataset;
 use crate::encode::Encoder;
 use crate::infer::Judge;
@@ -34,6 +34,7 @@ pub(crate) fn obtain(
     let (config, net) = match &wanted.source {
         TeacherSource::Train { hidden, epochs } => {
             let config = Config {
+                model: Architecture::Mlp,
                 hidden: hidden.clone(),
                 weights: Weights::Float { bits: 8 },
                 freeze: None,
@@ -53,9 +54,9 @@ pub(crate) fn obtain(
         }
         TeacherSource::Saved { path } => checkpoint::load(path)?,
     };
-    let encoder = Encoder::new(config.input, dataset.range);
+    let encoder = Encoder::of(&config, &dataset.shape, dataset.range);
     let inputs = dataset.train.x.ncols() * encoder.width();
-    let (takes, gives) = (net.dense[0].inputs, net.head.bias.value.len());
+    let (takes, gives) = (net.dense[0].elements(), net.head.bias.value.len());
     if takes != inputs || gives != dataset.classes {
         let what = format!(
             "a network of {takes} inputs and {gives} classes; the data has {inputs} and {}; train one on this data",

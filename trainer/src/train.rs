@@ -14,6 +14,7 @@ use crate::checkpoint::{self, Best, Checkpoints, State};
 use crate::config::{Config, Weights};
 use crate::data::Dataset;
 use crate::encode::Encoder;
+use crate::geometry::{Place, places};
 use crate::model::accuracy;
 use crate::net::Net;
 use crate::quantise::{sca, top_k};
@@ -73,16 +74,15 @@ fn epochs(
     let start = Instant::now();
     config.validate()?;
     admit::data(dataset)?;
-    let encoder = Encoder::new(config.input, dataset.range);
-    let inputs = dataset.train.x.ncols() * encoder.width();
-    admit::size(config, inputs, dataset.classes)?;
-    cost::admit(config, inputs, dataset.classes)?;
+    let encoder = Encoder::of(config, &dataset.shape, dataset.range);
+    let places = places(config, &dataset.shape, encoder.width(), dataset.classes)?;
+    cost::admit(config, &places)?;
     let changes = Changes::new(config, dataset)?;
     let (train, validation) = batches::split(dataset.train.y.len(), config.validation, config.seed);
     let val_x = dataset.train.x.select(Axis(0), &validation);
     let val_y: Vec<u8> = validation.iter().map(|&i| dataset.train.y[i]).collect();
 
-    let mut state = begin(dataset, config, checkpoints, inputs)?;
+    let mut state = begin(dataset, config, checkpoints, &places)?;
     // A finished training needs no teacher any more.
     let teacher = match state.epoch < config.epochs {
         true => teacher::obtain(dataset, config, checkpoints, observer)?,
@@ -199,7 +199,7 @@ fn begin(
     dataset: &Dataset,
     config: &Config,
     checkpoints: Option<&Checkpoints>,
-    inputs: usize,
+    places: &[Place],
 ) -> Result<State> {
     let identity = match checkpoints {
         Some(_) => checkpoint::identity(dataset, config)?,
@@ -210,7 +210,7 @@ fn begin(
     {
         return Ok(state);
     }
-    let net = Net::new(config, inputs, dataset.classes);
+    let net = Net::new(config, places);
     let config = config.clone();
     Ok(State { identity, config, epoch: 0, net, average: None, best: None, history: Vec::new() })
 }

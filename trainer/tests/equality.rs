@@ -5,6 +5,7 @@ use sterna_trainer::activation::Staircase;
 use sterna_trainer::config::{Activation, Input, Optimiser, Schedule, Weights};
 use sterna_trainer::data::Split;
 use sterna_trainer::encode::Encoder;
+use sterna_trainer::geometry::Geometry;
 use sterna_trainer::model::{HiddenLayer, Linear};
 use sterna_trainer::{Config, Model, check_export, export, train};
 
@@ -65,7 +66,7 @@ fn a_changed_threshold_or_weight_or_bias_is_noticed() {
             LayerOp::Threshold(t) => t.thresholds.iter_mut().for_each(|t| *t += 40),
             LayerOp::Dense(d) if d.bias.is_empty() => d.weights.iter_mut().take(24).for_each(|w| *w = -*w),
             LayerOp::Dense(d) => d.bias[0] += 1000,
-            LayerOp::ArgMax => unreachable!("the last layer"),
+            other => unreachable!("not in a dense network: {other:?}"),
         }
         assert!(check_export(&out.model, &broken, &data.test).is_err(), "layer {layer}");
     }
@@ -79,11 +80,12 @@ fn thresholds_are_exact_for_rising_falling_and_constant_neurons() {
         Staircase::rounded(0.3, 3),
         Staircase::rounded(0.01, 8),
     ];
+    let geometry = Geometry::default();
     for stairs in stairs {
         let slope = vec![0.01, -0.01, 1e-9, -3.0, 0.0, 0.0, 0.0371, -0.02];
         let offset = vec![0.1, 0.3, -50.0, 0.0, 5.0, -5.0, -1.1, 2.0];
         let hidden = HiddenLayer {
-            linear: Linear { inputs: 1, outputs: 8, weights: vec![1, 1, 1, -1, 1, 1, -1, 1] },
+            linear: Linear { inputs: 1, outputs: 8, weights: vec![1, 1, 1, -1, 1, 1, -1, 1], geometry },
             slope,
             offset,
             stairs,
@@ -92,9 +94,9 @@ fn thresholds_are_exact_for_rising_falling_and_constant_neurons() {
             name: "one feature".into(),
             shape: vec![1],
             range: Range::new(0, 255),
-            encoder: Encoder { thresholds: vec![], thermometer: false },
+            encoder: Encoder { thresholds: vec![], thermometer: false, image: None },
             hidden: vec![hidden],
-            last: Linear { inputs: 8, outputs: 2, weights: vec![1; 16] },
+            last: Linear { inputs: 8, outputs: 2, weights: vec![1; 16], geometry },
             bias: vec![0, 0],
         };
         let network = export::export(&model).expect("a network");

@@ -4,6 +4,7 @@ use rand::{RngExt, SeedableRng};
 use rand_xoshiro::Xoshiro256PlusPlus;
 use sterna_trainer::Config;
 use sterna_trainer::config::{Activation, Weights};
+use sterna_trainer::geometry::places;
 use sterna_trainer::net::Net;
 use sterna_trainer::step::{Workspace, step};
 
@@ -73,7 +74,7 @@ fn error(
 fn check(weights: Weights, label_smoothing: f64) {
     let activation = Activation::Relu { bits: 8 };
     let config = Config { hidden: vec![9, 7], weights, activation, label_smoothing, ..Config::default() };
-    let mut net = Net::new(&config, 11, 4);
+    let mut net = Net::new(&config, &places(&config, &[11], 1, 4).expect("a network"));
     let mut rng = Xoshiro256PlusPlus::seed_from_u64(5);
     for norm in &mut net.norm {
         norm.gamma.value.iter_mut().for_each(|g| *g = rng.random_range(-1.5..1.5));
@@ -144,7 +145,7 @@ fn tga_thresholds_learn_through_the_scale_of_the_last_layer_alone() {
         ..Config::default()
     };
     let mut rng = Xoshiro256PlusPlus::seed_from_u64(6);
-    let mut net = Net::new(&config, 11, 4);
+    let mut net = Net::new(&config, &places(&config, &[11], 1, 4).expect("a network"));
     let mut space = Workspace::new(&net, 64);
     space.input.iter_mut().for_each(|x| *x = f32::from(rng.random_range(0..=15u8)));
     space.labels.iter_mut().for_each(|l| *l = rng.random_range(0..4));

@@ -4,6 +4,7 @@ mod budget;
 mod equality;
 mod errors;
 mod gradients;
+mod images;
 mod levers;
 mod quantisers;
 mod resume;

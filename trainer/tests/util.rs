@@ -11,21 +11,32 @@ use sterna_trainer::data::{Dataset, Split};
 
 /// Four classes in 24 noisy features: random prototypes, of which each sample shows a quarter of the features wrong.
 pub fn dataset() -> Dataset {
+    blobs(vec![24])
+}
+
+/// The same as images of two channels.
+pub fn images() -> Dataset {
+    blobs(vec![2, 8, 7])
+}
+
+/// Samples of this shape.
+fn blobs(shape: Vec<usize>) -> Dataset {
+    let features = shape.iter().product();
     let mut rng = Xoshiro256PlusPlus::seed_from_u64(7);
     let prototypes: Vec<Vec<u8>> =
-        (0..4).map(|_| (0..24).map(|_| rng.random_range(0..=200u8)).collect()).collect();
+        (0..4).map(|_| (0..features).map(|_| rng.random_range(0..=200u8)).collect()).collect();
     let mut split = |samples: usize| {
         let y: Vec<u8> = (0..samples).map(|i| (i % 4) as u8).collect();
         let mut feature = |s: usize, i: usize| {
             let noise = rng.random_range(0..=55u8);
             if rng.random_range(0..4) == 0 { noise * 4 } else { prototypes[s % 4][i] + noise }
         };
-        Split { x: Array2::from_shape_fn((samples, 24), |(s, i)| feature(s, i)), y }
+        Split { x: Array2::from_shape_fn((samples, features), |(s, i)| feature(s, i)), y }
     };
     let (train, test) = (split(600), split(200));
     Dataset {
         name: "blobs".into(),
-        shape: vec![24],
+        shape,
         range: Range::new(0, 255),
         classes: 4,
         train,

@@ -142,7 +142,7 @@ pub fn plan(network: &Network, options: &Options) -> Result<Plan> {
                 planner.threshold(index, t);
                 (format!("encode{}", stages.len()), index)
             }
-            (LayerOp::ArgMax, _) => {
+            _ => {
                 planner.arg_max();
                 ("argmax".to_string(), index)
             }

@@ -88,6 +88,7 @@ mod tests {
             LayerOp::Dense(Dense { inputs, outputs, weights, bias })
         };
         let threshold = LayerOp::Threshold(Threshold {
+            positions: 1,
             channels: 6,
             levels: 3,
             thresholds: (0..6).flat_map(|c| [-4 + c, c, 3 + c]).collect(),

@@ -3,6 +3,8 @@
 
 use sterna_ir::{Dense, Input, Layer, LayerOp, Network, Range, Threshold};
 
+use crate::{Error, Result};
+
 /// A smaller network that computes the same result.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Simplified {
@@ -17,7 +19,10 @@ pub struct Simplified {
 /// Simplifies `network`. Every layer keeps at least one element, and the last two all of theirs, because the result names them.
 ///
 /// A thermometer channel is kept whole when any of its bits is.
-pub fn simplify(network: &Network) -> sterna_ir::Result<Simplified> {
+///
+/// Errors for layers that no circuit is known for.
+pub fn simplify(network: &Network) -> Result<Simplified> {
+    known(network)?;
     let ranges = network.ranges()?;
     let start = vec![network.input.range; network.input.elements()];
     let before = |layer: usize| if layer == 0 { &start } else { &ranges[layer - 1] };
@@ -45,12 +50,29 @@ pub fn simplify(network: &Network) -> sterna_ir::Result<Simplified> {
         let op = match &layer.op {
             LayerOp::Dense(d) => LayerOp::Dense(shrink_dense(d, columns, &kept[index], before(index))),
             LayerOp::Threshold(t) => LayerOp::Threshold(shrink_threshold(t, columns)),
-            LayerOp::ArgMax => LayerOp::ArgMax,
+            _ => LayerOp::ArgMax,
         };
         layers.push(Layer { name: layer.name.clone(), op });
     }
     let input = Input { shape: vec![inputs.len()], range: network.input.range };
     Ok(Simplified { network: Network { name: network.name.clone(), input, layers }, inputs, kept })
+}
+
+/// Refuses layers on images.
+fn known(network: &Network) -> Result<()> {
+    for (layer, Layer { name, op }) in network.layers.iter().enumerate() {
+        let what = match op {
+            LayerOp::Dense(_) | LayerOp::ArgMax => continue,
+            LayerOp::Threshold(t) if t.positions == 1 => continue,
+            LayerOp::Threshold(_) => "thresholds shared over an image",
+            LayerOp::Conv2d(_) => "a convolution",
+            LayerOp::MaxPool(_) => "a max pool",
+            LayerOp::SumPool(_) => "a sum pool",
+            LayerOp::Add { .. } => "a residual sum",
+        };
+        return Err(Error::Unsupported { layer, name: name.clone(), what });
+    }
+    Ok(())
 }
 
 fn is_constant(range: Range) -> bool {
@@ -75,7 +97,7 @@ fn read_by(op: &LayerOp, outputs: &[u32], x: &[Range]) -> Vec<u32> {
             let per_channel = if t.thermometer { t.levels } else { 1 };
             outputs.iter().for_each(|&o| read[o as usize / per_channel] = true);
         }
-        LayerOp::ArgMax => read.fill(true),
+        _ => read.fill(true),
     }
     if !read.contains(&true) {
         read[0] = true;
@@ -122,6 +144,7 @@ fn shrink_threshold(t: &Threshold, channels: &[u32]) -> Threshold {
     let channel = |c: &u32| *c as usize;
     Threshold {
         channels: channels.len(),
+        positions: 1,
         levels: t.levels,
         thresholds: channels.iter().flat_map(|c| t.of(channel(c)).iter().copied()).collect(),
         falling: match t.falling.is_empty() {

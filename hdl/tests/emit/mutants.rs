@@ -17,7 +17,8 @@ fn network(inputs: usize, outputs: usize, threshold: bool) -> Network {
     if threshold {
         let thresholds = (0..outputs as i64).map(|c| c % 3 - 1).collect();
         let channels = outputs;
-        let one = Threshold { channels, levels: 1, thresholds, falling: vec![], thermometer: false };
+        let one =
+            Threshold { channels, positions: 1, levels: 1, thresholds, falling: vec![], thermometer: false };
         ops.push(LayerOp::Threshold(one));
     }
     let layers = ops.into_iter().map(|op| Layer { name: "l".into(), op }).collect();

@@ -111,7 +111,7 @@ fn threshold(draw: &mut Draw, values: &[Range], thermometer: bool) -> Threshold 
         true => values.iter().map(|_| draw.chance(50)).collect(),
         false => vec![],
     };
-    Threshold { channels: values.len(), levels, thresholds, falling, thermometer }
+    Threshold { channels: values.len(), positions: 1, levels, thresholds, falling, thermometer }
 }
 
 /// Any valid choice of hardware for `network`.

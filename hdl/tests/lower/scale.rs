@@ -19,6 +19,7 @@ pub fn network(widths: &[usize], zeros: i64) -> Network {
         let thresholds = (0..outputs).flat_map(|_| [-3, 1, 5]).collect();
         let (falling, thermometer) = (vec![], false);
         layers.push(LayerOp::Threshold(Threshold {
+            positions: 1,
             channels: outputs,
             levels: 3,
             thresholds,

@@ -6,13 +6,12 @@ use crate::{Error, Result};
 impl Config {
     /// Refuses settings out of range; the message names the setting, its value and what is allowed.
     pub fn validate(&self) -> Result<()> {
-        for (i, &n) in self.hidden.iter().enumerate() {
-            within(&format!("hidden[{i}]"), n as f64, 1.0, sterna_ir::MAX_ELEMENTS as f64)?;
+        self.validate_blocks()?;
+        self.weights.validate(self.weight_layers())?;
+        if matches!(self.weights, Weights::Cost { .. }) && self.reads_images() {
+            let what = "no costs are known for convolutions yet; use a dense model, or another method";
+            return Err(Error::config("weights", what));
         }
-        if self.hidden.len() > 64 {
-            return Err(Error::config("hidden", format!("{} layers; want at most 64", self.hidden.len())));
-        }
-        self.weights.validate(self.dense_layers())?;
         match self.activation {
             Activation::Sign { width } => within("activation.width", width, 1e-3, 1e3)?,
             Activation::Codes { bits, step, margin } => {

@@ -10,11 +10,13 @@ use crate::checkpoint::{Best, State};
 use crate::config::{Config, Weights};
 use crate::data::Dataset;
 use crate::freeze::{Source, Statistics, freeze};
-use crate::model::{Model, SLAB, accuracy, evaluate};
+use crate::model::{Model, accuracy, evaluate};
 use crate::{Error, Result, export, infer};
 
 /// Training samples that batch-norm statistics and ReLU steps are measured on at the end.
 const MEASURED: usize = 10_000;
+/// Values of a layer held at once for it: bounds memory however wide a layer is.
+const MEASURED_SLAB: usize = 1 << 25;
 
 /// The result of a training.
 #[derive(Clone, Debug)]
@@ -48,8 +50,8 @@ pub struct Outcome {
 pub(super) fn finish(dataset: &Dataset, config: &Config, state: State, parts: Parts) -> Result<Outcome> {
     let Parts { train, val_x, val_y } = parts;
     let Best { epoch: best_epoch, net, .. } = state.best.expect("at least one epoch was trained");
-    let widest = net.dense.iter().map(|d| d.inputs.max(d.outputs)).max().unwrap_or(1);
-    let stride = train.len().div_ceil((SLAB / widest).clamp(1, MEASURED));
+    let widest = net.dense.iter().map(|d| d.elements().max(d.sums())).max().unwrap_or(1);
+    let stride = train.len().div_ceil((MEASURED_SLAB / widest).clamp(1, MEASURED));
     let measured: Vec<usize> = train.iter().copied().step_by(stride).collect();
     let samples = dataset.train.x.select(Axis(0), &measured);
     let source = Source { name: &dataset.name, shape: &dataset.shape, range: dataset.range };

@@ -1,0 +1,125 @@
+//! Convolutions as matrix products over tiles of windows (im2col), each small enough for the cache.
+
+use faer::traits::RealField;
+use sterna_ir::Window;
+
+use crate::kernel::{add_product, matrix, product};
+
+/// Numbers in a tile of windows, at most, unless one row of windows has more.
+const TILE: usize = 1 << 17;
+
+/// Rows of windows that make a tile.
+fn tile_rows(w: &Window) -> usize {
+    let row = w.output()[1] * w.input[0] * w.kernel[0] * w.kernel[1];
+    (TILE / row).clamp(1, w.output()[0])
+}
+
+/// Numbers in a tile of windows.
+pub(crate) fn tile(w: &Window) -> usize {
+    tile_rows(w) * w.output()[1] * w.input[0] * w.kernel[0] * w.kernel[1]
+}
+
+/// Rows of windows of each tile.
+fn tiles(w: &Window) -> impl Iterator<Item = std::ops::Range<usize>> {
+    let (each, all) = (tile_rows(w), w.output()[0]);
+    (0..all).step_by(each).map(move |first| first..(first + each).min(all))
+}
+
+/// Calls `f(place in the tile, element)` for each row of each window of the window rows `rows`, with the length of the part
+/// that lies on the image; `before` calls it for what lies beside it. Places and elements count numbers.
+fn spans(w: &Window, rows: std::ops::Range<usize>, mut f: impl FnMut(usize, Option<usize>, usize)) {
+    let ([channels, height, width], [kh, kw]) = (w.input, w.kernel);
+    let span = kw * channels;
+    let mut at = 0;
+    for row in rows {
+        for column in 0..w.output()[1] {
+            let left = column * w.stride[1];
+            // The part of a window's row that lies on the image.
+            let first = w.padding[1].saturating_sub(left).min(kw);
+            let end = (width + w.padding[1]).saturating_sub(left).min(kw).max(first);
+            for ky in 0..kh {
+                let y = (row * w.stride[0] + ky).checked_sub(w.padding[0]).filter(|y| *y < height);
+                match y {
+                    Some(y) if end > first => {
+                        if first > 0 {
+                            f(at, None, first * channels);
+                        }
+                        let element = (y * width + left + first - w.padding[1]) * channels;
+                        f(at + first * channels, Some(element), (end - first) * channels);
+                        if end < kw {
+                            f(at + end * channels, None, (kw - end) * channels);
+                        }
+                    }
+                    _ => f(at, None, span),
+                }
+                at += span;
+            }
+        }
+    }
+}
+
+/// Copies the windows of the window rows `rows` of an image: `[rows][columns][kernel height][kernel width][channels]`.
+fn gather<T: Copy + Default>(w: &Window, image: &[T], rows: std::ops::Range<usize>, out: &mut [T]) {
+    spans(w, rows, |at, element, length| match element {
+        // A loop, because rows of one channel are too short for a call.
+        Some(element) => out[at..at + length].iter_mut().zip(&image[element..]).for_each(|(o, x)| *o = *x),
+        None => out[at..at + length].fill(T::default()),
+    });
+}
+
+/// Adds windows, laid out as by [`gather`], to the image that they came from.
+fn scatter(w: &Window, tile: &[f32], rows: std::ops::Range<usize>, image: &mut [f32]) {
+    spans(w, rows, |at, element, length| {
+        if let Some(element) = element {
+            image[element..].iter_mut().zip(&tile[at..at + length]).for_each(|(x, t)| *x += *t);
+        }
+    });
+}
+
+/// `out[p][o] = sum_k weights[o][k] window_p[k]` for one image; `tile` is scratch of [`tile`] numbers.
+pub(crate) fn forward<T: RealField + Copy + Default>(
+    w: &Window,
+    weights: &[T],
+    image: &[T],
+    out: &mut [T],
+    tile: &mut [T],
+) {
+    let fan_in = w.input[0] * w.kernel[0] * w.kernel[1];
+    let outputs = weights.len() / fan_in;
+    let weights = matrix(weights, outputs, fan_in).transpose();
+    let across = w.output()[1];
+    for rows in tiles(w) {
+        let windows = rows.len() * across;
+        let tile = &mut tile[..windows * fan_in];
+        gather(w, image, rows.clone(), tile);
+        let out = &mut out[rows.start * across * outputs..rows.end * across * outputs];
+        product(out, matrix(tile, windows, fan_in), weights);
+    }
+}
+
+/// Adds the gradient by the weights of one image, `grad` being that by its sums, to `weight_grad`, and that by the image to
+/// `image_grad` where it is wanted.
+pub(crate) fn backward(
+    w: &Window,
+    (weights, weight_grad): (&[f32], &mut [f32]),
+    (image, image_grad): (&[f32], Option<&mut [f32]>),
+    grad: &[f32],
+    tile: &mut [f32],
+) {
+    let fan_in = w.input[0] * w.kernel[0] * w.kernel[1];
+    let outputs = weights.len() / fan_in;
+    let across = w.output()[1];
+    let mut image_grad = image_grad;
+    for rows in tiles(w) {
+        let windows = rows.len() * across;
+        let tile = &mut tile[..windows * fan_in];
+        let grad = &grad[rows.start * across * outputs..rows.end * across * outputs];
+        let grad = matrix(grad, windows, outputs);
+        gather(w, image, rows.clone(), tile);
+        add_product(weight_grad, grad.transpose(), matrix(tile, windows, fan_in));
+        if let Some(image_grad) = &mut image_grad {
+            product(tile, grad, matrix(weights, outputs, fan_in));
+            scatter(w, tile, rows, image_grad);
+        }
+    }
+}

@@ -1,0 +1,115 @@
+//! The convolutions of a step, shard by shard of images.
+
+use rayon::prelude::*;
+use sterna_ir::Window;
+
+use super::LayerSpace;
+use crate::conv;
+use crate::kernel::{IMAGES, ROWS, wide};
+use crate::moments::{self, Moments};
+use crate::net::Net;
+
+/// What every shard of a batch needs for itself.
+#[derive(Clone, Debug)]
+pub(super) struct Scratch {
+    /// A tile of windows for each shard.
+    tiles: Vec<f32>,
+    /// A weight gradient for each shard.
+    gradients: Vec<f32>,
+    shards: usize,
+}
+
+impl Scratch {
+    pub(super) fn new(net: &Net, batch: usize) -> Self {
+        let convs = net.dense.iter().filter_map(|d| Some((d.geometry.conv?, d.weight.value.len())));
+        let shards = batch.div_ceil(IMAGES);
+        let tile = convs.clone().map(|(w, _)| conv::tile(&w)).max().unwrap_or(0);
+        let weights = convs.map(|(_, weights)| weights).max().unwrap_or(0);
+        Scratch { tiles: vec![0.0; shards * tile], gradients: vec![0.0; shards * weights], shards }
+    }
+}
+
+/// Sums of all windows of all images; returns mean and variance of each channel.
+pub(super) fn sums(
+    w: &Window,
+    x: &[f32],
+    layer: &mut LayerSpace,
+    scratch: &mut Scratch,
+) -> (Vec<f32>, Vec<f32>) {
+    let weights = &layer.quantised.weights;
+    let outputs = weights.len() / (w.input[0] * w.kernel[0] * w.kernel[1]);
+    let (elements, image) = (w.elements(), w.positions() * outputs);
+    let tile = scratch.tiles.len() / scratch.shards;
+    let shards = layer
+        .sums
+        .par_chunks_mut(IMAGES * image)
+        .zip(x.par_chunks(IMAGES * elements))
+        .zip(scratch.tiles.par_chunks_mut(tile));
+    let moments: Vec<Vec<Moments>> = shards
+        .map(|((sums, x), tile)| {
+            let images = sums.chunks_exact_mut(image).zip(x.chunks_exact(elements));
+            let each = |(sums, x): (&mut [f32], &[f32])| {
+                conv::forward(w, weights, x, sums, tile);
+                wide(|| Moments::of(sums, outputs))
+            };
+            images.map(each).collect()
+        })
+        .collect();
+    moments::merge(&moments.concat(), outputs)
+}
+
+/// Straight-through gradient by the latent weights, and the gradient by `x` where it is wanted.
+pub(super) fn gradients(
+    w: &Window,
+    x: &[f32],
+    x_grad: Option<&mut Vec<f32>>,
+    layer: &mut LayerSpace,
+    scratch: &mut Scratch,
+) {
+    let quantised = &layer.quantised;
+    let weights = &quantised.weights;
+    let fan_in = w.input[0] * w.kernel[0] * w.kernel[1];
+    let (elements, image) = (w.elements(), w.positions() * weights.len() / fan_in);
+    let tile = scratch.tiles.len() / scratch.shards;
+    let grad = if layer.winners.is_empty() { &layer.grad } else { &layer.sums };
+    let partial = &mut scratch.gradients[..scratch.shards * weights.len()];
+    let shards = grad
+        .par_chunks(IMAGES * image)
+        .zip(x.par_chunks(IMAGES * elements))
+        .zip(scratch.tiles.par_chunks_mut(tile))
+        .zip(partial.par_chunks_mut(weights.len()));
+    let each =
+        |grad: &[f32], x: &[f32], mut x_grad: Option<&mut [f32]>, tile: &mut [f32], sum: &mut [f32]| {
+            sum.fill(0.0);
+            for (i, (grad, x)) in grad.chunks_exact(image).zip(x.chunks_exact(elements)).enumerate() {
+                let x_grad = x_grad.as_mut().map(|all| {
+                    let x_grad = &mut all[i * elements..(i + 1) * elements];
+                    x_grad.fill(0.0);
+                    x_grad
+                });
+                conv::backward(w, (weights, &mut *sum), (x, x_grad), grad, tile);
+            }
+        };
+    match x_grad {
+        Some(x_grad) => {
+            shards
+                .zip(x_grad.par_chunks_mut(IMAGES * elements))
+                .for_each(|((((grad, x), tile), sum), x_grad)| each(grad, x, Some(x_grad), tile, sum));
+        }
+        None => shards.for_each(|(((grad, x), tile), sum)| each(grad, x, None, tile, sum)),
+    }
+    let partial = &*partial;
+    layer.weight_grad.par_chunks_mut(ROWS * fan_in).enumerate().for_each(|(shard, out)| {
+        let first = shard * ROWS * fan_in;
+        wide(|| {
+            out.fill(0.0);
+            for sum in partial.chunks_exact(weights.len()) {
+                out.iter_mut().zip(&sum[first..]).for_each(|(o, g)| *o += g);
+            }
+            for (o, row) in out.chunks_exact_mut(fan_in).enumerate() {
+                let factor = 1.0 / quantised.scale_of(shard * ROWS + o);
+                row.iter_mut().for_each(|g| *g *= factor);
+            }
+        });
+    });
+}
