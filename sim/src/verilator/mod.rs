@@ -139,10 +139,7 @@ impl std::fmt::Display for Mismatch {
             write!(f, " of element {element}")?;
         }
         let Mismatch { sample, segment, cycle, expected, found, .. } = self;
-        write!(
-            f,
-            ", sample {sample}, cycle {cycle} of run {segment}: {expected} expected, {found} found"
-        )?;
+        write!(f, ", sample {sample}, cycle {cycle} of run {segment}: {expected} expected, {found} found")?;
         if self.kind == Kind::Stuck { write!(f, "; then the Verilog stops moving") } else { Ok(()) }
     }
 }
