@@ -31,7 +31,8 @@ fn shapes(rng: &mut Xoshiro256PlusPlus) -> Vec<(usize, usize, Vec<i16>)> {
 
 /// Words side by side as a hexadecimal literal, the first in the low bits.
 fn literal(words: &[(i64, u32)]) -> String {
-    let bits: Vec<bool> = words.iter().flat_map(|(v, width)| (0..*width).map(move |k| v >> k & 1 == 1)).collect();
+    let bits: Vec<bool> =
+        words.iter().flat_map(|(v, width)| (0..*width).map(move |k| v >> k & 1 == 1)).collect();
     let digit = |four: &[bool]| four.iter().enumerate().map(|(k, bit)| u32::from(*bit) << k).sum();
     let digits: Vec<u32> = bits.chunks(4).map(digit).collect();
     let text: String = digits.iter().rev().map(|d| format!("{d:x}")).collect();
