@@ -1,6 +1,6 @@
 //! Compiles a bare matrix, `[inputs][outputs]` of int8 in a `.npy`, to Verilog without a clock, and prints its figures:
-//! `matrix FILE.npy LO HI FAMILY|generic EFFORT|off FOLDER [synth]`. The folder gets `top.v` and the modules it needs; with
-//! `synth` Yosys counts LUTs there.
+//! `matrix FILE.npy LO HI FAMILY|generic EFFORT|off FOLDER [signs] [synth]`. The folder gets `top.v` and the modules it
+//! needs; with `signs` outputs are one bit, whether the product is 0 or more; with `synth` Yosys counts LUTs.
 
 use std::path::Path;
 use std::time::Instant;
@@ -16,7 +16,7 @@ use sterna_ir::netlist::Op;
 fn main() -> Result<(), Box<dyn std::error::Error>> {
     let args: Vec<String> = std::env::args().skip(1).collect();
     let [file, lo, hi, family, effort, folder, more @ ..] = args.as_slice() else {
-        return Err("usage: matrix FILE.npy LO HI FAMILY|generic EFFORT|off FOLDER [synth]".into());
+        return Err("usage: matrix FILE.npy LO HI FAMILY|generic EFFORT|off FOLDER [signs] [synth]".into());
     };
     let kernel: Array2<i8> = ndarray_npy::read_npy(file)?;
     let (inputs, outputs) = kernel.dim();
@@ -26,7 +26,9 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     let options =
         Options { family: Family::from_name(family), sharing, top: Some("top".into()), ..Options::default() };
     let start = Instant::now();
-    let netlist = matrix::combinational("matrix", inputs, outputs, weights, range, &options)?;
+    let has = |word: &str| more.iter().any(|m| m == word);
+    let compile = if has("signs") { matrix::signs } else { matrix::combinational };
+    let netlist = compile("matrix", inputs, outputs, weights, range, &options)?;
     let compiled = start.elapsed();
     let emitted = print(&netlist, &PrintOptions { version: true, visible: vec![], family: options.family })?;
     let seconds = start.elapsed().as_secs_f64();
@@ -44,7 +46,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
         bits += node.range.width();
     }
     let mut lut = None;
-    if let (Some(family), true) = (options.family, more.iter().any(|m| m == "synth")) {
+    if let (Some(family), true) = (options.family, has("synth")) {
         let files: Vec<(&str, &str)> =
             emitted.files.iter().map(|f| (f.name.as_str(), f.text.as_str())).collect();
         lut = Some(synthesise(&files, "top", family, Path::new(folder))?.lut);

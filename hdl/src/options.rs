@@ -15,7 +15,7 @@ pub struct Options {
     /// Elements per input beat; by default all for an unrolled first layer, 1 for a folded one.
     pub input_lanes: Option<usize>,
     /// Effort of the search for sums that neurons of an unrolled layer can share, a tenth of a second a unit for 10,000
-    /// nonzeros; `None` gives every neuron a tree of its own.
+    /// nonzeros, a second where the target sums three at once; `None` gives every neuron a tree of its own.
     pub sharing: Option<u32>,
     /// Most sums on any path of an unrolled layer, as far as trees allow; `None` leaves it to the search.
     pub depth: Option<u32>,

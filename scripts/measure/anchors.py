@@ -68,10 +68,10 @@ class Compiler:
     def __init__(self):
         self.path = build("-p", "sterna-hdl", "--example", "matrix", name="examples/matrix")
 
-    def run(self, path, range_name, family, effort, folder, synth=False):
+    def run(self, path, range_name, family, effort, folder, *more):
         """Figures of one matrix, with the CPU seconds that the whole program took."""
         lo, hi = RANGES[range_name]
-        command = [self.path, path, str(lo), str(hi), family, str(effort), folder, *(["synth"] if synth else [])]
+        command = [self.path, path, str(lo), str(hi), family, str(effort), folder, *more]
         before = resource.getrusage(resource.RUSAGE_CHILDREN)
         run = subprocess.run(command, stdout=subprocess.PIPE, text=True)
         after = resource.getrusage(resource.RUSAGE_CHILDREN)

@@ -3,7 +3,7 @@
 use sterna_ir::build::Builder;
 use sterna_ir::check::check;
 use sterna_ir::netlist::{NodeId, Term};
-use sterna_ir::{Dense, Input, Layer, LayerOp, Netlist, Network, Range};
+use sterna_ir::{Dense, Input, Layer, LayerOp, Netlist, Network, Range, Threshold};
 
 use crate::lower::pipe::Pipe;
 use crate::lower::prove::{Claim, prove};
@@ -54,11 +54,39 @@ pub fn combinational(
     x: Range,
     options: &Options,
 ) -> crate::Result<Netlist> {
+    logic(&network(name, inputs, outputs, weights, x)?, None, options)
+}
+
+/// As [`combinational`], but of every product only whether it is 0 or more: a layer of binary neurons.
+///
+/// Errors as [`network`] does.
+pub fn signs(
+    name: &str,
+    inputs: usize,
+    outputs: usize,
+    weights: Vec<i16>,
+    x: Range,
+    options: &Options,
+) -> crate::Result<Netlist> {
     let network = network(name, inputs, outputs, weights, x)?;
+    let threshold = Threshold {
+        channels: outputs,
+        levels: 1,
+        thresholds: vec![0; outputs],
+        falling: Vec::new(),
+        thermometer: false,
+    };
+    logic(&network, Some(&threshold), options)
+}
+
+/// The only layer of `network`, and maybe a threshold behind it, as pure logic.
+fn logic(network: &Network, threshold: Option<&Threshold>, options: &Options) -> crate::Result<Netlist> {
+    let (name, x) = (network.name.as_str(), network.input.range);
     let LayerOp::Dense(dense) = &network.layers[0].op else { unreachable!("built as one") };
+    let (inputs, outputs) = (dense.inputs, dense.outputs);
     let columns: Vec<u32> = (0..inputs as u32).collect();
     let numbers: Vec<u32> = (0..outputs as u32).collect();
-    let rows: Vec<Row> = (0..outputs).map(|o| Row::dense(dense, None, o, &columns, &numbers)).collect();
+    let rows: Vec<Row> = (0..outputs).map(|o| Row::dense(dense, threshold, o, &columns, &numbers)).collect();
     if rows.iter().any(|row| row.partial_sums(|_| x).is_none()) {
         return Err(Error::TooWide { layer: 0, name: name.into() });
     }

@@ -10,10 +10,11 @@ use super::state::State;
 /// Most sums dissolved at once. Large changes find what small ones cannot, at a price that grows with them.
 const MOST: u32 = 16;
 /// Work of one unit of effort: for any matrix, and for each term left after the first extraction.
-const BASE: u64 = 200_000;
-const PER_TERM: u64 = 200;
+const TWOS: (u64, u64) = (200_000, 200);
 /// Threefold patterns are many more, and what greedy extraction finds is further from the best.
-const THREES: u64 = 6;
+const THREES: (u64, u64) = (6_000_000, 1_200);
+/// What a small matrix can use.
+const MOST_PER_TERM: u64 = 6_000;
 /// Bits that a change may cost at the beginning, as a part of the mean sum (simulated annealing, Kirkpatrick 1983).
 const HEAT: f64 = 0.8;
 
@@ -34,8 +35,8 @@ pub fn search(state: &mut State, effort: u32, odd: u32, seed: u64) {
     }
     let sums = terms.div_ceil(state.chain.operands as u64 - 1);
     let hot = HEAT * state.total() as f64 / sums as f64;
-    let more = if state.chain.operands == 3 { THREES } else { 1 };
-    let budget = u64::from(effort) * more * (BASE + PER_TERM * terms);
+    let (base, per_term) = if state.chain.operands == 3 { THREES } else { TWOS };
+    let budget = u64::from(effort) * (base + per_term * terms).min(MOST_PER_TERM * terms);
     let start = state.work;
     while state.work - start < budget {
         let left = 1.0 - (state.work - start) as f64 / budget as f64;

@@ -3,6 +3,7 @@
 mod blocks;
 mod golden;
 mod manifest;
+mod matrices;
 mod mutants;
 mod random;
 mod scale;
