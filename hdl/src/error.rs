@@ -40,6 +40,12 @@ pub enum Error {
     /// Pipeline registers at an impossible distance.
     #[error("levels per stage: 0; want at least 1")]
     LevelsPerStage,
+    /// A clock to reach that cannot be, or on parts whose delays are unknown.
+    #[error("clock of {khz} kHz: want 1000 to 1000000 kHz and a family with a delay model, ice40 or ecp5")]
+    Clock {
+        /// Clock asked for.
+        khz: u32,
+    },
     /// A sum whose signed digits or partial sums do not fit the widest word.
     #[error("layer {layer} ({name}): partial sums need more than 59 bits; use smaller weights or inputs")]
     TooWide {

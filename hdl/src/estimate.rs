@@ -14,6 +14,7 @@ use serde::Serialize;
 use sterna_ir::netlist::{ModuleId, Netlist, NodeId, Op};
 
 use crate::adder::{adder, registered};
+use crate::delay::Delays;
 use crate::family::Family;
 use crate::pairs::{pairs, wide_muxes};
 
@@ -52,6 +53,8 @@ pub struct Estimate {
     pub family: Family,
     /// The whole netlist.
     pub total: Resources,
+    /// Clock after place and route, in MHz, where the delay model knows the family and there are registers.
+    pub mhz: Option<f64>,
     /// Each module directly below the top, with everything inside it; then the top's own nodes, if they cost anything.
     pub modules: Vec<(String, Resources)>,
 }
@@ -85,7 +88,9 @@ pub fn estimate(netlist: &Netlist, family: Family) -> Estimate {
     if groups[0] != Resources::default() {
         modules.push((netlist.modules[0].name.clone(), groups[0]));
     }
-    Estimate { family, total, modules }
+    let period = Delays::new(family, &total).and_then(|delays| delays.period(netlist));
+    let mhz = period.map(|period| (1e7 / f64::from(period)).round() / 10.0);
+    Estimate { family, total, mhz, modules }
 }
 
 /// The outermost module below the top around `module`; the top for itself.

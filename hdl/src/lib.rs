@@ -2,6 +2,7 @@
 
 mod adder;
 pub mod constraints;
+pub mod delay;
 mod error;
 pub mod estimate;
 pub mod family;

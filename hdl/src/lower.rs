@@ -12,6 +12,7 @@ mod prove;
 mod rows;
 mod shell;
 pub mod simplify;
+mod stages;
 mod sums;
 mod table;
 mod timing;
@@ -127,7 +128,8 @@ fn build_unit(
     stage: &str,
     claims: &mut Vec<Claim>,
 ) -> Link {
-    let levels = options.levels_per_stage;
+    // Units without a plan register every level where a clock is to be reached.
+    let levels = if options.clock_khz.is_some() { 1 } else { options.levels_per_stage };
     let place = stage.to_string();
     match unit {
         Unit::Gather => adapt::gather(b, gate, x),

@@ -12,6 +12,10 @@ pub struct Options {
     pub folding: Folding,
     /// Adder levels between pipeline registers in unrolled layers; at least 1.
     pub levels_per_stage: u32,
+    /// Clock to reach after place and route, in kHz: registers are then placed by the delay model of the family, in place of
+    /// every so many levels. Needs a family that the model knows.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub clock_khz: Option<u32>,
     /// Elements per input beat; by default all for an unrolled first layer, 1 for a folded one.
     pub input_lanes: Option<usize>,
     /// Effort of the search for sums that neurons of an unrolled layer can share, a tenth of a second a unit for 10,000
@@ -31,6 +35,7 @@ impl Default for Options {
         Options {
             folding: Folding::Unrolled,
             levels_per_stage: 2,
+            clock_khz: None,
             input_lanes: None,
             sharing: Some(1),
             depth: None,

@@ -361,7 +361,7 @@ mod tests {
         let error = place(&device, 6, 0, folder.path()).unwrap_err();
         assert!(matches!(error, Error::TimedOut { .. }), "{error}");
         let tiny = Device { size: "lp384".into(), package: "cm49".into(), ..device.clone() };
-        let error = place(&tiny, 60, 100, folder.path()).unwrap_err().to_string();
+        let error = place(&tiny, 40, 100, folder.path()).unwrap_err().to_string();
         assert!(
             error.starts_with("ice40 lp384 cm49 is too small: ") && error.contains("ICESTORM_LC"),
             "{error}"

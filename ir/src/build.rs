@@ -4,7 +4,7 @@ use crate::Range;
 use crate::netlist::{Bus, Memory, MemoryId, MemoryKind, Module, ModuleId, Netlist, Node, NodeId, Op, Term};
 
 /// A netlist under construction and the module that new nodes go to.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct Builder {
     netlist: Netlist,
     module: ModuleId,

@@ -4,7 +4,9 @@ use std::collections::HashMap;
 
 use sterna_ir::Range;
 use sterna_ir::build::Builder;
-use sterna_ir::netlist::{NodeId, Op};
+use sterna_ir::netlist::{Netlist, NodeId, Op};
+
+use crate::lower::stages::{Limit, Step, maker, stages};
 
 /// A stream inside the design, as its producer gives it; the consumer's `ready` is known before (see [`Gate`]).
 #[derive(Clone, Debug)]
@@ -49,9 +51,9 @@ pub fn open_pipe(b: &mut Builder, y_ready: NodeId) -> Gate {
 pub struct Timed {
     /// The value.
     pub node: NodeId,
-    /// Clock edges since the input beat moved.
+    /// Clock edges since the input beat moved; 0 where the pipeline has a plan, which knows better.
     pub time: u32,
-    /// Adder levels since the last register.
+    /// Adder levels since the last register; since the input where the pipeline has a plan.
     pub level: u32,
 }
 
@@ -59,14 +61,70 @@ pub struct Timed {
 #[derive(Debug)]
 pub struct Pipe {
     ce: NodeId,
-    levels_per_stage: u32,
+    places: Places,
     delays: HashMap<NodeId, Vec<NodeId>>,
+}
+
+/// How registers find their places.
+#[derive(Debug)]
+enum Places {
+    /// As soon as so many adder levels are full.
+    Levels(u32),
+    /// Nowhere: operations are noted for a plan.
+    Noted(Vec<Step>),
+    /// By a plan: the stage of each operation, and where the nodes of those built so far begin.
+    Planned(Vec<u32>, Vec<usize>),
 }
 
 impl Pipe {
     /// A pipeline that moves while `ce` is 1.
     pub fn new(ce: NodeId, levels_per_stage: u32) -> Self {
-        Pipe { ce, levels_per_stage, delays: HashMap::new() }
+        Pipe { ce, places: Places::Levels(levels_per_stage), delays: HashMap::new() }
+    }
+
+    /// Builds twice: for show, to see all operations, then with registers where they keep the `limit` and are fewest bits.
+    /// Returns what `build` does: results, in groups, that are to reach [`Pipe::finish`].
+    pub fn planned(
+        b: &mut Builder,
+        ce: NodeId,
+        limit: impl Fn(&Netlist, &[Step]) -> Limit,
+        build: impl Fn(&mut Builder, &mut Pipe) -> Vec<Vec<Timed>>,
+    ) -> (Self, Vec<Vec<Timed>>) {
+        let mut show = b.clone();
+        let mut pipe = Pipe { ce, places: Places::Noted(Vec::new()), delays: HashMap::new() };
+        let results: Vec<NodeId> = build(&mut show, &mut pipe).concat().iter().map(|t| t.node).collect();
+        let Places::Noted(steps) = &pipe.places else { unreachable!("it was made so") };
+        let netlist = show.netlist();
+        let stages = stages(netlist, steps, &results, limit(netlist, steps));
+        let mut pipe = Pipe { ce, places: Places::Planned(stages, Vec::new()), delays: HashMap::new() };
+        let results = build(b, &mut pipe);
+        (pipe, results)
+    }
+
+    /// Clock edges since the input beat moved.
+    fn time(&self, t: Timed) -> u32 {
+        match &self.places {
+            Places::Planned(stages, firsts) => maker(firsts, t.node).map_or(0, |step| stages[step]),
+            _ => t.time,
+        }
+    }
+
+    /// Operands brought together as a plan says, or wants to know, for an operation of so many levels.
+    fn gather(&mut self, b: &mut Builder, operands: &[Timed], levels: u32) -> (Vec<NodeId>, u32, u32) {
+        let depth =
+            operands.iter().filter(|t| !is_constant(b, t.node)).map(|t| t.level).max().unwrap_or(0) + levels;
+        let time = match &self.places {
+            Places::Planned(stages, firsts) => stages[firsts.len()],
+            _ => 0,
+        };
+        let nodes: Vec<NodeId> = operands.iter().map(|t| self.at(b, *t, time)).collect();
+        let first = b.netlist().nodes.len();
+        match &mut self.places {
+            Places::Planned(_, firsts) => firsts.push(first),
+            Places::Noted(steps) => steps.push(Step { operands: nodes.clone(), first, levels }),
+            Places::Levels(_) => unreachable!("there is a plan"),
+        }
+        (nodes, 0, depth)
     }
 
     /// A value that moves with the input beat.
@@ -76,10 +134,11 @@ impl Pipe {
 
     /// Operands brought together for an operation of one adder level, and the place of its result. Constants never wait.
     pub fn meet(&mut self, b: &mut Builder, operands: &[Timed]) -> (Vec<NodeId>, u32, u32) {
+        let Places::Levels(levels_per_stage) = self.places else { return self.gather(b, operands, 1) };
         let moving = || operands.iter().filter(|t| !is_constant(b, t.node));
         let mut time = moving().map(|t| t.time).max().unwrap_or(0);
         let mut level = moving().filter(|t| t.time == time).map(|t| t.level).max().unwrap_or(0);
-        if level >= self.levels_per_stage {
+        if level >= levels_per_stage {
             (time, level) = (time + 1, 0);
         }
         let nodes = operands.iter().map(|t| self.at(b, *t, time)).collect();
@@ -88,6 +147,9 @@ impl Pipe {
 
     /// Operands brought together as wires alone, and the place of what is made of them.
     pub fn together(&mut self, b: &mut Builder, operands: &[Timed]) -> (Vec<NodeId>, u32, u32) {
+        if !matches!(self.places, Places::Levels(_)) {
+            return self.gather(b, operands, 0);
+        }
         let moving = || operands.iter().filter(|t| !is_constant(b, t.node));
         let time = moving().map(|t| t.time).max().unwrap_or(0);
         let level = moving().filter(|t| t.time == time).map(|t| t.level).max().unwrap_or(0);
@@ -99,7 +161,7 @@ impl Pipe {
         if is_constant(b, t.node) {
             return t.node;
         }
-        let wait = (time - t.time) as usize;
+        let wait = (time - self.time(t)) as usize;
         let chain = self.delays.entry(t.node).or_default();
         while chain.len() < wait {
             let before = chain.last().copied().unwrap_or(t.node);
@@ -118,7 +180,8 @@ impl Pipe {
         gate: Gate,
         outputs: Vec<(Timed, String)>,
     ) -> (Vec<NodeId>, u32) {
-        let last = outputs.iter().map(|(t, _)| t.time).max().unwrap_or(0);
+        let moving = outputs.iter().filter(|(t, _)| !is_constant(b, t.node));
+        let last = moving.map(|(t, _)| self.time(*t)).max().unwrap_or(0);
         let mut nodes = Vec::with_capacity(outputs.len());
         for (t, name) in outputs {
             let d = self.at(b, t, last);

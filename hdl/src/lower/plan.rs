@@ -4,6 +4,8 @@ mod folding;
 
 use sterna_ir::{LayerOp, Network, Range, Threshold};
 
+use crate::delay::Delays;
+use crate::estimate::Resources;
 use crate::lower::folded::{Folded, Schedule};
 use crate::lower::rows::{Levels, Row};
 use crate::lower::simplify::{Simplified, simplify};
@@ -110,6 +112,10 @@ pub fn plan(network: &Network, options: &Options) -> Result<Plan> {
     let small = simplify(network)?;
     if options.levels_per_stage == 0 {
         return Err(Error::LevelsPerStage);
+    }
+    let known = options.family.is_some_and(|family| Delays::new(family, &Resources::default()).is_some());
+    if let Some(khz) = options.clock_khz.filter(|khz| !known || !(1_000..=1_000_000).contains(khz)) {
+        return Err(Error::Clock { khz });
     }
     let styles = folding::styles(network, &small.network, &options.folding)?;
     let elements = network.input.elements();

@@ -4,13 +4,14 @@ use std::collections::HashMap;
 
 use sterna_ir::Range;
 use sterna_ir::build::Builder;
-use sterna_ir::netlist::NodeId;
+use sterna_ir::netlist::{Netlist, NodeId};
 
 use crate::Options;
 use crate::family::Family;
 use crate::lower::lutsum::{self, Tables};
 use crate::lower::pipe::{Gate, Link, Pipe, Timed};
 use crate::lower::rows::Row;
+use crate::lower::stages::{Limit, Step};
 use crate::lower::sums::Sums;
 use crate::lower::tree::{self, Bit, Item};
 
@@ -43,10 +44,11 @@ pub struct Built {
 impl Unrolled {
     /// Builds the stage behind `gate`. `x` carries a whole vector per beat.
     pub fn build(&self, b: &mut Builder, gate: Gate, x: &Link, options: &Options) -> (Link, Built) {
-        let mut pipe = Pipe::new(gate.ready, options.levels_per_stage);
         let node_of: HashMap<u32, NodeId> = x.order.iter().copied().zip(x.data.iter().copied()).collect();
         let (mut outputs, mut order) = (Vec::new(), Vec::new());
-        let results = self.place(b, &mut pipe, &node_of, options);
+        let limit = |netlist: &Netlist, steps: &[Step]| Limit::of(options, netlist, steps);
+        let place = |b: &mut Builder, pipe: &mut Pipe| self.place(b, pipe, &node_of, options);
+        let (mut pipe, results) = Pipe::planned(b, gate.ready, limit, place);
         for (row, results) in self.rows.iter().zip(results) {
             for (k, (element, at)) in row.outputs(self.thermometer).into_iter().zip(results).enumerate() {
                 let suffix = if self.thermometer { format!("_{k}") } else { String::new() };
