@@ -71,6 +71,7 @@ pub fn signs(
     let network = network(name, inputs, outputs, weights, x)?;
     let threshold = Threshold {
         channels: outputs,
+        positions: 1,
         levels: 1,
         thresholds: vec![0; outputs],
         falling: Vec::new(),
