@@ -105,7 +105,11 @@ fn logic(network: &Network, threshold: Option<&Threshold>, options: &Options) ->
     let unit = Unrolled { rows, thermometer: false, sums };
     let results = unit.place(&mut b, &mut pipe, &node_of, options);
     let named = results.iter().flatten().enumerate();
-    let named = named.map(|(o, y)| b.sum(&[Term::plus(y.node)], format!("y{o}")));
+    let named = named.map(|(o, y)| match threshold {
+        None => b.sum(&[Term::plus(y.node)], format!("y{o}")),
+        // A comparison may be a table, which is no sum.
+        Some(_) => b.lut(&[y.node], 0b10, format!("y{o}")),
+    });
     let outputs: Vec<NodeId> = named.collect();
     outputs.iter().for_each(|y| b.output(*y));
     b.bus("y", outputs.clone(), "products side by side, the first in the low bits");
