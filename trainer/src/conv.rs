@@ -3,7 +3,7 @@
 use faer::traits::RealField;
 use sterna_ir::Window;
 
-use crate::kernel::{add_product, matrix, product};
+use crate::kernel::{add_product, matrix, product, wide};
 
 /// Numbers in a tile of windows, at most, unless one row of windows has more.
 const TILE: usize = 1 << 17;
@@ -25,8 +25,9 @@ fn tiles(w: &Window) -> impl Iterator<Item = std::ops::Range<usize>> {
     (0..all).step_by(each).map(move |first| first..(first + each).min(all))
 }
 
-/// Calls `f(place in the tile, element)` for each row of each window of the window rows `rows`, with the length of the part
-/// that lies on the image; `before` calls it for what lies beside it. Places and elements count numbers.
+/// Calls `f(place in the tile, first element, length)` for each row of each window of the window rows `rows`, apart for the
+/// numbers on the image and for those beside it, where there is no element.
+#[inline(always)]
 fn spans(w: &Window, rows: std::ops::Range<usize>, mut f: impl FnMut(usize, Option<usize>, usize)) {
     let ([channels, height, width], [kh, kw]) = (w.input, w.kernel);
     let span = kw * channels;
@@ -60,19 +61,26 @@ fn spans(w: &Window, rows: std::ops::Range<usize>, mut f: impl FnMut(usize, Opti
 
 /// Copies the windows of the window rows `rows` of an image: `[rows][columns][kernel height][kernel width][channels]`.
 fn gather<T: Copy + Default>(w: &Window, image: &[T], rows: std::ops::Range<usize>, out: &mut [T]) {
-    spans(w, rows, |at, element, length| match element {
-        // A loop, because rows of one channel are too short for a call.
-        Some(element) => out[at..at + length].iter_mut().zip(&image[element..]).for_each(|(o, x)| *o = *x),
-        None => out[at..at + length].fill(T::default()),
+    wide(|| {
+        spans(w, rows, |at, element, length| match element {
+            // Rows of few channels are too short for a call.
+            Some(element) if length < 16 => {
+                out[at..at + length].iter_mut().zip(&image[element..]).for_each(|(o, x)| *o = *x);
+            }
+            Some(element) => out[at..at + length].copy_from_slice(&image[element..element + length]),
+            None => out[at..at + length].fill(T::default()),
+        });
     });
 }
 
 /// Adds windows, laid out as by [`gather`], to the image that they came from.
 fn scatter(w: &Window, tile: &[f32], rows: std::ops::Range<usize>, image: &mut [f32]) {
-    spans(w, rows, |at, element, length| {
-        if let Some(element) = element {
-            image[element..].iter_mut().zip(&tile[at..at + length]).for_each(|(x, t)| *x += *t);
-        }
+    wide(|| {
+        spans(w, rows, |at, element, length| {
+            if let Some(element) = element {
+                image[element..].iter_mut().zip(&tile[at..at + length]).for_each(|(x, t)| *x += *t);
+            }
+        });
     });
 }
 

@@ -65,7 +65,7 @@ pub struct Head {
     pub bias: Param,
     /// Brings the logits of the first batch to unit variance.
     pub unit: f32,
-    /// [`strength`] of the last layer at that batch; the scale follows it.
+    /// `strength` of the last layer at that batch; the scale follows it.
     pub strength: f64,
 }
 

@@ -71,7 +71,7 @@ pub struct Row {
 pub struct Chain {
     /// Most operands of one sum, 2 or 3.
     pub operands: usize,
-    /// Sums of a few bits are tables without a chain, see [`crate::adder`].
+    /// Sums of a few bits are tables without a chain, see `adder.rs`.
     pub tables: bool,
     /// Operands are inverted on the way into the chain; where not, a subtracted signal costs inverters.
     pub inverts: bool,
