@@ -37,16 +37,18 @@ impl Delays {
     /// calibrated.
     ///
     /// Cells: as nextpnr's databases have them, read from its reports of critical paths (iCE40HX, nextpnr-ice40 0.4; ECP5 of
-    /// speed 6, nextpnr-ecp5 0.11). Routing: fitted by `scripts/measure/delay`.
+    /// speed 6, nextpnr-ecp5 0.11). Routing: fitted to the clocks of matrices of 16x16 to 64x64 with registers every one to
+    /// three levels, one seed each; `scripts/measure/delay` measures how far off the clock is on other ones.
     pub fn new(family: Family, size: &Resources) -> Option<Self> {
-        let (offset, slope) = match family {
-            Family::Ice40 => (-600, 190),
-            Family::Ecp5 => (-200, 120),
+        let doublings = (size.lut + size.ff).max(1.0).log2();
+        // Each hop, and once a path what the worst of many paths is above the usual one.
+        let (route, worst) = match family {
+            Family::Ice40 => (190.0 * doublings - 900.0, 0.0),
+            Family::Ecp5 => (810.0, 150.0 * doublings - 760.0),
             Family::Xcup => return None,
         };
-        let doublings = (size.lut + size.ff).max(1.0).log2();
-        let route = (f64::from(offset) + f64::from(slope) * doublings).max(400.0) as u32;
-        Self::with_route(family, route)
+        let delays = Self::with_route(family, route.max(400.0) as u32)?;
+        Some(Delays { setup: delays.setup + worst.max(0.0) as u32, ..delays })
     }
 
     /// The same with a routing delay that is known, in picoseconds.
