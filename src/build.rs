@@ -116,10 +116,11 @@ pub fn open(folder: &Path) -> Result<Build> {
     }
     let manifest = manifest::read(&store::read_text(&path)?).with_context(place)?;
     let inside = folder.join(NETWORK);
-    if manifest::sha256(store::read_text(&inside)?) != manifest.network.sha256 {
+    let text = store::read_text(&inside)?;
+    if manifest::sha256(&text) != manifest.network.sha256 {
         bail!("{} was changed since it was compiled; compile it again", inside.display());
     }
-    let network = store::read_network(&inside)?;
+    let network = format::read(&text).with_context(|| inside.display().to_string())?;
     let options =
         serde_json::from_value(manifest.options).with_context(|| format!("{}: options", path.display()))?;
     let mut build = compile(network, options)?;

@@ -200,3 +200,28 @@ fn edited_verilog_is_not_lost() {
     folder.ok(&["compile", "net.sterna", "-o", "b", "--force"]);
     assert_eq!(std::fs::read(folder.join("b/manifest.json")).unwrap(), manifest);
 }
+
+#[test]
+fn files_of_others_are_not_replaced() {
+    let folder = Folder::new();
+    let table = "a,b,label\n1,2,x\n2,1,y\n";
+    folder.put("table.csv", table);
+    refuses(&folder, &["train", "table.csv", "-o", "table.csv"], &["table.csv", "no network file", "-o"]);
+    refuses(
+        &folder,
+        &["train", "digits:100,50", "-o", "n", "--checkpoint", "n"],
+        &["--checkpoint", "two files"],
+    );
+    refuses(&folder, &["train", "digits:100,50", "-o", "-"], &["standard output"]);
+    assert_eq!(std::fs::read_to_string(folder.join("table.csv")).unwrap(), table);
+    folder.put("net.sterna", small_network());
+    refuses(
+        &folder,
+        &["simulate", "net.sterna", "--samples", "99999999999"],
+        &["--samples 99999999999", "want 1 to"],
+    );
+    refuses(&folder, &["--threads", "100000", "info", "net.sterna"], &["--threads 100000", "256"]);
+    folder.ok(&["compile", "net.sterna", "--pes", "4", "-o", "b"]);
+    folder.put("b/network.sterna", small_network().replacen("\"name\": \"digits\"", "\"name\": \"d\"", 1));
+    refuses(&folder, &["info", "b"], &["network.sterna was changed", "compile it again"]);
+}
