@@ -4,6 +4,7 @@ mod random;
 mod scale;
 
 use random::Draw;
+use sterna_hdl::estimate::estimate;
 use sterna_hdl::family::Family;
 use sterna_hdl::simplify::simplify;
 use sterna_hdl::{Error, Folding, Options, Style, lower, matrix};
@@ -177,6 +178,36 @@ fn bare_matrices_are_their_products() {
     }
     let wide = matrix::combinational("wide", 2, 1, vec![1], Range::BIT, &Options::default());
     assert!(wide.unwrap_err().to_string().contains("1 weights given, 1 x 2 needed"));
+}
+
+#[test]
+fn a_faster_clock_takes_more_registers_and_is_reached() {
+    let mut draw = Draw::new(7);
+    let weights: Vec<i16> = (0..24 * 24).map(|_| draw.within(-1, 1) as i16).collect();
+    let network = matrix::network("clocked", 24, 24, weights, Range::signed(8)).unwrap();
+    for family in [Family::Ecp5, Family::Ice40] {
+        let compiled = |mhz: u32| {
+            let clock_khz = Some(mhz * 1000);
+            let options = Options { family: Some(family), clock_khz, ..Options::default() };
+            lower(&network, &options).unwrap()
+        };
+        let (slow, fast) = (compiled(40), compiled(150));
+        assert!(slow.timing.latency < fast.timing.latency, "{family}");
+        for (design, mhz) in [(&slow, 40.0), (&fast, 150.0)] {
+            let reached = estimate(&design.netlist, family).mhz.unwrap();
+            // The stages are planned with the delays of a stage of this size, the estimate with those of the whole.
+            assert!(reached >= 0.95 * mhz, "{family}: {reached} of {mhz} MHz");
+            let samples = random::samples(&mut Draw::new(8), &network, 6);
+            let run = simulate(design, &samples, Stalls::random(3, 60));
+            let want: Vec<_> =
+                samples.iter().map(|s| evaluate(&network, s).unwrap().pop().unwrap()).collect();
+            assert_eq!(run.outputs, want);
+        }
+    }
+    for (family, clock_khz) in [(None, 100_000), (Some(Family::Xcup), 100_000), (Some(Family::Ecp5), 7)] {
+        let options = Options { family, clock_khz: Some(clock_khz), ..Options::default() };
+        assert!(matches!(lower(&network, &options), Err(Error::Clock { .. })), "{family:?} {clock_khz}");
+    }
 }
 
 #[test]
