@@ -103,3 +103,28 @@ def da4ml(path, range_name):
         if best is None or (adders, seconds) < best:
             best = (adders, seconds)
     return best
+
+
+def alkaid(path, range_name):
+    """Chain output bits of alkaid's fused graph, its cost (the lower of plain and fused) and CPU seconds, run here; None
+    without the package."""
+    if not (have("alkaid") and have("numpy")):
+        return None
+    os.environ["OMP_NUM_THREADS"] = "1"
+    import time
+
+    import numpy
+    from alkaid.trace import FVArray, HWConfig, trace
+    from alkaid.trace.passes import dead_code_elimin, fuse_ternary_adders
+
+    # Another memory layout is silently solved wrongly.
+    kernel = numpy.ascontiguousarray(numpy.load(path), numpy.float32)
+    lo, hi = RANGES[range_name]
+    sign, integer = int(lo < 0), hi.bit_length()
+    start = time.process_time()
+    x = FVArray.from_kif(*(numpy.full(len(kernel), v) for v in (sign, integer, 0)), HWConfig(1, -1, -1))
+    plain = trace(x, x @ kernel)
+    fused = dead_code_elimin(fuse_ternary_adders(plain))
+    seconds = time.process_time() - start
+    chains = [op for op in fused.ops if op.opcode in (0, 1, 11)]
+    return sum(sum(op.qint.kif) for op in chains), min(plain.cost, fused.cost), seconds
