@@ -73,6 +73,17 @@ pub fn adder(netlist: &Netlist, id: NodeId, family: Option<Family>, registered: 
     }
 }
 
+/// Top bits of a sum of `width` bits in which every operand repeats the bit below.
+pub fn extended(netlist: &Netlist, terms: &[Term], width: u32) -> u32 {
+    let reach = |t: &Term| {
+        let range = netlist.node(t.node).range;
+        range.width() + u32::from(!range.is_signed()) + u32::from(t.shift)
+    };
+    let widest = terms.iter().map(reach).max().expect("a sum has terms");
+    // The lowest bit repeats nothing.
+    width.saturating_sub(widest).min(width - 1)
+}
+
 /// The operands that are no constants and their widths, each once.
 fn operands(netlist: &Netlist, terms: &[Term]) -> BTreeMap<NodeId, u32> {
     let varies = |t: &&Term| !matches!(netlist.node(t.node).op, Op::Const(_));

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use sterna_ir::netlist::{Netlist, NodeId, Op, Term};
 
 use super::Resources;
-use crate::adder::{Adder, Tables};
+use crate::adder::{self, Adder, Tables};
 use crate::family::Family;
 
 /// Share of a LUT6 that one bit of a multiplexer takes; the rest is left to its neighbours.
@@ -93,6 +93,12 @@ fn sum(
         _ => bits,
     };
     let mut lut = chain * chains as f64;
+    if family == Family::Xcup {
+        // Tables that are equal, at the top of a chain, are one to Yosys; a sum of two has one more of them.
+        let extended = f64::from(adder::extended(netlist, terms, width as u32));
+        let differ = if adder == Adder::Three { 1.0 } else { 0.0 };
+        lut -= (extended - differ).max(0.0);
+    }
     if family == Family::Ice40 {
         let fresh = terms.iter().filter(|t| t.negate && inverted.insert(t.node));
         lut += fresh.map(|t| f64::from(netlist.node(t.node).range.width())).sum::<f64>();

@@ -208,7 +208,11 @@ impl Sums {
                     }
                 }
             };
-            let items: Vec<Item> = sum.terms.iter().map(|t| item(&nodes, t)).collect();
+            let mut items: Vec<Item> = sum.terms.iter().map(|t| item(&nodes, t)).collect();
+            if self.operands == 3 && items.len() == 2 && items.iter().all(|i| i.negate) {
+                // `0 - a - b` is one chain of three operands, `-(a + b)` would be two.
+                items.insert(0, Item::plus(Pipe::input(b.constant(0))));
+            }
             nodes.push(tree::join(b, pipe, &items, name, true).at);
         }
         let mut result = |(row, output): (&Row, &Option<Term>)| match output {

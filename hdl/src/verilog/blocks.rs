@@ -203,7 +203,11 @@ fn operands(scope: &mut Scope, id: NodeId, name: &str, block: &str) -> String {
     let mut terms = terms.clone();
     terms.sort_by_key(|t| t.negate);
     let minus = terms.iter().filter(|t| t.negate).count();
-    let mut text = format!("{block} #(.WIDTH({width}), .MINUS({minus})) {name} (");
+    let more = match terms.len() {
+        3 => format!(", .EXTENDED({})", adder::extended(scope.netlist, &terms, width)),
+        _ => String::new(),
+    };
+    let mut text = format!("{block} #(.WIDTH({width}), .MINUS({minus}){more}) {name} (");
     for (port, t) in std::iter::zip(["a", "b", "c"], &terms) {
         text += &format!(".{port}({}),{BREAK}", scope.word(t.node, u32::from(t.shift), width));
     }

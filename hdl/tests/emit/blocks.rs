@@ -87,6 +87,14 @@ fn block_job(block: &str, file: &str, width: u32, minus: u32) -> String {
     )
 }
 
+/// The block with two bits more than its operands have, told so.
+fn extended_job(file: &str, width: u32, minus: u32) -> String {
+    format!(
+        "read_verilog {file} wanted.v; rename extended{minus} ours; rename narrow{minus} wanted; \
+         chparam -set WIDTH {width} ours; chparam -set WIDTH {width} wanted; hierarchy; proc; flatten ours"
+    )
+}
+
 #[test]
 fn the_three_operand_sum_is_proved_for_all_signs_and_many_widths() {
     if !has("yosys") {
@@ -98,33 +106,48 @@ fn the_three_operand_sum_is_proved_for_all_signs_and_many_widths() {
         .map(|(minus, sum)| {
             format!(
                 "module minus{minus} #(parameter WIDTH = 1) (input wire [WIDTH-1:0] a, b, c, \
-                 output wire [WIDTH-1:0] y); assign y = {sum}; endmodule\n"
+                 output wire [WIDTH-1:0] y); assign y = {sum}; endmodule\n\
+                 module narrow{minus} #(parameter WIDTH = 1) (input wire signed [WIDTH-1:0] a, b, c, \
+                 output wire signed [WIDTH+1:0] y); assign y = {sum}; endmodule\n\
+                 module extended{minus} #(parameter WIDTH = 1) (input wire signed [WIDTH-1:0] a, b, c, \
+                 output wire signed [WIDTH+1:0] y); wire signed [WIDTH+1:0] d = a, e = b, f = c; \
+                 sterna_add3 #(.WIDTH(WIDTH + 2), .MINUS({minus}), .EXTENDED(2)) u (d, e, f, y); endmodule\n"
             )
         })
         .collect();
     put(folder.path(), &[("add3.v", ADD3), ("wanted.v", &wanted)]);
     let all = [1, 2, 3, 4, 5, 9].into_iter().flat_map(|width| (0..3).map(move |minus| (width, minus)));
-    let jobs: Vec<String> =
+    let mut jobs: Vec<String> =
         all.map(|(width, minus)| block_job("sterna_add3", "add3.v", width, minus)).collect();
+    jobs.extend(
+        [1, 2, 5].into_iter().flat_map(|w| (0..3).map(move |minus| extended_job("add3.v", w, minus))),
+    );
     assert_eq!(proofs(folder.path(), &jobs), vec![true; jobs.len()]);
 
     let mutants = [
         ("8'haa", "8'h55"),
         ("MINUS >= 2) ? 8'h33", "MINUS >= 1) ? 8'h33"),
         ("{~SUM, SUM, ~SUM, SUM,", "{~SUM, SUM, SUM, SUM,"),
-        ("m[0] = MINUS >= 2", "m[0] = MINUS >= 1"),
-        ("i == 0 && MINUS >= 1", "i == 0 && MINUS >= 2"),
+        ("d[0] = MINUS >= 1", "d[0] = MINUS >= 2"),
+        ("i == 0 && MINUS >= 2", "i == 0 && MINUS >= 1"),
+        ("8'h96", "8'h69"),
+        ("y[0] = s[0]", "y[0] = o[0]"),
         ("co[4*i-1]", "co[4*i-2]"),
         ("d[i] = m[i]", "d[i] = a[i]"),
+        ("b[i] ^ (MINUS >= 2)", "b[i] ^ (MINUS >= 1)"),
+        ("c[i] ^ (MINUS >= 1)", "c[i] ^ (MINUS >= 2)"),
+        ("d[i] = a[i];", "d[i] = ~a[i];"),
     ];
     let mut jobs = Vec::new();
     for (k, (from, to)) in mutants.into_iter().enumerate() {
         let text = ADD3.replace(from, to);
         assert_ne!(text, ADD3, "{from}");
         put(folder.path(), &[(&format!("mutant{k}.v"), &text)]);
-        jobs.extend((0..3).map(|minus| block_job("sterna_add3", &format!("mutant{k}.v"), 6, minus)));
+        let file = format!("mutant{k}.v");
+        jobs.extend((0..3).map(|minus| block_job("sterna_add3", &file, 6, minus)));
+        jobs.extend((0..3).map(|minus| extended_job(&file, 4, minus)));
     }
-    for (mutant, found) in mutants.iter().zip(proofs(folder.path(), &jobs).chunks(3)) {
+    for (mutant, found) in mutants.iter().zip(proofs(folder.path(), &jobs).chunks(6)) {
         assert!(found.contains(&false), "{mutant:?}");
     }
 }

@@ -53,13 +53,16 @@ endmodule
 // sterna_add3 : sum of three words modulo 2^WIDTH, the last MINUS of them subtracted
 //   For Xilinx 7-series, UltraScale and UltraScale+: one LUT6_2 per bit and one carry chain.
 //   The look-up table of bit i compresses the three operands to a sum bit and a carry; the carry of bit i - 1 enters the
-//   same table, which gives the chain its propagate signal.  Inversions are in the tables; the two ones that complete two
-//   negations enter at the chain's start and as the carry below bit 0.
+//   same table, which gives the chain its propagate signal.  Inversions are in the tables; the ones that complete the
+//   negations meet bit 0, whose sum bit they leave as it is, and enter above it: one as the inverse of that bit, two as a 1.
+//   In the top EXTENDED bits all operands repeat the bit below, so that sum bit and carry are functions of the same three
+//   bits: plain logic, equal for all of them, and any operand is the carry where the chain does not pass.
 `default_nettype none
 
 module sterna_add3 #(
-    parameter WIDTH = 8,
-    parameter MINUS = 0
+    parameter WIDTH    = 8,
+    parameter MINUS    = 0,
+    parameter EXTENDED = 0
 ) (
     input  wire [WIDTH-1:0] a,
     input  wire [WIDTH-1:0] b,
@@ -68,6 +71,7 @@ module sterna_add3 #(
 );
 
     localparam CHAINS = (WIDTH + 3) / 4;
+    localparam TABLES = WIDTH - EXTENDED;
 
     // The operands as truth tables over {c, b, a}.
     localparam [7:0] A     = 8'haa;
@@ -80,19 +84,36 @@ module sterna_add3 #(
 
     // The carry out of the last bit, and the ends of the chain past it, are cut.
     // verilator lint_off UNUSEDSIGNAL
-    wire      [WIDTH:0] m  /* verilator split_var */;
+    wire     [TABLES:1] m  /* verilator split_var */;
     wire [4*CHAINS-1:0] s  /* verilator split_var */;
     wire [4*CHAINS-1:0] d  /* verilator split_var */;
     wire [4*CHAINS-1:0] o  /* verilator split_var */;
     wire [4*CHAINS-1:0] co /* verilator split_var */;
     // verilator lint_on UNUSEDSIGNAL
 
-    assign m[0] = MINUS >= 2;
-    assign y = o[WIDTH-1:0];
+    assign d[0] = MINUS >= 1;
+    assign y[0] = s[0];
+
+    // The sum bit as it is: 8'h96 over the operands.
+    LUT6_2 #(
+        .INIT({{4{8'h96}}, {4{CARRY}}})
+    ) first (
+        .O6(s[0]),
+        .O5(m[1]),
+        .I0(a[0]),
+        .I1(b[0]),
+        .I2(c[0]),
+        .I3(1'b0),
+        .I4(1'b0),
+        .I5(1'b1)
+    );
 
     genvar i;
     generate
-        for (i = 0; i < WIDTH; i = i + 1) begin : bits
+        if (WIDTH > 1) begin : upper
+            assign y[WIDTH-1:1] = o[WIDTH-1:1];
+        end
+        for (i = 1; i < TABLES; i = i + 1) begin : bits
             LUT6_2 #(
                 .INIT(TABLE)
             ) lut (
@@ -106,6 +127,12 @@ module sterna_add3 #(
                 .I5(1'b1)
             );
             assign d[i] = m[i];
+        end
+        for (i = TABLES; i < WIDTH; i = i + 1) begin : extended
+            wire p = b[i] ^ (MINUS >= 2);
+            wire q = c[i] ^ (MINUS >= 1);
+            assign s[i] = a[i] ^ p ^ q ^ ((a[i] & p) | (a[i] & q) | (p & q));
+            assign d[i] = a[i];
         end
         for (i = WIDTH; i < 4 * CHAINS; i = i + 1) begin : pads
             assign s[i] = 1'b0;
@@ -122,7 +149,7 @@ module sterna_add3 #(
                 .CO(co[4*i+3:4*i]),
                 .O(o[4*i+3:4*i]),
                 .CI(below),
-                .CYINIT(i == 0 && MINUS >= 1),
+                .CYINIT(i == 0 && MINUS >= 2),
                 .DI(d[4*i+3:4*i]),
                 .S(s[4*i+3:4*i])
             );
@@ -153,12 +180,12 @@ module sums_inner (
     wire signed [6:0] rest;  // -34..=39
 
     // Primitives of the family
-    sterna_add3 #(.WIDTH(7), .MINUS(1)) u_one_minus (.a({2'b0, u, 2'b0}), .b({{3{n[3]}}, n}),
-        .c({{3{a[3]}}, a}), .y(one_minus));
-    sterna_add3 #(.WIDTH(7), .MINUS(1)) u_rest (.a(one_minus), .b(7'd119), .c({{2{plus[4]}}, plus}),
-        .y(rest));
-    sterna_add3 #(.WIDTH(8), .MINUS(2)) u_two_minus (.a({{3{plus[4]}}, plus}), .b({one_minus,
-        1'b0}), .c({rest[6], rest}), .y(two_minus));
+    sterna_add3 #(.WIDTH(7), .MINUS(1), .EXTENDED(1)) u_one_minus (.a({2'b0, u, 2'b0}),
+        .b({{3{n[3]}}, n}), .c({{3{a[3]}}, a}), .y(one_minus));
+    sterna_add3 #(.WIDTH(7), .MINUS(1), .EXTENDED(0)) u_rest (.a(one_minus), .b(7'd119),
+        .c({{2{plus[4]}}, plus}), .y(rest));
+    sterna_add3 #(.WIDTH(8), .MINUS(2), .EXTENDED(0)) u_two_minus (.a({{3{plus[4]}}, plus}),
+        .b({one_minus, 1'b0}), .c({rest[6], rest}), .y(two_minus));
 
 endmodule
 
@@ -186,8 +213,8 @@ module sums (
     assign pair = {a[3], a} - {2'b0, u};  // -15..=7
 
     // Primitives of the family
-    sterna_add3 #(.WIDTH(5), .MINUS(0)) u_plus (.a({a[3], a}), .b({2'b0, u}), .c({n[3], n}),
-        .y(plus));
+    sterna_add3 #(.WIDTH(5), .MINUS(0), .EXTENDED(1)) u_plus (.a({a[3], a}), .b({2'b0, u}),
+        .c({n[3], n}), .y(plus));
 
     sums_inner u_inner (
         .a         (a),
