@@ -10,6 +10,7 @@ use sterna_hdl::manifest::{self, FileEntry};
 use sterna_hdl::testbench::testbench;
 use sterna_hdl::verilog::{self, Emitted, PrintOptions, SourceFile};
 use sterna_hdl::{Options, ScheduleInfo};
+use sterna_ir::netlist::NodeId;
 use sterna_ir::{Dense, Design, LayerOp, Network, Task, eval, format};
 
 use crate::board::{self, Board};
@@ -98,13 +99,16 @@ impl Target {
 /// Compiles a network in memory.
 pub fn compile((network, task): (Network, Task), options: Options) -> Result<Build> {
     let design = sterna_hdl::lower(&network, &options)?;
-    let streams = design.probes.iter().map(|p| &p.stream);
-    let visible =
-        streams.flat_map(|s| [s.valid, s.ready].into_iter().chain(s.data.iter().copied())).collect();
-    let emitted =
-        verilog::print(&design.netlist, &PrintOptions { version: true, visible, family: options.family })?;
+    let print = PrintOptions { version: true, visible: visible(&design), family: options.family };
+    let emitted = verilog::print(&design.netlist, &print)?;
     let sources = emitted.files.clone();
     Ok(Build { network, task, options, design, emitted, sources, edited: Vec::new() })
+}
+
+/// The streams between layers, which must be seen from outside.
+fn visible(design: &Design) -> Vec<NodeId> {
+    let streams = design.probes.iter().map(|p| &p.stream);
+    streams.flat_map(|s| [s.valid, s.ready].into_iter().chain(s.data.iter().copied())).collect()
 }
 
 /// Reads a build folder: compiles its network again as the manifest says, and takes the Verilog as it lies there.
@@ -185,6 +189,11 @@ pub fn write(build: &Build, target: &Target, folder: &Path, force: bool) -> Resu
 }
 
 impl Build {
+    /// Nodes that the Verilog shows at its top.
+    pub fn visible(&self) -> Vec<NodeId> {
+        visible(&self.design)
+    }
+
     /// Figures of each dense layer.
     pub fn stages(&self) -> Result<Vec<StageInfo>> {
         let schedules = sterna_hdl::schedules(&self.network, &self.options)?;

@@ -4,6 +4,7 @@ mod compile;
 mod data;
 mod demo;
 mod estimate;
+mod formal;
 mod info;
 mod simulate;
 mod synth;

@@ -106,3 +106,37 @@ fn a_threshold() {
         );
     });
 }
+
+/// The verdict of `verify --formal` on each module.
+fn proofs(report: &serde_json::Value) -> Vec<(String, String)> {
+    let text = |m: &serde_json::Value, key: &str| m[key].as_str().unwrap().to_string();
+    let modules = report["formal"].as_array().unwrap();
+    modules.iter().map(|m| (text(m, "module"), text(m, "verdict"))).collect()
+}
+
+#[test]
+fn a_table_is_found_by_proof() {
+    if !has("verilator", "--version") || !has("yosys", "-V") {
+        return;
+    }
+    let folder = Folder::new();
+    folder.put("net.sterna", small_network());
+    folder.ok(&["compile", "net.sterna", "--pes", "6", "--target", "xcup", "-o", "out"]);
+    let verify = ["verify", "out", "--samples", "2", "--formal"];
+    let before = proofs(&folder.json(0, &verify));
+    assert!(before.iter().all(|(_, v)| v == "plain" || v == "proved"), "{before:?}");
+    assert!(before.iter().filter(|(_, v)| v == "proved").count() > 3, "{before:?}");
+    change(
+        &folder.join("out"),
+        |name| name.contains("_pe"),
+        |line| {
+            let (head, tail) = line.split_once("INIT(64'h")?;
+            let table = u64::from_str_radix(&tail[..16], 16).ok()?;
+            Some(format!("{head}INIT(64'h{:016x}{}", table ^ 1, &tail[16..]))
+        },
+    );
+    let report = folder.json(1, &verify);
+    let open: Vec<_> = proofs(&report).into_iter().filter(|(_, v)| v == "unproven").collect();
+    assert_eq!(open.len(), 1, "{report:#}");
+    assert!(open[0].0.contains("_pe"), "{report:#}");
+}

@@ -6,6 +6,7 @@ pub mod delay;
 mod error;
 pub mod estimate;
 pub mod family;
+pub mod formal;
 mod frame;
 pub mod lower;
 pub mod manifest;

@@ -33,6 +33,14 @@ pub enum Error {
         /// What the system said.
         source: std::io::Error,
     },
+    /// Yosys could not read a module, or prove anything about it.
+    #[error("yosys failed on module {module}: {what}")]
+    Unreadable {
+        /// The module.
+        module: String,
+        /// Its last error line.
+        what: String,
+    },
     /// A name that cannot be given to Yosys.
     #[error("file name {0:?} holds something other than letters, digits, '_', '-' and '.'")]
     Name(String),
@@ -96,7 +104,7 @@ pub fn synthesise(files: &[(&str, &str)], top: &str, family: Family, folder: &Pa
     parse(&stat, family).ok_or_else(|| failed("no cell counts in the output of `stat`".into()))
 }
 
-fn legal(name: &str) -> Result<(), Error> {
+pub(crate) fn legal(name: &str) -> Result<(), Error> {
     let fine = |c: char| c.is_ascii_alphanumeric() || matches!(c, '_' | '-' | '.');
     match !name.is_empty() && !name.starts_with(['-', '.']) && name.chars().all(fine) {
         true => Ok(()),

@@ -11,6 +11,7 @@ use sterna_sim as sim;
 use sterna_sim::verilator::{self, Pins, Place, Signal, Source, StreamPins, VerifyReport, VerifyRequest};
 
 use super::compile::DesignArgs;
+use super::formal;
 use super::simulate::{Samples, Stimuli, accuracy, difference, expected};
 use crate::build::Build;
 use crate::stimuli::Edges;
@@ -23,6 +24,7 @@ Examples:
   sterna verify build                                       1000 corner, threshold and random samples, random stalls
   sterna verify build --data mnist --samples 10000          every MNIST test image
   sterna verify digits.sterna --unrolled --data digits --stalls 0
+  sterna verify build --formal                              also proved by SAT, where modules are small
 
 What is compared: all hidden codes and outputs of every sample, between the network evaluator and the simulator;
 and valid, ready and data of every stream in every cycle, between the simulator and the Verilog in the folder as it
@@ -38,6 +40,9 @@ pub struct Args {
     /// Where to write a waveform around the first difference.
     #[arg(long, value_name = "FILE", default_value = "mismatch.vcd")]
     vcd: PathBuf,
+    /// Also prove with Yosys, by SAT, that each module of the Verilog is what the netlist says, signal by signal.
+    #[arg(long)]
+    formal: bool,
     #[command(flatten)]
     design: DesignArgs,
 }
@@ -172,16 +177,22 @@ pub fn run(args: &Args, ui: &Ui) -> Result<Outcome> {
     let options = args.stimuli.options();
     let verdict = check(&build, &samples, classes.as_deref(), options, &cache, Some(&args.vcd), ui)?;
     report(&build, &verdict, ui)?;
+    let proofs = args.formal.then(|| formal::prove(&build, ui)).transpose()?;
+    if let Some(proofs) = &proofs {
+        formal::report(proofs, ui)?;
+    }
+    let equal = verdict.equal() && proofs.as_deref().is_none_or(formal::holds);
     let v = &verdict.verilator;
     ui.object(&json!({
-        "equal": verdict.equal(), "latency": build.design.timing.latency, "interval": build.design.timing.interval,
+        "equal": equal, "latency": build.design.timing.latency, "interval": build.design.timing.interval,
         "samples": v.samples, "cycles": v.cycles, "streams": v.streams, "values": v.values,
         "thresholds_tried": verdict.edges.tried().0, "thresholds": verdict.edges.tried().1,
         "accuracy": verdict.accuracy, "difference": verdict.difference, "mismatch": v.mismatch, "edited": build.edited,
         "verilator": v.verilator, "cached": v.cached, "simulate_seconds": v.simulate_seconds,
         "build_seconds": v.build_seconds, "run_seconds": v.run_seconds,
+        "formal": proofs,
     }))?;
-    Ok(if verdict.equal() { Outcome::Done } else { Outcome::CheckFailed })
+    Ok(if equal { Outcome::Done } else { Outcome::CheckFailed })
 }
 
 fn report(build: &Build, verdict: &Verdict, ui: &Ui) -> Result<()> {

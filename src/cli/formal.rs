@@ -1,0 +1,44 @@
+//! `sterna verify --formal`: the Verilog in the build folder proved equal to the netlist, module by module.
+
+use anyhow::{Context, Result};
+use sterna_hdl::formal::{self, Module, Verdict};
+use sterna_hdl::verilog::{PrintOptions, print};
+
+use crate::build::Build;
+use crate::ui::{Ui, table};
+
+/// Proves what is small enough.
+pub fn prove(build: &Build, ui: &Ui) -> Result<Vec<Module>> {
+    let options = PrintOptions { version: true, visible: build.visible(), family: None };
+    let plain = print(&build.design.netlist, &options)?;
+    let folder = tempfile::tempdir().context("no temporary folder")?;
+    let bar = ui.bar("formal", plain.files.len() as u64, "modules");
+    bar.enable_steady_tick(std::time::Duration::from_millis(200));
+    let found = formal::prove(&plain, &build.sources, folder.path(), &|_| bar.inc(1));
+    bar.finish_and_clear();
+    Ok(found?)
+}
+
+/// Whether nothing was found to differ.
+pub fn holds(modules: &[Module]) -> bool {
+    modules.iter().all(|m| !matches!(m.verdict, Verdict::Unproven { .. }))
+}
+
+/// Says what was found.
+pub fn report(modules: &[Module], ui: &Ui) -> Result<()> {
+    let row = |m: &Module| {
+        let text = match &m.verdict {
+            Verdict::Plain => "plain operators, as printed from the proved netlist".to_string(),
+            Verdict::Proved { bits } => format!("equal: {bits} signal bits proved by SAT"),
+            Verdict::Unproven { bits, signals } => {
+                format!("NOT PROVED: {bits} signal bits, open are {}", signals.join(", "))
+            }
+            Verdict::TooLarge { lines } => format!("not tried: {lines} lines are too many"),
+            _ => "unknown".to_string(),
+        };
+        vec![m.module.clone(), text]
+    };
+    let rows: Vec<_> = modules.iter().map(row).collect();
+    ui.say(table(&["module", "formal proof"], &rows))?;
+    Ok(())
+}
