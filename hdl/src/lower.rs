@@ -34,6 +34,7 @@ pub use folded::ScheduleInfo;
 use pipe::{Gate, Link, open_pipe};
 use plan::{Plan, Stage, Unit};
 use prove::{Claim, prove, prove_plan};
+pub use windows::WindowInfo;
 
 /// Compiles `network` to a netlist with valid/ready streams between layers inside an AXI-Stream shell.
 ///
@@ -51,16 +52,31 @@ pub fn lower(network: &Network, options: &Options) -> Result<Design> {
     Ok(design)
 }
 
-/// Figures of the schedules that [`lower`] would build: one per dense layer or convolution, `None` where it is unrolled.
+/// Figures of a layer of weights in hardware.
+#[derive(Clone, Copy, Debug, PartialEq, serde::Serialize)]
+pub struct LayerInfo {
+    /// The schedule, for a folded layer.
+    #[serde(flatten)]
+    pub schedule: Option<ScheduleInfo>,
+    /// The windows, for a convolution.
+    #[serde(flatten)]
+    pub windows: Option<WindowInfo>,
+}
+
+/// Figures of what [`lower`] would build: one entry per dense layer or convolution.
 ///
 /// Errors as [`lower`] does.
-pub fn schedules(network: &Network, options: &Options) -> Result<Vec<Option<ScheduleInfo>>> {
+pub fn layers(network: &Network, options: &Options) -> Result<Vec<LayerInfo>> {
     let plan = plan::plan(network, options)?;
-    let info = |stage: &Stage| {
-        stage.units.iter().find_map(|unit| match unit {
+    let info = |stage: &Stage| LayerInfo {
+        schedule: stage.units.iter().find_map(|unit| match unit {
             Unit::Folded(folded) => Some(folded.schedule.info()),
             _ => None,
-        })
+        }),
+        windows: stage.units.iter().find_map(|unit| match unit {
+            Unit::Windows(windows) => Some(windows.info()),
+            _ => None,
+        }),
     };
     let weighted = |stage: &&Stage| stage.name.starts_with("layer");
     Ok(plan.stages.iter().filter(weighted).map(info).collect())

@@ -25,6 +25,23 @@ pub struct Windows {
     pub window: Window,
     /// Elements that leave.
     pub elements: Vec<u32>,
+    /// Bits of the delay line when every channel waits for the whole window.
+    pub line_bits: u64,
+}
+
+/// Figures of the windows of a layer.
+#[derive(Clone, Copy, Debug, PartialEq, serde::Serialize)]
+pub struct WindowInfo {
+    /// Height and width of a window.
+    pub kernel: [usize; 2],
+    /// Distance between windows.
+    pub stride: [usize; 2],
+    /// Rows and columns of zeros around the image.
+    pub padding: [usize; 2],
+    /// Windows of a sample; the matrix is used once for each.
+    pub windows: usize,
+    /// Bits of the delay line.
+    pub line_bits: u64,
 }
 
 /// What the proof needs to know about a built unit.
@@ -81,10 +98,18 @@ impl Windows {
         self.window.kernel[0] * self.window.kernel[1]
     }
 
-    /// Bits that the delay line holds for pixels of `bits` bits.
-    pub fn line_bits(&self, bits: u32) -> u64 {
-        let [rows, columns] = self.window.kernel;
-        ((rows - 1) * self.pitch() + columns) as u64 * u64::from(bits)
+    /// Windows whose `elements` are read, over pixels of `bits` bits.
+    pub fn new(window: Window, elements: Vec<u32>, bits: u32) -> Self {
+        let mut unit = Windows { window, elements, line_bits: 0 };
+        let [rows, columns] = window.kernel;
+        unit.line_bits = ((rows - 1) * unit.pitch() + columns) as u64 * u64::from(bits);
+        unit
+    }
+
+    /// Figures for reports.
+    pub fn info(&self) -> WindowInfo {
+        let Window { kernel, stride, padding, .. } = self.window;
+        WindowInfo { kernel, stride, padding, windows: self.window.positions(), line_bits: self.line_bits }
     }
 
     /// Opens the unit: as a pipe, but that it takes nothing while padding passes.

@@ -16,14 +16,15 @@ impl Planner<'_> {
         // A pixel waits in memories, which hold whole words, and zeros go between pixels.
         self.flow.range = self.flow.range.union(Range::point(0)).word();
         let text = |[rows, columns]: [usize; 2]| format!("{rows}x{columns}");
-        let unit = Windows { window: *window, elements };
+        let bits = self.flow.range.width() * self.flow.order.len() as u32;
+        let unit = Windows::new(*window, elements, bits);
         let [channels, height, width] = window.input;
         self.about.push(format!(
             "Windows of {}, stride {}, padding {} over {channels} x {height} x {width}; a delay line of {} bits.",
             text(window.kernel),
             text(window.stride),
             text(window.padding),
-            unit.line_bits(self.flow.range.width() * self.flow.order.len() as u32)
+            unit.line_bits
         ));
         self.flow.order = unit.elements.clone();
         self.flow.lanes = unit.elements.len();
