@@ -9,9 +9,9 @@ use sterna_hdl::family::Family;
 use sterna_hdl::manifest::{self, FileEntry};
 use sterna_hdl::testbench::testbench;
 use sterna_hdl::verilog::{self, Emitted, PrintOptions, SourceFile};
-use sterna_hdl::{Options, ScheduleInfo};
+use sterna_hdl::{LayerInfo, Options};
 use sterna_ir::netlist::NodeId;
-use sterna_ir::{Dense, Design, LayerOp, Network, Task, eval, format};
+use sterna_ir::{Design, LayerOp, Network, Task, eval, format};
 
 use crate::board::{self, Board};
 use crate::stimuli;
@@ -45,7 +45,7 @@ pub struct Build {
     pub edited: Vec<String>,
 }
 
-/// Figures of one dense layer in hardware.
+/// Figures of one dense layer or convolution in hardware.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct StageInfo {
     /// Name of the layer in the network.
@@ -54,9 +54,16 @@ pub struct StageInfo {
     pub nonzeros: usize,
     /// All weights.
     pub weights: usize,
-    /// The schedule, for a folded layer.
+    /// Its schedule and windows.
     #[serde(flatten)]
-    pub schedule: Option<ScheduleInfo>,
+    pub hardware: LayerInfo,
+}
+
+impl StageInfo {
+    /// Times that the matrix is used for a sample.
+    pub fn uses(&self) -> usize {
+        self.hardware.windows.map_or(1, |w| w.windows)
+    }
 }
 
 /// Board and clock that constraints are written for.
@@ -194,16 +201,16 @@ impl Build {
         visible(&self.design)
     }
 
-    /// Figures of each dense layer.
+    /// Figures of each dense layer and convolution.
     pub fn stages(&self) -> Result<Vec<StageInfo>> {
-        let schedules = sterna_hdl::schedules(&self.network, &self.options)?;
-        let stage = |((name, dense), schedule): ((&str, &Dense), Option<ScheduleInfo>)| StageInfo {
-            layer: name.to_string(),
-            nonzeros: dense.nonzeros(),
-            weights: dense.weights.len(),
-            schedule,
+        let figures = sterna_hdl::layers(&self.network, &self.options)?;
+        let stage = |((layer, rows), hardware): ((&str, Vec<&[i16]>), LayerInfo)| StageInfo {
+            layer: layer.to_string(),
+            nonzeros: rows.iter().copied().flatten().filter(|w| **w != 0).count(),
+            weights: rows.iter().map(|row| row.len()).sum(),
+            hardware,
         };
-        Ok(self.dense().zip(schedules).map(stage).collect())
+        Ok(self.weights().zip(figures).map(stage).collect())
     }
 
     /// Two-operand additions of the unrolled design: what the network costs as adders, however it is folded here.
@@ -212,13 +219,18 @@ impl Build {
             let digits: usize = row.iter().map(|w| sterna_hdl::digits::digits(i64::from(*w)).count()).sum();
             digits.saturating_sub(1) as u64
         };
-        self.dense().map(|(_, d)| (0..d.outputs).map(|o| row(d.row(o))).sum::<u64>()).sum()
+        self.weights().flat_map(|(_, rows)| rows).map(row).sum()
     }
 
-    fn dense(&self) -> impl Iterator<Item = (&str, &Dense)> {
-        self.network.layers.iter().filter_map(|layer| match &layer.op {
-            LayerOp::Dense(dense) => Some((layer.name.as_str(), dense)),
-            _ => None,
+    /// Name and rows of each dense layer and convolution.
+    fn weights(&self) -> impl Iterator<Item = (&str, Vec<&[i16]>)> {
+        self.network.layers.iter().filter_map(|layer| {
+            let rows = match &layer.op {
+                LayerOp::Dense(d) => (0..d.outputs).map(|o| d.row(o)).collect(),
+                LayerOp::Conv2d(c) => (0..c.outputs).map(|o| c.row(o)).collect(),
+                _ => return None,
+            };
+            Some((layer.name.as_str(), rows))
         })
     }
 }

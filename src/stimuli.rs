@@ -2,7 +2,7 @@
 //! samples has really tried.
 
 use sterna_ir::bench::Stall;
-use sterna_ir::{Dense, LayerOp, Network, Range, Result, Threshold};
+use sterna_ir::{LayerOp, Network, Range, Result, Threshold};
 
 /// Corner samples: all lowest, all highest, alternating twice, and four with a single highest element.
 const CORNERS: usize = 8;
@@ -44,11 +44,13 @@ impl Draw {
 fn move_to_edge(network: &Network, sample: &mut [i64], turn: usize, draw: &mut Draw) {
     let range = network.input.range;
     match (&network.layers[0].op, network.layers.get(1).map(|l| &l.op)) {
-        (LayerOp::Dense(d), Some(LayerOp::Threshold(t))) => {
+        (op @ (LayerOp::Dense(_) | LayerOp::Conv2d(_)), Some(LayerOp::Threshold(t))) => {
             let (channel, level) = (turn % t.channels, turn / t.channels % t.levels);
             let place = (turn / t.channels / t.levels + turn) % 3;
             let target = t.of(channel)[level] + place as i64 - 1;
-            steer(d, channel, target, range, sample, draw);
+            let position = draw.within(Range::new(0, t.positions as i64 - 1)) as usize;
+            let sum = Sum::of(op, channel * t.positions + position);
+            sum.steer(target, range, sample, draw);
         }
         (LayerOp::Threshold(t), _) => {
             for (element, value) in sample.iter_mut().enumerate() {
@@ -61,20 +63,45 @@ fn move_to_edge(network: &Network, sample: &mut [i64], turn: usize, draw: &mut D
     }
 }
 
-/// Changes elements, from a random one on, until row `o` of `dense` sums to `target`, as far as the range lets it.
-fn steer(dense: &Dense, o: usize, target: i64, range: Range, sample: &mut [i64], draw: &mut Draw) {
-    let row = dense.row(o);
-    let sum: i64 = row.iter().zip(sample.iter()).map(|(w, x)| i64::from(*w) * x).sum();
-    let mut missing = target - dense.bias(o) - sum;
-    let start = draw.within(Range::new(0, row.len() as i64 - 1)) as usize;
-    for i in (start..row.len()).chain(0..start) {
-        let weight = i64::from(row[i]);
-        if weight == 0 || missing == 0 {
-            continue;
+/// A weighted sum of elements of a sample.
+struct Sum {
+    terms: Vec<(usize, i64)>,
+    bias: i64,
+}
+
+impl Sum {
+    /// Output `element` of a dense layer or a convolution, zero weights left out.
+    fn of(op: &LayerOp, element: usize) -> Self {
+        match op {
+            LayerOp::Conv2d(c) => {
+                let positions = c.window.positions();
+                let mut terms = Vec::new();
+                c.each(element / positions, |window, x, weight| {
+                    if window == element % positions {
+                        terms.push((x, i64::from(weight)));
+                    }
+                });
+                Sum { terms, bias: c.bias(element / positions) }
+            }
+            LayerOp::Dense(d) => {
+                let weights = d.row(element).iter().map(|w| i64::from(*w)).enumerate();
+                Sum { terms: weights.filter(|(_, w)| *w != 0).collect(), bias: d.bias(element) }
+            }
+            _ => unreachable!("a layer of weights"),
         }
-        let moved = (sample[i] + missing / weight).clamp(range.lo, range.hi);
-        missing -= weight * (moved - sample[i]);
-        sample[i] = moved;
+    }
+
+    /// Changes elements, from a random one on, until the sum is `target`, as far as the range lets it.
+    fn steer(&self, target: i64, range: Range, sample: &mut [i64], draw: &mut Draw) {
+        let n = self.terms.len();
+        let sum: i64 = self.terms.iter().map(|(i, w)| w * sample[*i]).sum();
+        let mut missing = target - self.bias - sum;
+        let start = draw.within(Range::new(0, n.max(1) as i64 - 1)) as usize;
+        for (i, weight) in (0..n).map(|k| self.terms[(start + k) % n]) {
+            let moved = (sample[i] + missing / weight).clamp(range.lo, range.hi);
+            missing -= weight * (moved - sample[i]);
+            sample[i] = moved;
+        }
     }
 }
 
@@ -140,7 +167,7 @@ impl Edges {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use sterna_ir::{Input, Layer, eval};
+    use sterna_ir::{Dense, Input, Layer, eval};
 
     fn network(falling: bool) -> Network {
         let weights = vec![1, -1, 0, 1, 0, 1, 1, 1];

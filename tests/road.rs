@@ -68,6 +68,39 @@ fn every_kind_of_network_reaches_a_circuit() {
     }
 }
 
+/// Windows with stride and padding, a pool, then matrices: every style in the simulator, a mixed one in Verilator.
+#[test]
+fn convolutions_reach_a_circuit() {
+    let folder = Folder::new();
+    let conv = |outputs: usize, kernel: usize, stride: usize, padding: usize, pool: usize| json!({ "conv": { "outputs": outputs, "kernel": kernel, "stride": stride, "padding": padding, "pool": pool } });
+    let blocks = json!([conv(3, 5, 2, 2, 1), conv(4, 3, 1, 1, 2), { "dense": { "outputs": 12 } }]);
+    folder.put("model.json", json!({ "layers": blocks }).to_string());
+    let data = "digits:300,60";
+    let flags = ["--model", "model.json", "--weights", "top-k", "--zeros", "0.7", "--epochs", "2"];
+    let trained = folder.json(0, &[&["train", data, "-o", "net.sterna"], &flags[..]].concat());
+    for style in ["--unrolled", "--pes=7", "--style=unrolled,2,3,unrolled"] {
+        let report = folder.json(0, &["simulate", "net.sterna", style, "--data", data, "--samples", "60"]);
+        assert_eq!(
+            (&report["equal"], &report["accuracy"]),
+            (&json!(true), &trained["test_accuracy"]),
+            "{style}"
+        );
+    }
+    let build = folder.json(0, &["compile", "net.sterna", "--style=unrolled,3,2,unrolled", "-o", "out"]);
+    let first = &build["stages"][0];
+    let figures =
+        [&first["kernel"], &first["stride"], &first["padding"], &first["windows"], &first["line_bits"]];
+    // Four rows of 28 pixels and 2 of padding, and the 5 pixels of a window's last row, of 8 bits.
+    assert_eq!(
+        figures,
+        [&json!([5, 5]), &json!([2, 2]), &json!([2, 2]), &json!(196), &json!((4 * 30 + 5) * 8)]
+    );
+    if has("verilator", "--version") {
+        let report = folder.json(0, &["verify", "out", "--data", data, "--samples", "12", "--stalls", "40"]);
+        assert_eq!((&report["equal"], &report["streams"]), (&json!(true), &json!(7)), "{report:#}");
+    }
+}
+
 /// So sparse that a class has no weights at all: its sum is a constant that no wire carries.
 #[test]
 fn a_class_without_weights_is_verified_too() {

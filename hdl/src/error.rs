@@ -14,19 +14,19 @@ pub enum Error {
         place: String,
     },
     /// Fewer processing elements than layers that each need one.
-    #[error("folding: {pes} PEs for {layers} dense layers; want at least one for each")]
+    #[error("folding: {pes} PEs for {layers} layers of weights; want at least one for each")]
     TooFewPes {
         /// PEs asked for.
         pes: usize,
-        /// Dense layers of the network.
+        /// Dense layers and convolutions of the network.
         layers: usize,
     },
-    /// The list of styles does not match the dense layers.
-    #[error("folding: {given} styles given, the network has {layers} dense layers; want one for each")]
+    /// The list of styles does not match the layers of weights.
+    #[error("folding: {given} styles given, the network has {layers} layers of weights; want one for each")]
     StyleCount {
         /// Styles given.
         given: usize,
-        /// Dense layers of the network.
+        /// Dense layers and convolutions of the network.
         layers: usize,
     },
     /// Input beats of an impossible size.
@@ -36,6 +36,14 @@ pub enum Error {
         lanes: usize,
         /// Elements of a sample.
         elements: usize,
+    },
+    /// Input beats that cut a pixel unevenly.
+    #[error("input lanes: {lanes}; a pixel has {channels} channels, want a divisor")]
+    PixelLanes {
+        /// Lanes asked for.
+        lanes: usize,
+        /// Channels of the image.
+        channels: usize,
     },
     /// Pipeline registers at an impossible distance.
     #[error("levels per stage: 0; want at least 1")]
@@ -55,9 +63,7 @@ pub enum Error {
         name: String,
     },
     /// A layer that no hardware is known for yet.
-    #[error(
-        "layer {layer} ({name}): no circuit is known for {what} yet; use dense layers with thresholds of their own"
-    )]
+    #[error("layer {layer} ({name}): no circuit is known for {what}")]
     Unsupported {
         /// Index of the layer.
         layer: usize,

@@ -19,5 +19,5 @@ pub mod testbench;
 pub mod verilog;
 
 pub use error::{Error, Result};
-pub use lower::{ScheduleInfo, digits, lower, matrix, schedules, simplify};
+pub use lower::{LayerInfo, ScheduleInfo, WindowInfo, digits, layers, lower, matrix, simplify};
 pub use options::{Folding, Options, Style};

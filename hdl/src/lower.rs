@@ -2,10 +2,13 @@
 
 mod adapt;
 mod argmax;
+mod cone;
 pub mod digits;
 mod folded;
 mod lutsum;
+mod maps;
 pub mod matrix;
+mod maxima;
 mod pipe;
 mod plan;
 mod prove;
@@ -18,6 +21,7 @@ mod table;
 mod timing;
 mod tree;
 mod unrolled;
+mod windows;
 
 use sterna_ir::build::Builder;
 use sterna_ir::check::check;
@@ -30,6 +34,7 @@ pub use folded::ScheduleInfo;
 use pipe::{Gate, Link, open_pipe};
 use plan::{Plan, Stage, Unit};
 use prove::{Claim, prove, prove_plan};
+pub use windows::WindowInfo;
 
 /// Compiles `network` to a netlist with valid/ready streams between layers inside an AXI-Stream shell.
 ///
@@ -39,7 +44,7 @@ use prove::{Claim, prove, prove_plan};
 pub fn lower(network: &Network, options: &Options) -> Result<Design> {
     let mut plan = plan::plan(network, options)?;
     prove_plan(network, &plan)?;
-    plan.share(network, options)?;
+    plan.share(options);
     let (mut design, claims) = build(network, options, &plan);
     prove(&design.netlist, &claims)?;
     check(&design.netlist)?;
@@ -47,26 +52,41 @@ pub fn lower(network: &Network, options: &Options) -> Result<Design> {
     Ok(design)
 }
 
-/// Figures of the schedules that [`lower`] would build: one per dense layer, `None` where it is unrolled.
+/// Figures of a layer of weights in hardware.
+#[derive(Clone, Copy, Debug, PartialEq, serde::Serialize)]
+pub struct LayerInfo {
+    /// The schedule, for a folded layer.
+    #[serde(flatten)]
+    pub schedule: Option<ScheduleInfo>,
+    /// The windows, for a convolution.
+    #[serde(flatten)]
+    pub windows: Option<WindowInfo>,
+}
+
+/// Figures of what [`lower`] would build: one entry per dense layer or convolution.
 ///
 /// Errors as [`lower`] does.
-pub fn schedules(network: &Network, options: &Options) -> Result<Vec<Option<ScheduleInfo>>> {
+pub fn layers(network: &Network, options: &Options) -> Result<Vec<LayerInfo>> {
     let plan = plan::plan(network, options)?;
-    let info = |stage: &Stage| {
-        stage.units.iter().find_map(|unit| match unit {
+    let info = |stage: &Stage| LayerInfo {
+        schedule: stage.units.iter().find_map(|unit| match unit {
             Unit::Folded(folded) => Some(folded.schedule.info()),
             _ => None,
-        })
+        }),
+        windows: stage.units.iter().find_map(|unit| match unit {
+            Unit::Windows(windows) => Some(windows.info()),
+            _ => None,
+        }),
     };
-    let dense = |stage: &&Stage| stage.name.starts_with("layer");
-    Ok(plan.stages.iter().filter(dense).map(info).collect())
+    let weighted = |stage: &&Stage| stage.name.starts_with("layer");
+    Ok(plan.stages.iter().filter(weighted).map(info).collect())
 }
 
 /// Builds the plan. Timing is left at zero.
 pub(crate) fn build(network: &Network, options: &Options, plan: &Plan) -> (Design, Vec<Claim>) {
     let top = options.top.clone().unwrap_or_else(|| network.name.clone());
     let mut b = Builder::new(top, about(network, plan));
-    let inputs = shell::inputs(&mut b, network, plan.lanes);
+    let inputs = shell::inputs(&mut b, network, plan.lanes, plan.positions);
 
     // `ready` runs against the data: gates first, from the last stage to the first.
     let mut ready = inputs.m_ready;
@@ -101,8 +121,8 @@ pub(crate) fn build(network: &Network, options: &Options, plan: &Plan) -> (Desig
         b.bus(format!("l{k}_y_data"), link.data.clone(), order_text(&link));
         b.leave();
         if k + 1 < plan.stages.len() {
-            let (data, order) = (link.data.clone(), link.order.clone());
-            let stream = Stream { valid: link.valid, ready: *y_ready, last: None, data, order };
+            let Link { valid, data, order, .. } = link.flat();
+            let stream = Stream { valid, ready: *y_ready, last: None, data, order };
             probes.push(Probe { layer: stage.layer, stream });
         }
     }
@@ -115,6 +135,8 @@ fn open(b: &mut Builder, unit: &Unit, y_ready: NodeId) -> Gate {
     match unit {
         Unit::Serialise(lanes) => adapt::open_serialise(b, y_ready, *lanes),
         Unit::Folded(_) => folded::open(b, y_ready),
+        Unit::Windows(unit) => unit.open(b, y_ready),
+        Unit::Flatten => Gate { ready: y_ready, y_ready, state: y_ready, scan: None },
         _ => open_pipe(b, y_ready),
     }
 }
@@ -132,11 +154,22 @@ fn build_unit(
     let levels = if options.clock_khz.is_some() { 1 } else { options.levels_per_stage };
     let place = stage.to_string();
     match unit {
+        Unit::Flatten => x.flat(),
         Unit::Gather => adapt::gather(b, gate, x),
         Unit::Serialise(_) => adapt::serialise(b, gate, x),
         Unit::Unrolled(unit) => {
             let (y, built) = unit.build(b, gate, x, options);
             claims.push(Claim::Unrolled { place, unit: unit.clone(), built });
+            y
+        }
+        Unit::Windows(unit) => {
+            let (y, built) = unit.build(b, gate, x);
+            claims.push(Claim::Windows { place, unit: unit.clone(), built });
+            y
+        }
+        Unit::Maxima(unit) => {
+            let (y, built) = unit.build(b, gate, x, levels);
+            claims.push(Claim::Maxima { place, unit: *unit, built });
             y
         }
         Unit::Table(unit) => {
@@ -159,7 +192,8 @@ fn order_text(link: &Link) -> String {
     const SHOWN: usize = 16;
     let shown: Vec<String> = link.order.iter().take(SHOWN).map(u32::to_string).collect();
     let more = if link.order.len() > SHOWN { ", ..." } else { "" };
-    format!("{} per beat; elements {}{more}", link.data.len(), shown.join(", "))
+    let what = if link.positions > 1 { "of each pixel channels" } else { "elements" };
+    format!("{} per beat; {what} {}{more}", link.data.len(), shown.join(", "))
 }
 
 fn plural(n: usize) -> &'static str {

@@ -8,7 +8,7 @@ use crate::family::Family;
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct Options {
-    /// Style of each dense layer.
+    /// Style of each dense layer and convolution.
     pub folding: Folding,
     /// Adder levels between pipeline registers in unrolled layers; at least 1.
     pub levels_per_stage: u32,
@@ -16,7 +16,8 @@ pub struct Options {
     /// every so many levels. Needs a family that the model knows.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub clock_khz: Option<u32>,
-    /// Elements per input beat; by default all for an unrolled first layer, 1 for a folded one.
+    /// Elements per input beat; by default all for an unrolled first layer, 1 for a folded one, the channels of a pixel for
+    /// an image. Of a pixel only a divisor.
     pub input_lanes: Option<usize>,
     /// Effort of the search for sums that neurons of an unrolled layer can share, a tenth of a second a unit for 10,000
     /// nonzeros, a second where the target sums three at once; `None` gives every neuron a tree of its own.
@@ -45,7 +46,7 @@ impl Default for Options {
     }
 }
 
-/// How the dense layers are built.
+/// How the dense layers and convolutions are built.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Folding {
@@ -53,15 +54,15 @@ pub enum Folding {
     Unrolled,
     /// Every layer folded, this many processing elements in all, shared out so that the slowest layer is fastest.
     Pes(usize),
-    /// One style per dense layer.
+    /// One style per dense layer or convolution.
     PerLayer(Vec<Style>),
 }
 
-/// How one dense layer is built.
+/// How one dense layer is built, or the matrix that a convolution applies to each window.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Style {
-    /// Adder trees: one vector per cycle.
+    /// Adder trees: one vector or window per cycle.
     Unrolled,
     /// A static schedule of the nonzeros on processing elements, each adding one of them per cycle.
     Folded {

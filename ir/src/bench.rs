@@ -101,7 +101,7 @@ impl<'a> Collector<'a> {
 pub struct Run {
     /// One result vector per sample.
     pub outputs: Vec<Vec<i64>>,
-    /// For each probe, one vector per sample.
+    /// For each probe, one vector per sample; the last is empty where its last beats do not matter to the result.
     pub probes: Vec<Vec<Vec<i64>>>,
     /// Cycle in which the first beat of each sample moved in.
     pub started: Vec<u64>,
@@ -162,7 +162,11 @@ pub fn run(
             ));
         }
     }
-    let probes = probes.into_iter().map(|p| p.vectors).collect();
+    let probes = probes.into_iter().map(|mut probe| {
+        probe.vectors.resize(samples.len(), Vec::new());
+        probe.vectors
+    });
+    let probes = probes.collect();
     Ok(Run { outputs: results.vectors, probes, started, finished })
 }
 

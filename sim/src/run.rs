@@ -64,7 +64,8 @@ pub struct Segment {
 pub struct Run {
     /// One result vector per sample.
     pub outputs: Vec<Vec<i64>>,
-    /// For each probe, one vector per sample; elements absent from the stream's order are 0. Empty unless asked for.
+    /// For each probe, one vector per sample; elements absent from the stream's order are 0. The last vector of a segment is
+    /// empty where its last beats do not matter to the result. Empty unless asked for.
     pub probes: Vec<Vec<Vec<i64>>>,
     /// Cycle of its segment in which the first beat of each sample moved in.
     pub started: Vec<u64>,
@@ -200,7 +201,10 @@ fn run_bench(
         run.outputs.extend(outcome.outputs);
         run.started.extend(outcome.started);
         run.finished.extend(outcome.finished);
-        run.probes.iter_mut().zip(outcome.probes).for_each(|(all, part)| all.extend(part));
+        run.probes.iter_mut().zip(outcome.probes).for_each(|(all, part)| {
+            all.extend(part);
+            all.resize(to, Vec::new());
+        });
         let segment =
             Segment { first: from, samples: to - from, cycles: outcome.cycles, hashes: outcome.hashes };
         run.segments.push(segment);

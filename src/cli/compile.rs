@@ -26,17 +26,18 @@ pub struct DesignArgs {
     /// One adder tree per neuron: a new sample every cycle. Default for networks of up to 20,000 nonzero weights.
     #[arg(long, conflicts_with_all = ["pes", "style"])]
     unrolled: bool,
-    /// Fold onto N processing elements in all, at least one per dense layer, shared out so that the slowest layer is fastest. Default, with N = 64, for
+    /// Fold onto N processing elements in all, at least one per dense layer or convolution, shared out so that the slowest layer is fastest. Default, with N = 64, for
     /// larger networks.
     #[arg(long, value_name = "N", conflicts_with = "style")]
     pes: Option<usize>,
-    /// One style per dense layer, separated by commas: `unrolled`, or a number of processing elements.
+    /// One style per dense layer or convolution, separated by commas: `unrolled`, or a number of processing elements.
     #[arg(long, value_name = "LIST", value_delimiter = ',', value_parser = parse_style)]
     style: Option<Vec<Style>>,
     /// Adder levels between pipeline registers of unrolled layers [default: 2].
     #[arg(long, value_name = "N")]
     levels_per_stage: Option<u32>,
-    /// Input elements per beat [default: all for an unrolled first layer, 1 for a folded one].
+    /// Input elements per beat [default: all for an unrolled first layer, 1 for a folded one, the channels of a pixel for
+    /// images].
     #[arg(long, value_name = "N")]
     input_lanes: Option<usize>,
     /// Family whose look-up tables and carry chains the circuit is mapped to: ice40, ecp5 or xcup. Default: the board's,
@@ -224,23 +225,33 @@ pub fn run(args: &Args, ui: &Ui) -> Result<Outcome> {
 
 /// The layers of a design as a table, and its timing.
 pub fn report(build: &Build, ui: &Ui) -> Result<()> {
-    let row = |stage: StageInfo| {
+    let row = |stage: &StageInfo| {
         let zeros = percent(1.0 - stage.nonzeros as f64 / stage.weights as f64);
-        let mut row = vec![stage.layer, thousands(stage.nonzeros as u64), zeros];
-        row.extend(match stage.schedule {
-            None => ["unrolled".into(), "1".into(), String::new(), String::new()],
+        let mut row = vec![stage.layer.clone(), thousands(stage.nonzeros as u64), zeros];
+        let uses = stage.uses();
+        row.extend(match stage.hardware.schedule {
+            None => ["unrolled".into(), thousands(uses as u64), String::new(), String::new()],
             Some(s) => [
                 format!("{} PE{}", s.pes, if s.pes == 1 { "" } else { "s" }),
-                thousands(s.cycles as u64),
+                thousands((uses * s.cycles) as u64),
                 percent(s.utilisation),
                 thousands(s.rom_bits as u64),
             ],
         });
+        row.push(stage.hardware.windows.map_or(String::new(), |w| {
+            let text = |[y, x]: [usize; 2]| format!("{y}x{x}");
+            let (kernel, stride, padding) = (text(w.kernel), text(w.stride), text(w.padding));
+            let (windows, bits) = (thousands(w.windows as u64), thousands(w.line_bits));
+            format!("{windows} of {kernel}, stride {stride}, padding {padding}, {bits} bits")
+        }));
         row
     };
     let stages = build.stages()?;
-    let rows: Vec<Vec<String>> = stages.iter().cloned().map(row).collect();
-    ui.say(table(&["layer", "nonzeros", "zeros", "style", "cycles", "PE use", "ROM bits"], &rows))?;
+    let rows: Vec<Vec<String>> = stages.iter().map(row).collect();
+    ui.say(table(
+        &["layer", "nonzeros", "zeros", "style", "cycles", "PE use", "ROM bits", "windows"],
+        &rows,
+    ))?;
     let timing = &build.design.timing;
     let proof =
         if build.edited.is_empty() { "proved equal to the network" } else { "edited since it was proved" };
@@ -250,17 +261,18 @@ pub fn report(build: &Build, ui: &Ui) -> Result<()> {
         counted(timing.latency, "cycle"),
         counted(timing.interval, "cycle")
     ))?;
-    let schedules: Vec<_> = stages.iter().filter_map(|s| s.schedule.as_ref()).collect();
+    let schedules: Vec<_> =
+        stages.iter().filter_map(|s| Some((s.hardware.schedule.as_ref()?, s.uses()))).collect();
     let beats = build.design.input.beats() as u64;
     if !schedules.is_empty()
-        && schedules.iter().all(|s| (s.cycles as u64) < timing.interval)
+        && schedules.iter().all(|(s, uses)| ((s.cycles * uses) as u64) < timing.interval)
         && beats == timing.interval
         && beats > 1
     {
         ui.note(format!("the input sets the pace: {beats} beats a sample; fewer PEs would do as well"));
     }
     if let Folding::Pes(asked) = build.options.folding {
-        let used: usize = schedules.iter().map(|s| s.pes).sum();
+        let used: usize = schedules.iter().map(|(s, _)| s.pes).sum();
         if used < asked {
             ui.note(format!("{used} of {asked} PEs used: a layer takes at most one per neuron"));
         }

@@ -127,7 +127,8 @@ pub fn expected(build: &Build, samples: &[Vec<i64>]) -> Result<Expected> {
 pub fn difference(build: &Build, expected: &Expected, run: &Run) -> Option<String> {
     for (probe, (want, got)) in build.design.probes.iter().zip(expected.layers.iter().zip(&run.probes)) {
         for (sample, (want, got)) in want.iter().zip(got).enumerate() {
-            let element = probe.stream.order.iter().find(|e| want[**e as usize] != got[**e as usize]);
+            let differs = |e: &&u32| got.get(**e as usize).is_some_and(|got| *got != want[**e as usize]);
+            let element = probe.stream.order.iter().find(differs);
             if let Some(&e) = element {
                 let layer = &build.network.layers[probe.layer].name;
                 let (want, got) = (want[e as usize], got[e as usize]);

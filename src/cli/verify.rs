@@ -113,14 +113,17 @@ pub fn check(
     Ok(Verdict { difference, verilator: report?, accuracy, edges: expected.edges })
 }
 
-/// The design without the probe lanes that are constants in the hardware: they have no signal that could be wrong.
+/// The design without the probe lanes that are constants in the hardware: they have no signal that could be wrong. Only
+/// where all beats are full, as those of unrolled layers are.
 fn with_visible_probes(build: &Build) -> Design {
     let mut design = build.design.clone();
-    let constant = |node: &NodeId| matches!(build.design.netlist.node(*node).op, Op::Const(_));
-    for probe in design.probes.iter_mut().filter(|p| p.stream.beats() == 1) {
-        let stream = &mut probe.stream;
-        let lanes = stream.data.iter().zip(&stream.order).filter(|(node, _)| !constant(node));
-        (stream.data, stream.order) = lanes.map(|(node, element)| (*node, *element)).unzip();
+    let varies = |node: &NodeId| !matches!(build.design.netlist.node(*node).op, Op::Const(_));
+    let is_full = |stream: &Stream| stream.order.len().is_multiple_of(stream.data.len());
+    for stream in design.probes.iter_mut().map(|p| &mut p.stream).filter(|s| is_full(s)) {
+        let lanes = stream.data.len();
+        let kept = stream.order.iter().enumerate().filter(|(p, _)| varies(&stream.data[p % lanes]));
+        stream.order = kept.map(|(_, element)| *element).collect();
+        stream.data.retain(varies);
     }
     design.probes.retain(|p| !p.stream.data.is_empty());
     design

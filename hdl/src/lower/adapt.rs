@@ -24,7 +24,7 @@ pub fn gather(b: &mut Builder, gate: Gate, x: &Link) -> Link {
         data[p] = b.reg(next, Some(step), format!("e{p}_q"));
     }
     data.truncate(x.order.len());
-    Link { valid: gate.state, data, order: x.order.clone() }
+    Link { valid: gate.state, data, ..x.clone() }
 }
 
 /// Opens a unit that sends the lanes of a beat one by one: ready when the last of them leaves.
@@ -34,7 +34,7 @@ pub fn open_serialise(b: &mut Builder, y_ready: NodeId, lanes: usize) -> Gate {
     let one = b.eq_const(state, 1, "left_one");
     let leaves = b.and(&[one, y_ready], "left_leaves");
     let ready = b.or(&[none, leaves], "free");
-    Gate { ready, y_ready, state }
+    Gate { ready, y_ready, state, scan: None }
 }
 
 /// Sends the lanes of each beat one by one.
@@ -53,7 +53,7 @@ pub fn serialise(b: &mut Builder, gate: Gate, x: &Link) -> Link {
     };
     let (valid, step) = count_down(b, gate, load, fill);
     let data = shift_out(b, &x.data, load, step, "e");
-    Link { valid, data: vec![data], order: x.order.clone() }
+    Link { valid, data: vec![data], ..x.clone() }
 }
 
 /// Drives `gate.state` as the number of elements left: `fill` at a load, one less as each leaves. Returns the valid bit and

@@ -34,7 +34,7 @@ pub fn vector(b: &mut Builder, gate: Gate, x: &Link, levels_per_stage: u32) -> L
         row = next;
     }
     let (data, _) = pipe.finish(b, x.valid, gate, vec![(row[0].1, "class_q".into())]);
-    Link { valid: gate.state, data, order: vec![0] }
+    Link { valid: gate.state, data, order: vec![0], positions: 1 }
 }
 
 /// Over a stream of single elements in any order: a running maximum.
@@ -83,5 +83,5 @@ pub fn serial(b: &mut Builder, gate: Gate, x: &Link) -> Link {
         b.drive(register, next);
     }
     let class = b.slice(class, 0, range.width(), "class_low");
-    Link { valid: gate.state, data: vec![class], order: vec![0] }
+    Link { valid: gate.state, data: vec![class], order: vec![0], positions: 1 }
 }

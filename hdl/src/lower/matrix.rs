@@ -86,8 +86,8 @@ fn logic(network: &Network, threshold: Option<&Threshold>, options: &Options) ->
     let LayerOp::Dense(dense) = &network.layers[0].op else { unreachable!("built as one") };
     let (inputs, outputs) = (dense.inputs, dense.outputs);
     let columns: Vec<u32> = (0..inputs as u32).collect();
-    let numbers: Vec<u32> = (0..outputs as u32).collect();
-    let rows: Vec<Row> = (0..outputs).map(|o| Row::dense(dense, threshold, o, &columns, &numbers)).collect();
+    let row = |o| Row::linear((dense.row(o), dense.bias(o)), threshold, o, &columns, o as u32);
+    let rows: Vec<Row> = (0..outputs).map(row).collect();
     if rows.iter().any(|row| row.partial_sums(|_| x).is_none()) {
         return Err(Error::TooWide { layer: 0, name: name.into() });
     }
@@ -102,7 +102,7 @@ fn logic(network: &Network, threshold: Option<&Threshold>, options: &Options) ->
     let node_of = columns.iter().copied().zip(ports.iter().copied()).collect();
     // Without registers there is no enable; the pipe never asks for one.
     let mut pipe = Pipe::new(ports[0], u32::MAX);
-    let unit = Unrolled { rows, thermometer: false, sums };
+    let unit = Unrolled { rows, thermometer: false, x: vec![x; inputs], sums };
     let results = unit.place(&mut b, &mut pipe, &node_of, options);
     let named = results.iter().flatten().enumerate();
     let named = named.map(|(o, y)| match threshold {

@@ -6,7 +6,9 @@ use sterna_ir::Range;
 use sterna_ir::build::Builder;
 use sterna_ir::netlist::{Netlist, NodeId, Op};
 
+use crate::lower::maps::stream_order;
 use crate::lower::stages::{Limit, Step, maker, stages};
+use crate::lower::windows::Scan;
 
 /// A stream inside the design, as its producer gives it; the consumer's `ready` is known before (see [`Gate`]).
 #[derive(Clone, Debug)]
@@ -15,14 +17,22 @@ pub struct Link {
     pub valid: NodeId,
     /// One node per lane.
     pub data: Vec<NodeId>,
-    /// Element carried at each position.
+    /// Element carried at each place of the vector; of an image, channel at each place of a pixel.
     pub order: Vec<u32>,
+    /// Pixels of an image, which come one after the other in row-major order; 1 for a vector.
+    pub positions: usize,
 }
 
 impl Link {
-    /// Beats per vector.
+    /// Beats of a vector, or of a pixel.
     pub fn beats(&self) -> usize {
         self.order.len().div_ceil(self.data.len())
+    }
+
+    /// The same beats as one vector, whose elements are those of the image.
+    pub fn flat(&self) -> Self {
+        let order = stream_order(&self.order, self.positions);
+        Link { order, positions: 1, ..self.clone() }
     }
 }
 
@@ -35,6 +45,8 @@ pub struct Gate {
     pub y_ready: NodeId,
     /// The register that `ready` depends on.
     pub state: NodeId,
+    /// Of a unit that puts padding between beats.
+    pub scan: Option<Scan>,
 }
 
 /// Opens a unit that holds at most its registers: it moves whenever its output is free or leaves.
@@ -43,7 +55,7 @@ pub fn open_pipe(b: &mut Builder, y_ready: NodeId) -> Gate {
     let empty = b.not(state, "y_empty");
     let ready = b.or(&[empty, y_ready], "ce");
     b.gate(state, ready);
-    Gate { ready, y_ready, state }
+    Gate { ready, y_ready, state, scan: None }
 }
 
 /// A node with its place in the pipeline.

@@ -6,16 +6,20 @@
 //! from the words of their ROMs. The proof shares no code with the builders beyond the layout of a ROM word.
 
 mod forms;
+mod maxima;
 mod network;
 mod roms;
 mod tables;
+mod windows;
 
 use sterna_ir::{Netlist, Network};
 
 use crate::lower::folded::{self, Folded};
+use crate::lower::maxima::{Built as BuiltMaxima, Maxima};
 use crate::lower::plan::Plan;
 use crate::lower::table::{self, Table};
 use crate::lower::unrolled::{self, Unrolled};
+use crate::lower::windows::{Built as BuiltWindows, Windows};
 use crate::{Error, Result};
 
 /// A unit as it was meant and as it was built.
@@ -29,6 +33,24 @@ pub enum Claim {
         unit: Unrolled,
         /// Where its nodes are.
         built: unrolled::Built,
+    },
+    /// Pixels to windows.
+    Windows {
+        /// Module.
+        place: String,
+        /// What it gives.
+        unit: Windows,
+        /// Where its ports are.
+        built: BuiltWindows,
+    },
+    /// Largest elements.
+    Maxima {
+        /// Module.
+        place: String,
+        /// What it computes.
+        unit: Maxima,
+        /// Where its nodes are.
+        built: BuiltMaxima,
     },
     /// Constants by position.
     Table {
@@ -60,6 +82,8 @@ pub fn prove(netlist: &Netlist, claims: &[Claim]) -> Result<()> {
     for claim in claims {
         let (place, result) = match claim {
             Claim::Unrolled { place, unit, built } => (place, forms::prove(netlist, unit, built)),
+            Claim::Windows { place, unit, built } => (place, windows::prove(netlist, unit, built)),
+            Claim::Maxima { place, unit, built } => (place, maxima::prove(netlist, unit, built)),
             Claim::Table { place, unit, built } => (place, roms::prove_table(netlist, unit, built)),
             Claim::Folded { place, unit, built } => (place, roms::prove_schedule(netlist, unit, built)),
         };
@@ -105,7 +129,7 @@ mod tests {
         let options = Options { folding: Folding::PerLayer(vec![style; 2]), ..Options::default() };
         lower::lower(&network(), &options).unwrap();
         let mut plan = plan::plan(&network(), &options).unwrap();
-        plan.share(&network(), &options).unwrap();
+        plan.share(&options);
         let (design, claims) = lower::build(&network(), &options, &plan);
         prove(&design.netlist, &claims).unwrap();
         (design.netlist, claims)
@@ -144,7 +168,7 @@ mod tests {
         network.layers.truncate(2);
         let options = Options { family: Some(Family::Xcup), ..Options::default() };
         let mut plan = plan::plan(&network, &options).unwrap();
-        plan.share(&network, &options).unwrap();
+        plan.share(&options);
         let (design, claims) = lower::build(&network, &options, &plan);
         prove(&design.netlist, &claims).unwrap();
         (design.netlist, claims)

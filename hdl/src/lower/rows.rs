@@ -1,6 +1,6 @@
 //! What one stage has to compute, in original element numbers: the form that the builders and the proof both read.
 
-use sterna_ir::{Dense, Range, Threshold};
+use sterna_ir::{Range, Threshold};
 
 use crate::lower::digits::digits;
 
@@ -34,14 +34,21 @@ impl Levels {
 }
 
 impl Row {
-    /// Row `o` of a simplified dense layer with the threshold that follows it; `columns` and `rows` give original numbers.
-    pub fn dense(d: &Dense, threshold: Option<&Threshold>, o: usize, columns: &[u32], rows: &[u32]) -> Self {
-        let weights = d.row(o).iter().zip(columns).filter(|(w, _)| **w != 0);
+    /// Channel `o` of a simplified layer of `weights` and `bias`, with the threshold that follows it; `columns` give the
+    /// original number of each weight's element, `element` is the original number of the channel.
+    pub fn linear(
+        (weights, bias): (&[i16], i64),
+        threshold: Option<&Threshold>,
+        o: usize,
+        columns: &[u32],
+        element: u32,
+    ) -> Self {
+        let weights = weights.iter().zip(columns).filter(|(w, _)| **w != 0);
         Row {
-            element: rows[o],
+            element,
             terms: weights.map(|(&w, &c)| (c, i64::from(w))).collect(),
-            bias: if threshold.is_some() { 0 } else { d.bias(o) },
-            levels: threshold.map(|t| Levels::of(t, o, d.bias(o))),
+            bias: if threshold.is_some() { 0 } else { bias },
+            levels: threshold.map(|t| Levels::of(t, o, bias)),
         }
     }
 

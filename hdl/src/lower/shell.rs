@@ -18,9 +18,10 @@ pub struct Inputs {
     pub m_ready: NodeId,
 }
 
-/// Creates the input ports: elements side by side in their natural width, the first in the low bits, then unused bits up to
+/// Creates the input ports, of an image for pixels of all channels: elements side by side in their natural width, the first in the low bits, then unused bits up to
 /// whole bytes.
-pub fn inputs(b: &mut Builder, network: &Network, lanes: usize) -> Inputs {
+pub fn inputs(b: &mut Builder, network: &Network, lanes: usize, positions: usize) -> Inputs {
+    let order = (0..(network.input.elements() / positions) as u32).collect();
     b.reset("rst");
     let range = network.input.range.union(Range::point(0));
     let data: Vec<NodeId> = (0..lanes).map(|lane| b.input(format!("x{lane}"), range)).collect();
@@ -34,16 +35,16 @@ pub fn inputs(b: &mut Builder, network: &Network, lanes: usize) -> Inputs {
     let valid = b.input("s_axis_tvalid", Range::BIT);
     let last = b.input("s_axis_tlast", Range::BIT);
     let m_ready = b.input("m_axis_tready", Range::BIT);
-    let order = (0..network.input.elements() as u32).collect();
-    Inputs { link: Link { valid, data, order }, last, m_ready }
+    Inputs { link: Link { valid, data, order, positions }, last, m_ready }
 }
 
 /// Creates the ready port and the sticky frame check.
 pub fn frame(b: &mut Builder, inputs: &Inputs, ready: NodeId) -> Stream {
+    let link = inputs.link.flat();
     let ready = b.or(&[ready], "s_axis_tready");
-    let moved = b.and(&[inputs.link.valid, ready], "s_moved");
+    let moved = b.and(&[link.valid, ready], "s_moved");
     let early = b.not(inputs.last, "s_no_last");
-    let wrong = match beat_counter(b, inputs.link.beats(), moved, "s_beat") {
+    let wrong = match beat_counter(b, link.beats(), moved, "s_beat") {
         Some((_, last)) => b.mux(last, inputs.last, early, "s_last_wrong"),
         None => early,
     };
@@ -53,17 +54,12 @@ pub fn frame(b: &mut Builder, inputs: &Inputs, ready: NodeId) -> Stream {
     b.drive(error, next);
     b.output(ready);
     b.output(error);
-    Stream {
-        valid: inputs.link.valid,
-        ready,
-        last: Some(inputs.last),
-        data: inputs.link.data.clone(),
-        order: inputs.link.order.clone(),
-    }
+    Stream { valid: link.valid, ready, last: Some(inputs.last), data: link.data, order: link.order }
 }
 
 /// Creates the result ports.
 pub fn results(b: &mut Builder, link: &Link, ready: NodeId) -> Stream {
+    let link = link.flat();
     let valid = b.or(&[link.valid], "m_axis_tvalid");
     let name = |lane: usize| if link.data.len() == 1 { "result".into() } else { format!("result{lane}") };
     let data: Vec<NodeId> =
@@ -94,7 +90,7 @@ pub fn results(b: &mut Builder, link: &Link, ready: NodeId) -> Stream {
         }
     };
     [valid, last].into_iter().chain(bus).for_each(|node| b.output(node));
-    Stream { valid, ready, last: Some(last), data, order: link.order.clone() }
+    Stream { valid, ready, last: Some(last), data, order: link.order }
 }
 
 fn padding(width: u32) -> u32 {

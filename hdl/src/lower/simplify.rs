@@ -1,156 +1,162 @@
-//! Folds away what cannot matter: elements with one possible value go forwards into the biases of their readers; elements
-//! that nobody reads go backwards, with everything that only they read. Exact on every sample.
+//! Folds away what cannot matter: channels with one possible value go forwards into the biases of their readers; channels
+//! that nobody reads go backwards, with everything that only they read. Exact on every sample. A channel of a vector is an
+//! element; of an image it is kept or left out as a whole.
 
-use sterna_ir::{Dense, Input, Layer, LayerOp, Network, Range, Threshold};
+mod shrink;
 
-use crate::{Error, Result};
+use sterna_ir::{Input, Layer, LayerOp, Network, Range, Threshold};
+
+use crate::Result;
+use crate::lower::maps::{elements_of, positions, regroup};
+use shrink::{is_constant, one_value, shrink};
 
 /// A smaller network that computes the same result.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Simplified {
-    /// The smaller network. Its input is a plain vector of the kept inputs.
+    /// The smaller network, all convolutions in one group.
     pub network: Network,
-    /// Original input elements that are still read, ascending.
+    /// Original channels of the input that are still read, ascending.
     pub inputs: Vec<u32>,
-    /// Per layer, the original output elements that are still computed, ascending.
+    /// Per layer, the original output channels that are still computed, ascending.
     pub kept: Vec<Vec<u32>>,
+    /// Elements of a channel in front of every layer, and behind the last: 1 for a vector.
+    pub positions: Vec<usize>,
 }
 
-/// Simplifies `network`. Every layer keeps at least one element, and the last two all of theirs, because the result names them.
+impl Simplified {
+    /// Channels that arrive at layer `index`.
+    pub fn before(&self, index: usize) -> &[u32] {
+        index.checked_sub(1).map_or(&self.inputs, |before| &self.kept[before])
+    }
+
+    /// Original elements that are left of the input.
+    pub fn input_elements(&self) -> Vec<u32> {
+        elements_of(&self.inputs, self.positions[0])
+    }
+
+    /// Original elements that are left behind layer `index`.
+    pub fn elements(&self, index: usize) -> Vec<u32> {
+        elements_of(&self.kept[index], self.positions[index + 1])
+    }
+}
+
+/// Simplifies `network`. Every layer keeps at least one channel, and the last two all of theirs, because the result names them.
 ///
 /// A thermometer channel is kept whole when any of its bits is.
 ///
 /// Errors for layers that no circuit is known for.
 pub fn simplify(network: &Network) -> Result<Simplified> {
-    known(network)?;
     let ranges = network.ranges()?;
+    let positions = positions(network)?;
     let start = vec![network.input.range; network.input.elements()];
     let before = |layer: usize| if layer == 0 { &start } else { &ranges[layer - 1] };
+    let channels = |layer: usize| before(layer).len() / positions[layer];
 
+    // What is read of the input and behind every layer.
     let last = network.layers.len() - 1;
-    let mut kept = vec![Vec::new(); network.layers.len()];
-    kept[last] = (0..ranges[last].len() as u32).collect();
-    let mut inputs = Vec::new();
+    let mut read: Vec<Vec<bool>> = (0..=last).map(|layer| vec![false; channels(layer)]).collect();
+    read.push(vec![true; ranges[last].len() / positions[last + 1]]);
     for layer in (0..=last).rev() {
-        let read = read_by(&network.layers[layer].op, &kept[layer], before(layer));
-        match layer.checked_sub(1) {
-            Some(previous) => kept[previous] = whole_channels(&network.layers[previous].op, read),
-            None => inputs = read,
+        let op = &network.layers[layer].op;
+        let outputs = whole_channels(op, &read[layer + 1]);
+        for channel in read_by(op, &outputs, before(layer), positions[layer]) {
+            read[layer][channel] = true;
+        }
+        if let LayerOp::Add { from } = op {
+            read[from + 1].fill(true);
+        }
+        if !read[layer].contains(&true) {
+            read[layer][0] = true;
         }
     }
-
-    let mut layers = Vec::with_capacity(network.layers.len());
+    let inputs = numbers(&read[0]);
+    let mut small = Simplified { network: network.clone(), inputs, kept: Vec::new(), positions };
     for (index, layer) in network.layers.iter().enumerate() {
-        let columns = if index == 0 { inputs.clone() } else { kept[index - 1].clone() };
-        if let LayerOp::Threshold(t) = &layer.op {
-            // Behind a thermometer more channels arrive than are read; a threshold passes all of them on.
-            kept[index] = outputs_of(t, &columns);
-        }
-        let columns = &columns;
-        let op = match &layer.op {
-            LayerOp::Dense(d) => LayerOp::Dense(shrink_dense(d, columns, &kept[index], before(index))),
-            LayerOp::Threshold(t) => LayerOp::Threshold(shrink_threshold(t, columns)),
-            _ => LayerOp::ArgMax,
-        };
-        layers.push(Layer { name: layer.name.clone(), op });
+        let arriving = small.before(index).to_vec();
+        let flattened = small.positions[index] > 1 && small.positions[index + 1] == 1;
+        small.kept.push(match &layer.op {
+            // What arrives is passed on, though behind a thermometer more may than is read.
+            LayerOp::Threshold(t) if flattened => {
+                outputs_of(t, &elements_of(&arriving, small.positions[index]))
+            }
+            LayerOp::Threshold(t) => outputs_of(t, &arriving),
+            LayerOp::MaxPool(_) | LayerOp::SumPool(_) | LayerOp::Add { .. } => arriving,
+            _ => whole_channels(&layer.op, &read[index + 1]),
+        });
     }
-    let input = Input { shape: vec![inputs.len()], range: network.input.range };
-    Ok(Simplified { network: Network { name: network.name.clone(), input, layers }, inputs, kept })
+    let layer = |(index, layer): (usize, &Layer)| {
+        let op = shrink(&layer.op, index, &small, before(index));
+        Layer { name: layer.name.clone(), op }
+    };
+    let layers = network.layers.iter().enumerate().map(layer).collect();
+    let shape = match first_window(network) {
+        Some([_, height, width]) if small.positions[0] > 1 => vec![small.inputs.len(), height, width],
+        _ => vec![small.inputs.len() * small.positions[0]],
+    };
+    let input = Input { shape, range: network.input.range };
+    small.network = Network { name: network.name.clone(), input, layers };
+    Ok(small)
 }
 
-/// Refuses layers on images.
-fn known(network: &Network) -> Result<()> {
-    for (layer, Layer { name, op }) in network.layers.iter().enumerate() {
-        let what = match op {
-            LayerOp::Dense(_) | LayerOp::ArgMax => continue,
-            LayerOp::Threshold(t) if t.positions == 1 => continue,
-            LayerOp::Threshold(_) => "thresholds shared over an image",
-            LayerOp::Conv2d(_) => "a convolution",
-            LayerOp::MaxPool(_) => "a max pool",
-            LayerOp::SumPool(_) => "a sum pool",
-            LayerOp::Add { .. } => "a residual sum",
-        };
-        return Err(Error::Unsupported { layer, name: name.clone(), what });
-    }
-    Ok(())
+/// The image that the first window slides over.
+fn first_window(network: &Network) -> Option<[usize; 3]> {
+    network.layers.iter().find_map(|layer| match &layer.op {
+        LayerOp::Conv2d(c) => Some(c.window.input),
+        LayerOp::MaxPool(w) | LayerOp::SumPool(w) => Some(w.input),
+        _ => None,
+    })
 }
 
-fn is_constant(range: Range) -> bool {
-    range.lo == range.hi
+fn numbers(read: &[bool]) -> Vec<u32> {
+    (0..read.len() as u32).filter(|c| read[*c as usize]).collect()
 }
 
-/// Inputs of a layer that its kept outputs need, ascending and never empty.
-fn read_by(op: &LayerOp, outputs: &[u32], x: &[Range]) -> Vec<u32> {
-    let mut read = vec![false; x.len()];
+/// Input channels of a layer that its kept outputs need; `x` are the ranges of the elements, `positions` to a channel.
+fn read_by(op: &LayerOp, outputs: &[u32], x: &[Range], positions: usize) -> Vec<usize> {
+    let mut read = vec![false; x.len() / positions];
     match op {
         LayerOp::Dense(d) => {
             for &o in outputs {
-                for (seen, &w) in read.iter_mut().zip(d.row(o as usize)) {
-                    *seen |= w != 0;
-                }
+                let row = d.row(o as usize).iter().zip(x).enumerate();
+                row.filter(|(_, (w, x))| **w != 0 && !is_constant(**x))
+                    .for_each(|(i, _)| read[i / positions] = true);
             }
-            for (seen, range) in read.iter_mut().zip(x) {
-                *seen &= !is_constant(*range);
+        }
+        LayerOp::Conv2d(c) => {
+            for &o in outputs {
+                let first = o as usize / (c.outputs / c.groups) * c.channels();
+                let kernels = c.row(o as usize).chunks_exact(c.fan_in() / c.channels());
+                for (k, _) in kernels.enumerate().filter(|(_, kernel)| kernel.iter().any(|w| *w != 0)) {
+                    read[first + k] |= one_value(&c.window, x, first + k).is_none();
+                }
             }
         }
         LayerOp::Threshold(t) => {
             let per_channel = if t.thermometer { t.levels } else { 1 };
-            outputs.iter().for_each(|&o| read[o as usize / per_channel] = true);
+            // One threshold for each element of an image reads it as a vector.
+            let group = if positions > 1 && t.positions == 1 { positions } else { 1 };
+            outputs.iter().for_each(|&o| read[o as usize / per_channel / group] = true);
         }
-        _ => read.fill(true),
+        LayerOp::MaxPool(_) | LayerOp::SumPool(_) => outputs.iter().for_each(|&o| read[o as usize] = true),
+        // Both summands are to have the same channels.
+        LayerOp::Add { .. } | LayerOp::ArgMax => read.fill(true),
     }
-    if !read.contains(&true) {
-        read[0] = true;
-    }
-    (0..x.len() as u32).filter(|i| read[*i as usize]).collect()
+    (0..read.len()).filter(|c| read[*c]).collect()
 }
 
-fn whole_channels(op: &LayerOp, read: Vec<u32>) -> Vec<u32> {
+/// The channels that are read, and with a thermometer's bit all bits of its channel.
+fn whole_channels(op: &LayerOp, read: &[bool]) -> Vec<u32> {
     match op {
         LayerOp::Threshold(t) if t.thermometer => {
-            let levels = t.levels as u32;
-            let mut channels: Vec<u32> = read.iter().map(|bit| bit / levels).collect();
+            let mut channels: Vec<u32> = numbers(read).iter().map(|bit| bit / t.levels as u32).collect();
             channels.dedup();
             outputs_of(t, &channels)
         }
-        _ => read,
+        _ => numbers(read),
     }
 }
 
 fn outputs_of(t: &Threshold, channels: &[u32]) -> Vec<u32> {
     let each = if t.thermometer { t.levels as u32 } else { 1 };
     channels.iter().flat_map(|c| c * each..(c + 1) * each).collect()
-}
-
-fn shrink_dense(d: &Dense, columns: &[u32], rows: &[u32], x: &[Range]) -> Dense {
-    let mut weights = Vec::with_capacity(rows.len() * columns.len());
-    let mut bias = Vec::with_capacity(rows.len());
-    let constants: Vec<(usize, i64)> =
-        x.iter().enumerate().filter(|(_, r)| is_constant(**r)).map(|(i, r)| (i, r.lo)).collect();
-    for &o in rows {
-        let row = d.row(o as usize);
-        // A kept constant (see `whole_channels`) counts here already, so its column is zero.
-        weights.extend(columns.iter().map(|&c| if is_constant(x[c as usize]) { 0 } else { row[c as usize] }));
-        let fixed: i64 = constants.iter().map(|(i, value)| i64::from(row[*i]) * value).sum();
-        bias.push(d.bias(o as usize) + fixed);
-    }
-    if bias.iter().all(|b| *b == 0) {
-        bias.clear();
-    }
-    Dense { inputs: columns.len(), outputs: rows.len(), weights, bias }
-}
-
-fn shrink_threshold(t: &Threshold, channels: &[u32]) -> Threshold {
-    let channel = |c: &u32| *c as usize;
-    Threshold {
-        channels: channels.len(),
-        positions: 1,
-        levels: t.levels,
-        thresholds: channels.iter().flat_map(|c| t.of(channel(c)).iter().copied()).collect(),
-        falling: match t.falling.is_empty() {
-            true => Vec::new(),
-            false => channels.iter().map(|c| t.is_falling(channel(c))).collect(),
-        },
-        thermometer: t.thermometer,
-    }
 }

@@ -124,7 +124,8 @@ impl Table {
         };
         let (data, _) = pipe.finish(b, x.valid, gate, outputs);
         let ranges = x.data.iter().map(|node| b.range(*node)).collect();
-        (Link { valid: gate.state, data, order }, Built { order: x.order.clone(), lanes: places, ranges })
+        let y = Link { valid: gate.state, data, order, positions: x.positions };
+        (y, Built { order: x.order.clone(), lanes: places, ranges })
     }
 }
 

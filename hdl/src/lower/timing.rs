@@ -1,11 +1,12 @@
 //! Exact timing. Handshakes never depend on data, so the cone of logic behind them, a few dozen nodes per stage, runs by
 //! itself: a few samples through it give latency and interval of the very circuit that is emitted.
 
+use sterna_ir::Design;
 use sterna_ir::design::{Stream, Timing};
 use sterna_ir::interpret::{Circuit, Interpreter};
-use sterna_ir::netlist::{MemoryId, MemoryKind, ModuleId, NodeId, Op};
-use sterna_ir::{Design, Netlist};
+use sterna_ir::netlist::{MemoryKind, ModuleId, NodeId};
 
+use crate::lower::cone::Cone;
 use crate::{Error, Result};
 
 /// Results after which a run that never repeats is cut off; none is known.
@@ -20,13 +21,14 @@ const MOST_RESULTS: usize = 256;
 pub fn measure(design: &Design) -> Result<Timing> {
     let Design { netlist, input, output, .. } = design;
     let streams: Vec<&Stream> = design.probes.iter().map(|p| &p.stream).chain([input, output]).collect();
-    let ports =
-        streams.iter().flat_map(|s| [Some(s.valid), Some(s.ready)]).chain([input.last, netlist.reset]);
-    let ports: Vec<NodeId> = ports.flatten().collect();
-    let (cone, place) = cone(netlist, &ports);
-    let at = |node: NodeId| place[node.index()].expect("ports are in the cone");
-    let registers: Vec<NodeId> = cone.ids().filter(|id| cone.node(*id).op.is_sequential()).collect();
-    let mut circuit = Interpreter::new(&cone);
+    let ports: Vec<NodeId> = streams.iter().flat_map(|s| [s.valid, s.ready]).chain(input.last).collect();
+    let cone = Cone::new(netlist, &ports, &[]);
+    let at = |node: NodeId| cone.at(node);
+    let ram = cone.netlist.memories.iter().find(|m| matches!(m.kind, MemoryKind::Ram { .. }));
+    assert!(ram.is_none(), "handshakes must not depend on data");
+    let part = &cone.netlist;
+    let registers: Vec<NodeId> = part.ids().filter(|id| part.node(*id).op.is_sequential()).collect();
+    let mut circuit = Interpreter::new(part);
     let reset = netlist.reset.map(at).expect("the shell has a reset");
     circuit.set(reset, 1);
     circuit.settle();
@@ -91,45 +93,11 @@ pub fn measure(design: &Design) -> Result<Timing> {
     unreachable!("the loop ends by returning")
 }
 
-/// The nodes that `ports` depend on, as a netlist of their own, and where each node went.
-fn cone(netlist: &Netlist, ports: &[NodeId]) -> (Netlist, Vec<Option<NodeId>>) {
-    let mut needed = vec![false; netlist.nodes.len()];
-    let mut stack = ports.to_vec();
-    while let Some(id) = stack.pop() {
-        if std::mem::replace(&mut needed[id.index()], true) {
-            continue;
-        }
-        let op = &netlist.node(id).op;
-        stack.extend(op.operands());
-        if let Op::Read { memory, .. } = op {
-            let ram = matches!(netlist.memory(*memory).kind, MemoryKind::Ram { .. });
-            assert!(!ram, "handshakes must not depend on data");
-        }
-    }
-    let mut place = vec![None; netlist.nodes.len()];
-    let kept: Vec<NodeId> = netlist.ids().filter(|id| needed[id.index()]).collect();
-    kept.iter().enumerate().for_each(|(new, old)| place[old.index()] = Some(NodeId(new as u32)));
-    let at = |id: NodeId| place[id.index()].expect("the cone is closed");
-    let mut memories = Vec::new();
-    let mut nodes = Vec::with_capacity(kept.len());
-    for id in &kept {
-        let mut node = netlist.node(*id).clone();
-        node.op.map_operands(at);
-        if let Op::Read { memory, .. } = &mut node.op {
-            memories.push(netlist.memory(*memory).clone());
-            *memory = MemoryId(memories.len() as u32 - 1);
-        }
-        nodes.push(node);
-    }
-    let reset = netlist.reset.map(at);
-    let modules = netlist.modules.clone();
-    (Netlist { nodes, modules, memories, reset, ..Netlist::default() }, place)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::{Options, lower, matrix};
+    use sterna_ir::netlist::Op;
     use sterna_ir::{Layer, Range};
 
     #[test]

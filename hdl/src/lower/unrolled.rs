@@ -22,6 +22,8 @@ pub struct Unrolled {
     pub rows: Vec<Row>,
     /// Keep comparison bits apart.
     pub thermometer: bool,
+    /// By element that rows read: every value its node can have, or more.
+    pub x: Vec<Range>,
     /// The sums of the rows, in their order.
     pub sums: Sums,
 }
@@ -29,8 +31,8 @@ pub struct Unrolled {
 /// What the proof needs to know about a built stage.
 #[derive(Clone, Debug)]
 pub struct Built {
-    /// Input element behind each input node.
-    pub inputs: HashMap<NodeId, u32>,
+    /// Input nodes and the elements behind them; places of a window that are always equal share a node.
+    pub inputs: Vec<(NodeId, u32)>,
     /// The clock enable.
     pub ce: NodeId,
     /// Valid bit of the input, and of the output.
@@ -57,10 +59,10 @@ impl Unrolled {
             }
         }
         let (data, latency) = pipe.finish(b, x.valid, gate, outputs);
-        let inputs = node_of.iter().map(|(element, node)| (*node, *element)).collect();
+        let inputs = x.data.iter().copied().zip(x.order.iter().copied()).collect();
         let built =
             Built { inputs, ce: gate.ready, valid: (x.valid, gate.state), latency, outputs: data.clone() };
-        (Link { valid: gate.state, data, order }, built)
+        (Link { valid: gate.state, data, order, positions: x.positions }, built)
     }
 
     /// The outputs of each row, anywhere in the pipeline.

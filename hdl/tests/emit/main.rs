@@ -2,6 +2,7 @@
 
 mod blocks;
 mod golden;
+mod images;
 mod manifest;
 mod matrices;
 mod mutants;

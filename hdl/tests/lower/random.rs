@@ -64,7 +64,7 @@ pub fn network(draw: &mut Draw) -> Network {
 }
 
 /// Adds a layer unless its sums pass 60 bits.
-fn push(layers: &mut Vec<Layer>, op: LayerOp, input: &Input, values: &mut Vec<Range>) -> bool {
+pub fn push(layers: &mut Vec<Layer>, op: LayerOp, input: &Input, values: &mut Vec<Range>) -> bool {
     layers.push(Layer { name: format!("l{}", layers.len()), op });
     let network = Network { name: String::new(), input: input.clone(), layers: layers.clone() };
     match network.ranges() {
@@ -74,7 +74,7 @@ fn push(layers: &mut Vec<Layer>, op: LayerOp, input: &Input, values: &mut Vec<Ra
     layers.len() == network.layers.len()
 }
 
-fn dense(draw: &mut Draw, inputs: usize, outputs: usize) -> Dense {
+pub fn dense(draw: &mut Draw, inputs: usize, outputs: usize) -> Dense {
     let zeros = draw.within(0, 95);
     let largest = [1, 1, 127, i64::from(i16::MAX)][draw.within(0, 3) as usize];
     let mut weights: Vec<i16> = (0..inputs * outputs)
@@ -92,7 +92,7 @@ fn dense(draw: &mut Draw, inputs: usize, outputs: usize) -> Dense {
 }
 
 /// Thresholds inside the ranges of their channels and a little around, so that some channels are constant.
-fn threshold(draw: &mut Draw, values: &[Range], thermometer: bool) -> Threshold {
+pub fn threshold(draw: &mut Draw, values: &[Range], thermometer: bool) -> Threshold {
     let levels = [1, 3, 7, 2, 20][draw.within(0, if thermometer { 1 } else { 4 }) as usize];
     let common = draw.chance(20);
     let mut thresholds = Vec::new();
@@ -116,7 +116,8 @@ fn threshold(draw: &mut Draw, values: &[Range], thermometer: bool) -> Threshold 
 
 /// Any valid choice of hardware for `network`.
 pub fn options(draw: &mut Draw, network: &Network) -> Options {
-    let dense = network.layers.iter().filter(|l| matches!(l.op, LayerOp::Dense(_))).count();
+    let weighted = |l: &&Layer| matches!(l.op, LayerOp::Dense(_) | LayerOp::Conv2d(_));
+    let dense = network.layers.iter().filter(weighted).count();
     let style = |draw: &mut Draw| match draw.chance(40) {
         true => Style::Unrolled,
         false => Style::Folded { pes: draw.within(1, 6) as usize },

@@ -2,7 +2,7 @@
 
 use std::time::Instant;
 
-use sterna_hdl::{Folding, Options, lower, schedules};
+use sterna_hdl::{Folding, Options, layers, lower};
 use sterna_ir::{Dense, Input, Layer, LayerOp, Network, Range, Threshold};
 
 use crate::random::Draw;
@@ -45,7 +45,7 @@ fn nonzeros(network: &Network) -> usize {
 fn schedules_are_ninety_percent_full_at_ninety_percent_zeros() {
     let network = network(&[256, 256], 90);
     let options = Options { folding: Folding::Pes(16), ..Options::default() };
-    let info = schedules(&network, &options).unwrap()[0].unwrap();
+    let info = layers(&network, &options).unwrap()[0].schedule.unwrap();
     assert_eq!((info.pes, info.additions), (16, nonzeros(&network)));
     assert!(info.utilisation >= 0.9 && info.delta_bits <= 6, "{info:?}");
     assert_eq!(info.rom_bits, 16 * info.cycles * (info.delta_bits as usize + 1));
@@ -67,8 +67,9 @@ fn real_sizes_compile_quickly() {
         );
         assert!(seconds < 20.0, "{seconds} s");
         // The slowest stage sets the rate: its schedule, or 1 when everything is unrolled.
-        let infos = schedules(&network, &options).unwrap();
-        let slowest = infos.iter().flatten().map(|info| info.cycles).max().unwrap_or(1);
+        let infos = layers(&network, &options).unwrap();
+        let slowest =
+            infos.iter().filter_map(|info| info.schedule).map(|info| info.cycles).max().unwrap_or(1);
         assert_eq!(design.timing.interval, slowest as u64);
     }
 }

@@ -1,47 +1,75 @@
-//! The style of each dense layer: as asked, or with processing elements shared out over the layers.
+//! The style of each layer of weights: as asked, or with processing elements shared out over the layers.
 
-use sterna_ir::{Dense, LayerOp, Network};
+use sterna_ir::{LayerOp, Network};
 
 use super::clean;
 use crate::lower::digits::digits;
 use crate::lower::folded::slots_of;
 use crate::{Error, Folding, Result, Style};
 
-/// One style per dense layer of `small`, the simplified `network`.
+/// What a layer of weights asks of processing elements.
+struct Load {
+    layer: usize,
+    /// Additions of each row, descending.
+    lengths: Vec<usize>,
+    /// Elements that arrive one by one for each window; none counted for a vector, which arrives no later than any other.
+    arriving: usize,
+    /// Windows of a sample; 1 for a dense layer.
+    windows: usize,
+}
+
+impl Load {
+    fn new(layer: usize, rows: &[&[i16]], windows: usize) -> Self {
+        let count = |row: &&[i16]| row.iter().map(|w| digits(i64::from(*w)).count()).sum();
+        let mut lengths: Vec<usize> = rows.iter().map(count).collect();
+        lengths.sort_unstable_by(|a, b| b.cmp(a));
+        let is_read = |i: &usize| rows.iter().any(|row| row[*i] != 0);
+        let arriving = if windows > 1 { (0..rows[0].len()).filter(is_read).count() } else { 0 };
+        Load { layer, lengths, arriving, windows }
+    }
+
+    /// Cycles for a sample.
+    fn cycles(&self, pes: usize) -> usize {
+        self.windows * slots_of(&self.lengths, pes).max(self.arriving)
+    }
+}
+
+/// One style per layer of weights of `small`, the simplified `network`.
 pub fn styles(network: &Network, small: &Network, folding: &Folding) -> Result<Vec<Style>> {
-    let dense: Vec<(usize, &Dense)> = (small.layers.iter().enumerate())
+    let loads: Vec<Load> = (small.layers.iter().enumerate())
         .filter_map(|(i, l)| match &l.op {
-            LayerOp::Dense(d) => Some((i, d)),
+            LayerOp::Dense(d) => Some(Load::new(i, &(0..d.outputs).map(|o| d.row(o)).collect::<Vec<_>>(), 1)),
+            LayerOp::Conv2d(c) => {
+                let rows: Vec<&[i16]> = (0..c.outputs).map(|o| c.row(o)).collect();
+                Some(Load::new(i, &rows, c.window.positions()))
+            }
             _ => None,
         })
         .collect();
     let styles = match folding {
-        Folding::Unrolled => vec![Style::Unrolled; dense.len()],
+        Folding::Unrolled => vec![Style::Unrolled; loads.len()],
         Folding::Pes(0) => return Err(Error::NoPes { place: "the network".into() }),
-        Folding::Pes(pes) => {
-            let dense: Vec<&Dense> = dense.iter().map(|(_, d)| *d).collect();
-            share(&dense, *pes)?.into_iter().map(|pes| Style::Folded { pes }).collect()
-        }
-        Folding::PerLayer(styles) if styles.len() != dense.len() => {
-            return Err(Error::StyleCount { given: styles.len(), layers: dense.len() });
+        Folding::Pes(pes) => share(&loads, *pes)?.into_iter().map(|pes| Style::Folded { pes }).collect(),
+        Folding::PerLayer(styles) if styles.len() != loads.len() => {
+            return Err(Error::StyleCount { given: styles.len(), layers: loads.len() });
         }
         Folding::PerLayer(styles) => styles.clone(),
     };
-    for ((index, _), style) in dense.iter().zip(&styles) {
+    for (load, style) in loads.iter().zip(&styles) {
         if *style == (Style::Folded { pes: 0 }) {
-            let name = &network.layers[*index].name;
-            return Err(Error::NoPes { place: format!("layer {index} ({})", clean(name)) });
+            let name = &network.layers[load.layer].name;
+            return Err(Error::NoPes { place: format!("layer {} ({})", load.layer, clean(name)) });
         }
     }
     Ok(styles)
 }
 
 /// PEs for each layer, at most `pes` in all, such that the slowest layer takes the fewest cycles.
-fn share(layers: &[&Dense], pes: usize) -> Result<Vec<usize>> {
+fn share(layers: &[Load], pes: usize) -> Result<Vec<usize>> {
     if pes < layers.len() {
         return Err(Error::TooFewPes { pes, layers: layers.len() });
     }
-    let steps: Vec<Vec<(usize, usize)>> = layers.iter().map(|d| frontier(d, pes)).collect();
+    let steps: Vec<Vec<(usize, usize)>> = layers.iter().map(|load| frontier(load, pes)).collect();
     let mut goals: Vec<usize> = steps.iter().flatten().map(|(_, cycles)| *cycles).collect();
     goals.sort_unstable();
     let fit = |goal: usize| -> Option<Vec<usize>> {
@@ -57,13 +85,10 @@ fn share(layers: &[&Dense], pes: usize) -> Result<Vec<usize>> {
 }
 
 /// (PEs, cycles) of a layer, both strictly monotone: every step is worth its PEs.
-fn frontier(d: &Dense, most: usize) -> Vec<(usize, usize)> {
-    let count = |o: usize| d.row(o).iter().map(|w| digits(i64::from(*w)).count()).sum();
-    let mut lengths: Vec<usize> = (0..d.outputs).map(count).collect();
-    lengths.sort_unstable_by(|a, b| b.cmp(a));
+fn frontier(load: &Load, most: usize) -> Vec<(usize, usize)> {
     let mut steps: Vec<(usize, usize)> = Vec::new();
-    for pes in 1..=most.min(d.outputs) {
-        let cycles = slots_of(&lengths, pes);
+    for pes in 1..=most.min(load.lengths.len()) {
+        let cycles = load.cycles(pes);
         if steps.last().is_none_or(|(_, best)| cycles < *best) {
             steps.push((pes, cycles));
         }
@@ -77,17 +102,16 @@ mod tests {
 
     #[test]
     fn the_larger_layer_gets_more_and_every_layer_one() {
-        let dense = |inputs: usize, outputs: usize| Dense {
-            inputs,
-            outputs,
-            weights: vec![1; inputs * outputs],
-            bias: vec![],
+        let load = |inputs: usize, outputs: usize, windows: usize| {
+            let row = vec![1i16; inputs];
+            Load::new(0, &vec![&row[..]; outputs], windows)
         };
-        let (large, small) = (dense(100, 64), dense(64, 10));
-        let shares = share(&[&large, &small], 12).unwrap();
+        let shares = share(&[load(100, 64, 1), load(64, 10, 1)], 12).unwrap();
         assert!(shares[0] > shares[1] && shares[1] >= 1 && shares.iter().sum::<usize>() <= 12, "{shares:?}");
-        assert_eq!(share(&[&large, &small], 2).unwrap(), [1, 1]);
-        let error = share(&[&large, &small], 1).unwrap_err().to_string();
-        assert_eq!(error, "folding: 1 PEs for 2 dense layers; want at least one for each");
+        assert_eq!(share(&[load(100, 64, 1), load(64, 10, 1)], 2).unwrap(), [1, 1]);
+        let shares = share(&[load(9, 8, 100), load(9, 8, 1)], 5).unwrap();
+        assert_eq!(shares[1], 1, "the windows of a convolution count: {shares:?}");
+        let error = share(&[load(100, 64, 1), load(64, 10, 1)], 1).unwrap_err().to_string();
+        assert_eq!(error, "folding: 1 PEs for 2 layers of weights; want at least one for each");
     }
 }

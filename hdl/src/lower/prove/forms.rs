@@ -1,6 +1,6 @@
 //! Linear forms: the value of a node as an integer combination of atoms, which are the stage's inputs and comparisons.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 
 use sterna_ir::netlist::{Netlist, NodeId, Op};
 use sterna_ir::range::Range;
@@ -145,11 +145,12 @@ fn gcd(a: i128, b: i128) -> i128 {
 pub fn prove(netlist: &Netlist, unit: &Unrolled, built: &Built) -> Result<(), Difference> {
     let mut atoms = Atoms::default();
     let mut values: HashMap<NodeId, Value> = HashMap::new();
-    let mut inputs: Vec<(&NodeId, &u32)> = built.inputs.iter().collect();
-    inputs.sort();
-    for (node, element) in inputs {
-        let atom = atoms.ranges.len() as u32;
-        atoms.ranges.push(netlist.node(*node).range);
+    let mut atom_of: HashMap<NodeId, u32> = HashMap::new();
+    for (node, element) in &built.inputs {
+        let atom = *atom_of.entry(*node).or_insert_with(|| {
+            atoms.ranges.push(netlist.node(*node).range);
+            atoms.ranges.len() as u32 - 1
+        });
         atoms.inputs.insert(*element, atom);
         values.insert(*node, Value::linear(Form::atom(atom), Some(0)));
     }
@@ -181,16 +182,21 @@ pub fn prove(netlist: &Netlist, unit: &Unrolled, built: &Built) -> Result<(), Di
     }
     match outputs.next() {
         Some(_) => Err(("the last neuron".into(), "an output too many".into())),
-        None => prove_valid(netlist, built),
+        None => prove_valid(netlist, built.ce, built.valid, built.latency),
     }
 }
 
 /// The valid bit passes as many registers as the data, each cleared by reset and under the same enable.
-fn prove_valid(netlist: &Netlist, built: &Built) -> Result<(), Difference> {
-    let mut at = built.valid.1;
-    for age in (0..built.latency).rev() {
+pub fn prove_valid(
+    netlist: &Netlist,
+    ce: NodeId,
+    (from, to): (NodeId, NodeId),
+    latency: u32,
+) -> Result<(), Difference> {
+    let mut at = to;
+    for age in (0..latency).rev() {
         match netlist.node(at).op {
-            Op::Reg { d, enable, reset: Some(0) } if enable == Some(built.ce) => at = d,
+            Op::Reg { d, enable, reset: Some(0) } if enable == Some(ce) => at = d,
             _ => {
                 return Err((
                     format!("the valid bit of cycle {}", age + 1),
@@ -199,7 +205,7 @@ fn prove_valid(netlist: &Netlist, built: &Built) -> Result<(), Difference> {
             }
         }
     }
-    match at == built.valid.0 {
+    match at == from {
         true => Ok(()),
         false => Err(("the valid bit".into(), "is later than the data".into())),
     }
@@ -207,9 +213,9 @@ fn prove_valid(netlist: &Netlist, built: &Built) -> Result<(), Difference> {
 
 /// The forms of a row's outputs, from the network's numbers alone.
 fn expected(atoms: &mut Atoms, row: &Row, thermometer: bool) -> Vec<Form> {
-    let mut terms: Vec<(u32, i128)> =
-        row.terms.iter().map(|(e, w)| (atoms.inputs[e], i128::from(*w))).collect();
-    terms.sort_unstable();
+    let mut terms: BTreeMap<u32, i128> = BTreeMap::new();
+    row.terms.iter().for_each(|(e, w)| *terms.entry(atoms.inputs[e]).or_default() += i128::from(*w));
+    let terms = terms.into_iter().filter(|(_, w)| *w != 0).collect();
     let sum = Form { terms, constant: i128::from(row.bias) };
     let Some(Levels { thresholds, falling }) = &row.levels else { return vec![sum] };
     let mut bit = |t: &i64| match falling {

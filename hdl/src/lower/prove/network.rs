@@ -1,45 +1,70 @@
 //! The rows that the stages claim to compute, compared with the layers of the original network: simplification and planning
 //! may leave out only inputs with one possible value, and must account for that value.
 
-use sterna_ir::{Dense, LayerOp, Network, Range, Threshold};
+use sterna_ir::{Conv2d, Dense, LayerOp, Network, Range, Threshold, Window};
 
 use super::Difference;
-use crate::lower::plan::{Plan, Unit};
+use crate::lower::maps::{positions, regroup};
+use crate::lower::plan::{Plan, Stage, Unit};
 use crate::lower::rows::{Levels, Row};
 use crate::lower::table::Table;
+use crate::lower::windows::Windows;
 
 /// Compares every row of the plan with the network.
 pub fn prove(network: &Network, plan: &Plan) -> Result<(), Difference> {
-    let ranges = network.ranges().map_err(|e| ("the network".to_string(), e.to_string()))?;
+    let whole = |e: String| ("the network".to_string(), e);
+    let ranges = network.ranges().map_err(|e| whole(e.to_string()))?;
+    let positions = positions(network).map_err(|e| whole(e.to_string()))?;
     let start = vec![network.input.range; network.input.elements()];
     for stage in &plan.stages {
         let x = stage.first.checked_sub(1).map_or(&start, |before| &ranges[before]);
         let threshold = match &network.layers[stage.layer].op {
-            LayerOp::Threshold(t) => Some(t),
+            LayerOp::Threshold(t) => Some(regroup(t, positions[stage.layer])),
             _ => None,
         };
-        let dense = match &network.layers[stage.first].op {
-            LayerOp::Dense(d) => Some(d),
+        let threshold = threshold.as_deref();
+        let in_stage = |what: &str| (stage.name.clone(), what.to_string());
+        let op = &network.layers[stage.first].op;
+        let matrix = match op {
+            LayerOp::Dense(d) => Some(Matrix::dense(d, x)),
+            LayerOp::Conv2d(c) => {
+                let slides = |unit: &Unit| matches!(unit, Unit::Windows(w) if w.window == c.window);
+                if stage.units.iter().filter(|u| slides(u)).count() != 1 {
+                    return Err(in_stage("the window is not the network's"));
+                }
+                Some(Matrix::conv(c, x))
+            }
+            LayerOp::MaxPool(w) | LayerOp::SumPool(w) => {
+                pool(stage, w, matches!(op, LayerOp::MaxPool(_))).map_err(in_stage)?;
+                None
+            }
             _ => None,
         };
         let mut done: &[Row] = &[];
-        for unit in &stage.units {
+        let mut taps = 1;
+        for (at, unit) in stage.units.iter().enumerate() {
             let rows = match unit {
                 Unit::Unrolled(unit) => &unit.rows[..],
                 Unit::Folded(unit) => &unit.rows[..],
+                Unit::Windows(unit) => {
+                    taps = unit.window.kernel[0] * unit.window.kernel[1];
+                    continue;
+                }
                 Unit::Table(table) => {
-                    let original = threshold.filter(|_| dense.is_none());
+                    let original = threshold.filter(|_| matrix.is_none());
                     table_follows(table, done, original).map_err(|what| (stage.name.clone(), what))?;
                     continue;
                 }
                 _ => continue,
             };
             done = rows;
+            let is_last = !stage.units[at + 1..].iter().any(|u| matches!(u, Unit::Unrolled(_)));
             for row in rows {
-                let result = match (dense, threshold) {
-                    (Some(d), _) => dense_row(d, threshold, row, x),
-                    (None, Some(t)) => encoder_row(t, row),
-                    (None, None) => Err("rows without weights or thresholds"),
+                let result = match (&matrix, op, threshold) {
+                    (Some(matrix), ..) => matrix.check(threshold, row),
+                    (None, LayerOp::SumPool(_), _) => sum_row(taps, threshold.filter(|_| is_last), row),
+                    (None, _, Some(t)) => encoder_row(t, row),
+                    (None, _, None) => Err("rows without weights or thresholds"),
                 };
                 let place = || format!("{}, neuron {}", stage.name, row.element);
                 result.map_err(|what| (place(), what.to_string()))?;
@@ -49,16 +74,102 @@ pub fn prove(network: &Network, plan: &Plan) -> Result<(), Difference> {
     Ok(())
 }
 
-fn dense_row(d: &Dense, t: Option<&Threshold>, row: &Row, x: &[Range]) -> Result<(), &'static str> {
+/// The weights of a layer as a matrix over the elements of its input or of a window.
+struct Matrix {
+    rows: Vec<Vec<i16>>,
+    bias: Vec<i64>,
+    /// By column, what the element can be.
+    x: Vec<Range>,
+}
+
+impl Matrix {
+    fn dense(d: &Dense, x: &[Range]) -> Self {
+        let rows = (0..d.outputs).map(|o| d.row(o).to_vec()).collect();
+        Matrix { rows, bias: (0..d.outputs).map(|o| d.bias(o)).collect(), x: x.to_vec() }
+    }
+
+    fn conv(c: &Conv2d, x: &[Range]) -> Self {
+        let taps = c.window.kernel[0] * c.window.kernel[1];
+        let padding = (c.window.padding != [0, 0]).then_some(Range::point(0));
+        let channel = |x: &[Range]| x.iter().copied().chain(padding).reduce(Range::union);
+        let channels = x.chunks_exact(c.window.input[1] * c.window.input[2]);
+        let x = channels.flat_map(|x| vec![channel(x).expect("a channel has pixels"); taps]).collect();
+        let row = |o: usize| {
+            let first = o / (c.outputs / c.groups) * c.fan_in();
+            let mut row = vec![0; c.window.input[0] * taps];
+            row[first..first + c.fan_in()].copy_from_slice(c.row(o));
+            row
+        };
+        let bias = (0..c.outputs).map(|o| c.bias(o)).collect();
+        Matrix { rows: (0..c.outputs).map(row).collect(), bias, x }
+    }
+
+    fn check(&self, t: Option<&Threshold>, row: &Row) -> Result<(), &'static str> {
+        let o = row.element as usize;
+        let weights = self.rows.get(o).ok_or("no such channel in the network")?;
+        linear_row((weights, self.bias[o]), t, row, &self.x)
+    }
+}
+
+/// The units of a pool: windows without padding, along each axis once as the network says, each followed by what joins them.
+fn pool(stage: &Stage, window: &Window, max: bool) -> Result<(), &'static str> {
+    let [channels, mut height, mut width] = window.input;
+    let (mut kernel, mut stride) = ([1, 1], [1, 1]);
+    let mut units = stage.units.iter().filter(|u| !matches!(u, Unit::Gather)).peekable();
+    while let Some(Unit::Windows(Windows { window: w, .. })) = units.peek() {
+        units.next();
+        for axis in 0..2 {
+            if (w.kernel[axis], w.stride[axis]) != (1, 1) {
+                if (kernel[axis], stride[axis]) != (1, 1) {
+                    return Err("pools twice along an axis");
+                }
+                (kernel[axis], stride[axis]) = (w.kernel[axis], w.stride[axis]);
+            }
+        }
+        if w.padding != [0, 0] || w.input != [channels, height, width] {
+            return Err("windows over another image than the network's");
+        }
+        [height, width] = w.output();
+        let taps = w.kernel[0] * w.kernel[1];
+        match units.next() {
+            Some(Unit::Maxima(unit)) if max && unit.taps == taps => {}
+            Some(Unit::Unrolled(_)) if !max => {}
+            _ => return Err("windows are not joined as the network says"),
+        }
+    }
+    match units.next().is_none() && (kernel, stride) == (window.kernel, window.stride) {
+        true => Ok(()),
+        false => Err("the window is not the network's"),
+    }
+}
+
+/// The sum of the elements of a channel.
+fn sum_row(taps: usize, t: Option<&Threshold>, row: &Row) -> Result<(), &'static str> {
+    let elements = row.element * taps as u32..(row.element + 1) * taps as u32;
+    if !row.terms.iter().copied().eq(elements.map(|e| (e, 1))) || row.bias != 0 {
+        return Err("a summand is not the network's");
+    }
+    match row.levels == t.map(|t| Levels::of(t, row.element as usize, 0)) {
+        true => Ok(()),
+        false => Err("a threshold is not the network's"),
+    }
+}
+
+fn linear_row(
+    (weights, bias): (&[i16], i64),
+    t: Option<&Threshold>,
+    row: &Row,
+    x: &[Range],
+) -> Result<(), &'static str> {
     let o = row.element as usize;
     let turned = match (t, &row.levels) {
         (Some(t), Some(levels)) => t.is_falling(o) && !levels.falling,
         _ => false,
     };
     let sign = if turned { -1 } else { 1 };
-    let mut left_out = d.bias(o);
+    let mut left_out = bias;
     let mut terms = row.terms.iter().peekable();
-    for (i, (&weight, range)) in d.row(o).iter().zip(x).enumerate() {
+    for (i, (&weight, range)) in weights.iter().zip(x).enumerate() {
         let weight = i64::from(weight);
         let used = terms.next_if(|(element, _)| *element as usize == i).map_or(0, |(_, w)| sign * w);
         if used != weight {
