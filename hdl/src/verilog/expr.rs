@@ -9,6 +9,7 @@ use sterna_ir::Range;
 use sterna_ir::netlist::{Netlist, NodeId, Op, Term};
 
 use super::layout::BREAK;
+use crate::complement::{Difference, as_difference, complemented};
 
 /// What one module calls its nodes, and which of their bits it reads.
 #[derive(Debug)]
@@ -52,6 +53,10 @@ impl Scope<'_> {
         match self.netlist.node(id).op {
             Op::Const(value) => return literal((value >> lo) as u64, width),
             Op::Not(a) if self.inlined[id.index()] => return self.inverted(a),
+            Op::Sum(ref terms) if self.inlined[id.index()] => {
+                let x = complemented(self.netlist, terms).expect("other sums have a line of their own");
+                return format!("~{}", self.bits(x, lo, width));
+            }
             Op::Slice { a, lo: below } if self.inlined[id.index()] => return self.bits(a, below + lo, width),
             _ => {}
         }
@@ -162,6 +167,12 @@ impl Scope<'_> {
     /// A sum modulo the width of its range, which covers the exact result.
     fn sum(&mut self, terms: &[Term], range: Range) -> String {
         let width = range.width();
+        if let Some(x) = complemented(self.netlist, terms) {
+            return format!("~{}", self.word(x, 0, width));
+        }
+        if let Some(difference) = as_difference(self.netlist, terms) {
+            return self.difference(difference, width);
+        }
         let mut constant = 0i64;
         let (mut plus, mut minus) = (Vec::new(), Vec::new());
         for term in terms {
@@ -193,6 +204,25 @@ impl Scope<'_> {
             text += &if text.is_empty() { format!("-{term}") } else { format!(" -{BREAK}{term}") };
         }
         text
+    }
+
+    /// Written as a difference, since with three operands it would be two chains.
+    fn difference(&mut self, Difference { added, complement, bits }: Difference, width: u32) -> String {
+        let shift = u32::from(complement.shift);
+        let room = width.saturating_sub(shift);
+        let kept = room.min(bits.unwrap_or(room));
+        let mut parts = Vec::new();
+        if kept < room {
+            parts.push(format!("{}'b0", room - kept));
+        }
+        if 0 < kept {
+            parts.push(format!("~{}", self.word(complement.node, 0, kept)));
+        }
+        if 0 < shift {
+            parts.push(format!("{}'b0", width - room));
+        }
+        let added = self.word(added.node, u32::from(added.shift), width);
+        format!("{added} -{BREAK}{}", side_by_side(parts))
     }
 
     /// Width at which both words can be compared, and whether as signed words.
