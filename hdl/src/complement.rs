@@ -47,10 +47,13 @@ fn constant(netlist: &Netlist, term: &Term) -> Option<i64> {
     }
 }
 
-/// `x` where the terms are its complement.
-pub fn complemented(netlist: &Netlist, terms: &[Term]) -> Option<NodeId> {
-    let [all, x] = terms else { return None };
-    let fits = constant(netlist, all) == Some(ones(netlist.node(x.node).range));
+/// `x` where node `id` is its complement, bit by bit.
+pub fn complemented(netlist: &Netlist, id: NodeId) -> Option<NodeId> {
+    let Op::Sum(terms) = &netlist.node(id).op else { return None };
+    let [all, x] = terms[..] else { return None };
+    let (own, range) = (netlist.node(id).range, netlist.node(x.node).range);
+    let fits =
+        constant(netlist, &all) == Some(ones(range)) && (range.is_signed() || own.width() <= range.width());
     (fits && all.shift == 0 && x.negate && x.shift == 0).then_some(x.node)
 }
 
@@ -71,7 +74,14 @@ pub fn as_difference(netlist: &Netlist, terms: &[Term]) -> Option<Difference> {
     let operands = !added.negate && !complement.negate && carry.shift == complement.shift;
     let bits = match constant(netlist, &carry).filter(|_| operands)? {
         1 => None,
-        minus => Some((1 - minus).try_into().ok().filter(|p: &u64| p.is_power_of_two())?.trailing_zeros()),
+        minus => {
+            let word = 1 - minus;
+            let range = netlist.node(complement.node).range;
+            Some(
+                (word > 0 && word.count_ones() == 1 && 0 <= range.lo && range.hi < word)
+                    .then(|| word.trailing_zeros())?,
+            )
+        }
     };
     Some(Difference { added, complement, bits })
 }

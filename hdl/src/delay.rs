@@ -77,7 +77,7 @@ impl Delays {
         };
         match &node.op {
             Op::Input | Op::Const(_) | Op::Reg { .. } | Op::Read { .. } => Vec::new(),
-            Op::Sum(terms) => match (complemented(netlist, terms), as_difference(netlist, terms)) {
+            Op::Sum(terms) => match (complemented(netlist, id), as_difference(netlist, terms)) {
                 (Some(_), _) => through(1),
                 (_, Some(d)) => self.sum(&[d.added, d.complement], width, at),
                 _ => self.sum(terms, width, at),
@@ -174,8 +174,7 @@ impl Delays {
         for id in netlist.ids().filter(|id| live[id.index()]) {
             let node = netlist.node(id);
             // The tables of a sum that is wanted no other way give its complement.
-            if let Op::Sum(terms) = &node.op
-                && let Some(x) = complemented(netlist, terms)
+            if let Some(x) = complemented(netlist, id)
                 && matches!(netlist.node(x).op, Op::Sum(_))
                 && !registered[x.index()]
             {

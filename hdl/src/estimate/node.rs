@@ -31,7 +31,7 @@ pub fn cost(
             adders: terms.len().saturating_sub(1) as u64,
             ..Resources::default()
         },
-        Op::Sum(terms) => match (complemented(netlist, terms), as_difference(netlist, terms)) {
+        Op::Sum(terms) => match (complemented(netlist, id), as_difference(netlist, terms)) {
             // The tables of a sum that is wanted no other way give its complement.
             (Some(x), _) if matches!(netlist.node(x).op, Op::Sum(_)) && !registered[x.index()] => luts(0.0),
             (Some(_), _) => luts(width),

@@ -133,8 +133,10 @@ pub fn stages(netlist: &Netlist, steps: &[Step], results: &[NodeId], limit: Limi
             }
         };
     }
-    if let Limit::Period(delays, period) = limit {
-        paths.complement_later(&groups, &delays, period);
+    match limit {
+        Limit::Period(delays, period) => paths.complement_later(&groups, &delays, period),
+        Limit::Levels(1, true) => paths.later = paths.both.clone(),
+        Limit::Levels(..) => {}
     }
     let mut bounds: Vec<(usize, usize, u32)> = Vec::new();
     for g in 0..groups.len() {

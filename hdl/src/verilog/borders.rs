@@ -154,7 +154,7 @@ fn inlined(netlist: &Netlist, visible: &[NodeId], uses: &[(NodeId, ModuleId)]) -
     let small = |id: NodeId| match &netlist.node(id).op {
         Op::Not(_) => netlist.node(id).range.width() == 1,
         Op::Slice { .. } => true,
-        Op::Sum(terms) => complemented(netlist, terms)
+        Op::Sum(_) => complemented(netlist, id)
             .is_some_and(|x| netlist.node(x).range.width() == netlist.node(id).range.width()),
         _ => false,
     };

@@ -53,9 +53,9 @@ impl Scope<'_> {
         match self.netlist.node(id).op {
             Op::Const(value) => return literal((value >> lo) as u64, width),
             Op::Not(a) if self.inlined[id.index()] => return self.inverted(a),
-            Op::Sum(ref terms) if self.inlined[id.index()] => {
-                let x = complemented(self.netlist, terms).expect("other sums have a line of their own");
-                return format!("~{}", self.bits(x, lo, width));
+            Op::Sum(_) if self.inlined[id.index()] => {
+                let x = complemented(self.netlist, id).expect("other sums have a line of their own");
+                return inverted(self.bits(x, lo, width));
             }
             Op::Slice { a, lo: below } if self.inlined[id.index()] => return self.bits(a, below + lo, width),
             _ => {}
@@ -74,10 +74,9 @@ impl Scope<'_> {
         self.bits(id, 0, 1)
     }
 
-    /// The inverse of a bit; two in a row, which no tool would read, cancel.
+    /// The inverse of a bit.
     fn inverted(&mut self, id: NodeId) -> String {
-        let bit = self.bit(id);
-        bit.strip_prefix('~').map_or_else(|| format!("~{bit}"), str::to_string)
+        inverted(self.bit(id))
     }
 
     /// `node << shift` modulo 2^width: sign- or zero-extended, or cut.
@@ -126,7 +125,10 @@ impl Scope<'_> {
         };
         match &node.op {
             Op::Const(value) => literal(*value as u64, width),
-            Op::Sum(terms) => self.sum(terms, node.range),
+            Op::Sum(terms) => match complemented(self.netlist, id) {
+                Some(x) => inverted(self.word(x, 0, width)),
+                None => self.sum(terms, node.range),
+            },
             Op::Ge(a, b) => {
                 let text = self.ge(*a, *b);
                 widen(text, 1)
@@ -167,9 +169,6 @@ impl Scope<'_> {
     /// A sum modulo the width of its range, which covers the exact result.
     fn sum(&mut self, terms: &[Term], range: Range) -> String {
         let width = range.width();
-        if let Some(x) = complemented(self.netlist, terms) {
-            return format!("~{}", self.word(x, 0, width));
-        }
         if let Some(difference) = as_difference(self.netlist, terms) {
             return self.difference(difference, width);
         }
@@ -216,7 +215,7 @@ impl Scope<'_> {
             parts.push(format!("{}'b0", room - kept));
         }
         if 0 < kept {
-            parts.push(format!("~{}", self.word(complement.node, 0, kept)));
+            parts.push(inverted(self.word(complement.node, 0, kept)));
         }
         if 0 < shift {
             parts.push(format!("{}'b0", width - room));
@@ -275,6 +274,11 @@ pub fn side_by_side(mut parts: Vec<String>) -> String {
         return parts.remove(0);
     }
     format!("{{{}}}", parts.join(&format!(",{BREAK}")))
+}
+
+/// The inverse of a name, a slice, a concatenation or a literal; two in a row, which no tool would read, cancel.
+fn inverted(text: String) -> String {
+    text.strip_prefix('~').map_or_else(|| format!("~{text}"), str::to_string)
 }
 
 /// The low `width` bits set.
