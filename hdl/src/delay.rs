@@ -6,7 +6,9 @@
 
 use sterna_ir::netlist::{MemoryKind, Netlist, NodeId, Op, Term};
 
-use crate::estimate::Resources;
+use crate::adder::registered;
+use crate::complement::{as_difference, complemented};
+use crate::estimate::{Resources, live};
 use crate::family::Family;
 
 /// Delays of a family's cells, in picoseconds.
@@ -75,7 +77,11 @@ impl Delays {
         };
         match &node.op {
             Op::Input | Op::Const(_) | Op::Reg { .. } | Op::Read { .. } => Vec::new(),
-            Op::Sum(terms) => self.sum(terms, width, at),
+            Op::Sum(terms) => match (complemented(netlist, id), as_difference(netlist, terms)) {
+                (Some(_), _) => through(1),
+                (_, Some(d)) => self.sum(&[d.added, d.complement], width, at),
+                _ => self.sum(terms, width, at),
+            },
             Op::Ge(a, b) => {
                 let Some(chain) = self.chain(&[at(*a), at(*b)], at(*a).len().max(at(*b).len())) else {
                     return Vec::new();
@@ -163,8 +169,18 @@ impl Delays {
         let mut at: Vec<Vec<u32>> = vec![Vec::new(); netlist.nodes.len()];
         // Inputs of the table that a bit of logic can be, together with the logic in front of it.
         let mut cones: Vec<Vec<NodeId>> = vec![Vec::new(); netlist.nodes.len()];
-        for id in netlist.ids() {
+        let live = live(netlist);
+        let registered = registered(netlist, &live);
+        for id in netlist.ids().filter(|id| live[id.index()]) {
             let node = netlist.node(id);
+            // The tables of a sum that is wanted no other way give its complement.
+            if let Some(x) = complemented(netlist, id)
+                && matches!(netlist.node(x).op, Op::Sum(_))
+                && !registered[x.index()]
+            {
+                at[id.index()] = at[x.index()].clone();
+                continue;
+            }
             let logic =
                 matches!(node.op, Op::And(_) | Op::Or(_) | Op::Not(_) | Op::Mux { .. } | Op::Lut { .. });
             if logic && node.range.width() == 1 {
@@ -182,7 +198,8 @@ impl Delays {
                 false => self.through(netlist, id, |id| &at[id.index()]),
             };
         }
-        let ends = netlist.nodes.iter().filter(|n| n.op.is_sequential()).flat_map(|n| {
+        let ids = netlist.ids().filter(|id| live[id.index()]).map(|id| netlist.node(id));
+        let ends = ids.filter(|n| n.op.is_sequential()).flat_map(|n| {
             let held = matches!(&n.op, Op::Reg { d, .. } if netlist.node(*d).op.is_sequential());
             // A register behind a register is no path worth a word.
             if held { n.op.operands().split_off(1) } else { n.op.operands() }

@@ -69,7 +69,7 @@ pub fn estimate(netlist: &Netlist, family: Family) -> Estimate {
     for id in netlist.ids().filter(|id| live[id.index()]) {
         let home = layer_of(netlist, netlist.node(id).module);
         let adder = adder(netlist, id, Some(family), registered[id.index()]);
-        groups[home.index()].add(node::cost(netlist, id, family, adder, &mut inverted));
+        groups[home.index()].add(node::cost(netlist, id, (family, adder), &registered, &mut inverted));
     }
     // Two tables in one.
     let seconds: HashSet<NodeId> = pairs(netlist, &live, Some(family)).into_iter().map(|p| p.1).collect();
@@ -101,7 +101,8 @@ fn layer_of(netlist: &Netlist, mut module: ModuleId) -> ModuleId {
     module
 }
 
-fn live(netlist: &Netlist) -> Vec<bool> {
+/// Per node, whether an output depends on it.
+pub(crate) fn live(netlist: &Netlist) -> Vec<bool> {
     use sterna_ir::netlist::MemoryKind;
     let mut live = vec![false; netlist.nodes.len()];
     let mut stack: Vec<NodeId> = netlist.outputs.clone();

@@ -1,6 +1,7 @@
 //! Sterna's compiler: integer network to netlist to Verilog, with a cost model and drivers for Yosys and nextpnr.
 
 mod adder;
+pub mod complement;
 pub mod constraints;
 pub mod delay;
 mod error;

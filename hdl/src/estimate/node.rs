@@ -6,17 +6,19 @@ use sterna_ir::netlist::{Netlist, NodeId, Op, Term};
 
 use super::Resources;
 use crate::adder::{self, Adder, Tables};
+use crate::complement::{as_difference, complemented};
 use crate::family::Family;
 
 /// Share of a LUT6 that one bit of a multiplexer takes; the rest is left to its neighbours.
 pub const XCUP_MUX: f64 = 0.5;
 
-/// Cells of node `id`, built as `adder` if it is a sum. `inverted` remembers the words that already have inverters.
+/// Cells of node `id`, built as `adder` if it is a sum. `registered` says which values a register takes at once, `inverted`
+/// remembers the words that already have inverters.
 pub fn cost(
     netlist: &Netlist,
     id: NodeId,
-    family: Family,
-    adder: Adder,
+    (family, adder): (Family, Adder),
+    registered: &[bool],
     inverted: &mut BTreeSet<NodeId>,
 ) -> Resources {
     let node = netlist.node(id);
@@ -29,7 +31,15 @@ pub fn cost(
             adders: terms.len().saturating_sub(1) as u64,
             ..Resources::default()
         },
-        Op::Sum(terms) => sum(netlist, terms, width, (family, adder), inverted),
+        Op::Sum(terms) => match (complemented(netlist, id), as_difference(netlist, terms)) {
+            // The tables of a sum that is wanted no other way give its complement.
+            (Some(x), _) if matches!(netlist.node(x).op, Op::Sum(_)) && !registered[x.index()] => luts(0.0),
+            (Some(_), _) => luts(width),
+            (_, Some(d)) => {
+                sum(netlist, &[d.added, d.complement], width, (family, Adder::Operators), inverted)
+            }
+            _ => sum(netlist, terms, width, (family, adder), inverted),
+        },
         Op::Ge(a, b) => {
             let width = width_of(*a).max(width_of(*b));
             match netlist.node(*b).op {

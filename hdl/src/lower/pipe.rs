@@ -1,11 +1,12 @@
 //! A pipeline under one clock enable, and the handshakes that the units of a stage are made of.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use sterna_ir::Range;
 use sterna_ir::build::Builder;
-use sterna_ir::netlist::{Netlist, NodeId, Op};
+use sterna_ir::netlist::{Netlist, NodeId, Op, Term};
 
+use crate::complement;
 use crate::lower::maps::stream_order;
 use crate::lower::stages::{Limit, Step, maker, stages};
 use crate::lower::windows::Scan;
@@ -75,6 +76,12 @@ pub struct Pipe {
     ce: NodeId,
     places: Places,
     delays: HashMap<NodeId, Vec<NodeId>>,
+    /// By register, the one that holds the complement of its value.
+    complements: HashMap<NodeId, NodeId>,
+    /// Values that nobody reads as they are.
+    pub only_subtracted: HashSet<NodeId>,
+    /// Whether carry chains take operands as they are, so that a subtracted one is best held as its complement.
+    pub complements_pay: bool,
 }
 
 /// How registers find their places.
@@ -91,7 +98,18 @@ enum Places {
 impl Pipe {
     /// A pipeline that moves while `ce` is 1.
     pub fn new(ce: NodeId, levels_per_stage: u32) -> Self {
-        Pipe { ce, places: Places::Levels(levels_per_stage), delays: HashMap::new() }
+        Pipe::with(ce, Places::Levels(levels_per_stage))
+    }
+
+    fn with(ce: NodeId, places: Places) -> Self {
+        Pipe {
+            ce,
+            places,
+            delays: HashMap::new(),
+            complements: HashMap::new(),
+            only_subtracted: HashSet::new(),
+            complements_pay: false,
+        }
     }
 
     /// Builds twice: for show, to see all operations, then with registers where they keep the `limit` and are fewest bits.
@@ -99,16 +117,18 @@ impl Pipe {
     pub fn planned(
         b: &mut Builder,
         ce: NodeId,
+        complements_pay: bool,
         limit: impl Fn(&Netlist, &[Step]) -> Limit,
         build: impl Fn(&mut Builder, &mut Pipe) -> Vec<Vec<Timed>>,
     ) -> (Self, Vec<Vec<Timed>>) {
         let mut show = b.clone();
-        let mut pipe = Pipe { ce, places: Places::Noted(Vec::new()), delays: HashMap::new() };
+        let mut pipe = Pipe::with(ce, Places::Noted(Vec::new()));
         let results: Vec<NodeId> = build(&mut show, &mut pipe).concat().iter().map(|t| t.node).collect();
         let Places::Noted(steps) = &pipe.places else { unreachable!("it was made so") };
         let netlist = show.netlist();
         let stages = stages(netlist, steps, &results, limit(netlist, steps));
-        let mut pipe = Pipe { ce, places: Places::Planned(stages, Vec::new()), delays: HashMap::new() };
+        let mut pipe = Pipe::with(ce, Places::Planned(stages, Vec::new()));
+        pipe.complements_pay = complements_pay;
         let results = build(b, &mut pipe);
         (pipe, results)
     }
@@ -183,6 +203,25 @@ impl Pipe {
         if wait == 0 { t.node } else { chain[wait - 1] }
     }
 
+    /// The complement of `value` as `node`, one of its registers, delays it, in a register of its own; `None` for other nodes.
+    pub fn complement(&mut self, b: &mut Builder, value: NodeId, node: NodeId) -> Option<NodeId> {
+        if let Some(known) = self.complements.get(&node) {
+            return Some(*known);
+        }
+        let chain = &self.delays.get(&value)?;
+        let place = chain.iter().position(|register| *register == node)?;
+        let before = if place == 0 { value } else { chain[place - 1] };
+        // As late as possible where the value is registered anyway.
+        let early = place > 0 && self.only_subtracted.contains(&value);
+        let known =
+            if early { self.complement(b, value, before) } else { self.complements.get(&before).copied() };
+        let name = format!("{}_n", b.netlist().node(node).name);
+        let d = known.unwrap_or_else(|| complement::complement(b, before, format!("{name}_d")));
+        let register = b.reg(d, Some(self.ce), name);
+        self.complements.insert(node, register);
+        Some(register)
+    }
+
     /// Output registers, all at the same time, each its own; and `y_valid`, driven by as many delays of `valid`.
     /// Returns the outputs and the latency.
     pub fn finish(
@@ -238,7 +277,6 @@ pub fn beat_counter(b: &mut Builder, beats: usize, step: NodeId, name: &str) -> 
 
 /// `node + 1` in the node's own word.
 pub fn increment(b: &mut Builder, node: NodeId, name: &str) -> NodeId {
-    use sterna_ir::netlist::Term;
     let one = b.constant(1);
     let sum = b.sum(&[Term::plus(node), Term::plus(one)], format!("{name}_inc"));
     let range = b.range(node);

@@ -6,7 +6,7 @@
 //! earliest stages on, moving the set of operations that saves most up by one stage, found as a minimum cut, ends at the
 //! least (Murota 2003, steepest descent of L-natural-convex functions).
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
 use petgraph::algo::dinics;
 use petgraph::graph::{Graph, NodeIndex};
@@ -14,6 +14,7 @@ use petgraph::visit::EdgeRef;
 use sterna_ir::netlist::{Netlist, NodeId, Op};
 
 use crate::Options;
+use crate::complement;
 use crate::delay::Delays;
 use crate::estimate::Resources;
 
@@ -34,8 +35,8 @@ pub struct Step {
 /// What fits into one stage.
 #[derive(Clone, Copy, Debug)]
 pub enum Limit {
-    /// So many adder levels.
-    Levels(u32),
+    /// So many adder levels; and whether subtracted inputs pass inverters first, which count where there is but one level.
+    Levels(u32, bool),
     /// Paths up to so many picoseconds.
     Period(Delays, u32),
 }
@@ -50,7 +51,10 @@ impl Limit {
         let delays = options.family.and_then(|family| Delays::new(family, &size));
         match (options.clock_khz, delays) {
             (Some(khz), Some(delays)) => Limit::Period(delays, (1_000_000_000 / u64::from(khz)) as u32),
-            _ => Limit::Levels(options.levels_per_stage),
+            _ => {
+                let inverters = options.family.is_some_and(complement::pays);
+                Limit::Levels(options.levels_per_stage, inverters)
+            }
         }
     }
 }
@@ -61,6 +65,8 @@ struct Group {
     steps: Vec<usize>,
     levels: u32,
     operands: Vec<NodeId>,
+    /// Runs behind registers that hold the complement of an input: with an inverter in front it would take too long.
+    is_late: bool,
     readers: BTreeSet<usize>,
 }
 
@@ -117,18 +123,35 @@ pub fn stages(netlist: &Netlist, steps: &[Step], results: &[NodeId], limit: Limi
         words.entry(*id).or_insert_with(|| word(*id)).is_result = true;
     }
 
+    let mut paths = Paths::new(netlist, &firsts, results);
+    for group in &mut groups {
+        group.is_late = match limit {
+            Limit::Levels(most, inverters) => inverters && most == 1 && paths.subtracts_input(group),
+            Limit::Period(delays, period) => {
+                let latest = paths.latest(group, &delays, &mut HashMap::new());
+                latest + delays.setup > period && delays.inverters && paths.subtracts_input(group)
+            }
+        };
+    }
+    match limit {
+        Limit::Period(delays, period) => paths.complement_later(&groups, &delays, period),
+        Limit::Levels(1, true) => paths.later = paths.both.clone(),
+        Limit::Levels(..) => {}
+    }
     let mut bounds: Vec<(usize, usize, u32)> = Vec::new();
     for g in 0..groups.len() {
         bounds.extend(groups[g].readers.iter().map(|r| (g, *r, 0)));
         let far = match limit {
-            Limit::Levels(most) => too_deep(&groups, g, most),
-            Limit::Period(delays, period) => too_slow(netlist, steps, &groups, g, (delays, period)),
+            Limit::Levels(most, _) => too_deep(&groups, g, most),
+            Limit::Period(delays, period) => too_slow(&paths, &groups, g, (&delays, period)),
         };
         bounds.extend(far.into_iter().map(|r| (g, r, 1)));
+        let later = paths.subtracted_later(&groups[g]);
+        bounds.extend(later.filter_map(made_by).map(|maker| (maker, g, 2)));
     }
     // Groups stand in an order of evaluation.
     bounds.sort_unstable();
-    let mut stage = vec![0; groups.len()];
+    let mut stage: Vec<u32> = groups.iter().map(|g| g.is_late.into()).collect();
     for (from, to, apart) in &bounds {
         stage[*to] = stage[*to].max(stage[*from] + apart);
     }
@@ -156,34 +179,103 @@ fn too_deep(groups: &[Group], g: usize, most: u32) -> Vec<usize> {
     far
 }
 
+/// The nodes of the steps, to follow paths through.
+struct Paths<'a> {
+    netlist: &'a Netlist,
+    firsts: &'a [usize],
+    /// Sums that are wanted both as they are and subtracted, hence registered both ways, one behind inverters.
+    both: HashSet<NodeId>,
+    /// Those whose complement has to be taken a stage later.
+    later: HashSet<NodeId>,
+}
+
+impl<'a> Paths<'a> {
+    fn new(netlist: &'a Netlist, firsts: &'a [usize], results: &[NodeId]) -> Self {
+        let mut paths = Paths { netlist, firsts, both: HashSet::new(), later: HashSet::new() };
+        let (mut plain, mut subtracted) =
+            (HashSet::<NodeId>::from_iter(results.iter().copied()), HashSet::new());
+        for id in netlist.ids().skip(firsts.first().copied().unwrap_or(netlist.nodes.len())) {
+            let minus: Vec<NodeId> = paths.subtracted(id).collect();
+            plain.extend(netlist.node(id).op.operands().into_iter().filter(|x| !minus.contains(x)));
+            subtracted.extend(minus);
+        }
+        paths.both = subtracted.into_iter().filter(|x| plain.contains(x) && !paths.is_input(*x)).collect();
+        paths
+    }
+
+    /// Finds the sums that leave no time for inverters behind them.
+    fn complement_later(&mut self, groups: &[Group], delays: &Delays, period: u32) {
+        for group in groups.iter().filter(|_| delays.inverters) {
+            let latest = self.latest(group, delays, &mut HashMap::new());
+            if latest + delays.setup > period {
+                let nodes: Vec<NodeId> = self.nodes(group).filter(|n| self.both.contains(n)).collect();
+                self.later.extend(nodes);
+            }
+        }
+    }
+
+    /// What a group subtracts that has to be complemented behind a register.
+    fn subtracted_later(&self, group: &Group) -> impl Iterator<Item = NodeId> {
+        self.nodes(group).flat_map(|n| self.subtracted(n)).filter(|x| self.later.contains(x))
+    }
+
+    fn nodes(&self, group: &Group) -> impl Iterator<Item = NodeId> + use<'a> {
+        let end = |s: usize| self.firsts.get(s + 1).copied().unwrap_or(self.netlist.nodes.len());
+        let nodes: Vec<_> = group.steps.iter().map(|s| self.firsts[*s]..end(*s)).collect();
+        nodes.into_iter().flatten().map(|n| NodeId(n as u32))
+    }
+
+    /// Operands that a sum subtracts.
+    fn subtracted(&self, node: NodeId) -> impl Iterator<Item = NodeId> + use<'a> {
+        let terms = match &self.netlist.node(node).op {
+            Op::Sum(terms) => &terms[..],
+            _ => &[],
+        };
+        terms.iter().filter(|t| t.negate).map(|t| t.node)
+    }
+
+    fn is_input(&self, node: NodeId) -> bool {
+        maker(self.firsts, node).is_none() && !matches!(self.netlist.node(node).op, Op::Const(_))
+    }
+
+    fn subtracts_input(&self, group: &Group) -> bool {
+        self.nodes(group).any(|n| self.subtracted(n).any(|x| self.is_input(x)))
+    }
+
+    /// The latest arrival in a group, given those in front of it that run in the same stage; its own are added to them.
+    fn latest(&self, group: &Group, delays: &Delays, at: &mut HashMap<NodeId, Vec<u32>>) -> u32 {
+        let launched = [delays.clock_to_q; 64];
+        let mut latest = 0;
+        for node in self.nodes(group) {
+            // Registers hold what is subtracted as its complement.
+            let inverts = |x: NodeId| at.contains_key(&x) || (self.is_input(x) && !group.is_late);
+            let inverters = delays.inverters && self.subtracted(node).any(inverts);
+            let arrival =
+                Delays { inverters, ..*delays }.through(self.netlist, node, |id| match at.get(&id) {
+                    Some(bits) => bits,
+                    None if matches!(self.netlist.node(id).op, Op::Const(_)) => &[],
+                    None => &launched[..self.netlist.node(id).range.width() as usize],
+                });
+            let inverted = delays.inverters && self.both.contains(&node) && !self.later.contains(&node);
+            let inverter = if inverted { delays.route + delays.lut } else { 0 };
+            latest = latest.max(arrival.iter().copied().max().unwrap_or(0) + inverter);
+            at.insert(node, arrival);
+        }
+        latest
+    }
+}
+
 /// Groups that end a path from `g` longer than the period, those aside that lie behind such.
-fn too_slow(
-    netlist: &Netlist,
-    steps: &[Step],
-    groups: &[Group],
-    g: usize,
-    (delays, period): (Delays, u32),
-) -> Vec<usize> {
-    let nodes = |s: usize| steps[s].first..steps.get(s + 1).map_or(netlist.nodes.len(), |next| next.first);
-    let launched = [delays.clock_to_q; 64];
+fn too_slow(paths: &Paths, groups: &[Group], g: usize, (delays, period): (&Delays, u32)) -> Vec<usize> {
     let mut at: HashMap<NodeId, Vec<u32>> = HashMap::new();
     let mut reached = BTreeSet::from([g]);
     let mut far = Vec::new();
     while let Some(next) = reached.pop_first() {
-        let mut latest = 0;
-        for node in groups[next].steps.iter().flat_map(|s| nodes(*s)).map(|n| NodeId(n as u32)) {
-            let arrival = delays.through(netlist, node, |id| match at.get(&id) {
-                Some(bits) => bits,
-                None if matches!(netlist.node(id).op, Op::Const(_)) => &[],
-                None => &launched[..netlist.node(id).range.width() as usize],
-            });
-            latest = latest.max(arrival.iter().copied().max().unwrap_or(0));
-            at.insert(node, arrival);
-        }
+        let latest = paths.latest(&groups[next], delays, &mut at);
         if latest + delays.setup > period && next != g {
             far.push(next);
-            groups[next].steps.iter().flat_map(|s| nodes(*s)).for_each(|n| {
-                at.remove(&NodeId(n as u32));
+            paths.nodes(&groups[next]).for_each(|n| {
+                at.remove(&n);
             });
         } else {
             reached.extend(&groups[next].readers);

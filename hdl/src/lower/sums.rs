@@ -188,6 +188,8 @@ impl Sums {
         nodes.extend(self.constants.iter().map(|c| Pipe::input(b.constant(*c))));
         let item =
             |nodes: &[Timed], t: &Term| Item { at: nodes[t.node as usize], shift: t.shift, negate: t.negate };
+        let only_subtracted = self.graph.only_subtracted();
+        let mut noted = 0;
         // Sums of a neuron's own are numbered from 0, its last is the accumulator.
         let mut made = vec![0; rows.len()];
         let mut shared = 0;
@@ -208,6 +210,10 @@ impl Sums {
                     }
                 }
             };
+            for (t, _) in nodes.iter().zip(&only_subtracted).skip(noted).filter(|(_, only)| **only) {
+                pipe.only_subtracted.insert(t.node);
+            }
+            noted = nodes.len();
             let mut items: Vec<Item> = sum.terms.iter().map(|t| item(&nodes, t)).collect();
             if self.operands == 3 && items.len() == 2 && items.iter().all(|i| i.negate) {
                 // `0 - a - b` is one chain of three operands, `-(a + b)` would be two.

@@ -7,6 +7,7 @@ use sterna_ir::Range;
 use sterna_ir::build::Builder;
 use sterna_ir::netlist::{NodeId, Term};
 
+use crate::complement::difference;
 use crate::lower::pipe::{Pipe, Timed};
 
 /// One summand: `±(node << shift)`.
@@ -78,6 +79,12 @@ pub fn join(b: &mut Builder, pipe: &mut Pipe, items: &[Item], name: String, sett
     let mut terms: Vec<Term> = items.iter().zip(nodes).map(|(i, node)| i.term(node, common, flip)).collect();
     // The positive operand first reads as a subtraction.
     terms.sort_by_key(|t| t.negate);
+    if let Some((taken, added)) = terms.split_last()
+        && (pipe.complements_pay && taken.negate && added.iter().all(|t| !t.negate))
+        && let Some(complement) = items.iter().find_map(|i| pipe.complement(b, i.at.node, taken.node))
+    {
+        terms = difference(b, added, *taken, complement);
+    }
     let node = b.sum(&terms, name);
     Item { at: Timed { node, time, level }, shift: common, negate: flip }
 }

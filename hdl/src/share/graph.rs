@@ -45,6 +45,16 @@ impl Graph {
         self.sums.iter().map(|s| s.level).max().unwrap_or(0)
     }
 
+    /// Per node, whether all that read it subtract it.
+    pub fn only_subtracted(&self) -> Vec<bool> {
+        let mut only = vec![true; self.inputs as usize + self.sums.len()];
+        // A sum of several that are all subtracted adds them first.
+        let negates = |s: &Sum| s.terms.len() > 1 && s.terms.iter().all(|t| t.negate);
+        let added = self.sums.iter().flat_map(|s| s.terms.iter().filter(move |t| !t.negate || negates(s)));
+        added.chain(self.outputs.iter().flatten()).for_each(|t| only[t.node as usize] = false);
+        only
+    }
+
     /// Value of every output for one value per input.
     pub fn evaluate(&self, inputs: &[i64]) -> Vec<i64> {
         let mut values = inputs.to_vec();

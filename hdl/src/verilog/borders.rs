@@ -8,6 +8,8 @@ use std::collections::BTreeSet;
 
 use sterna_ir::netlist::{MemoryKind, ModuleId, Netlist, NodeId, Op};
 
+use crate::complement::complemented;
+
 /// Nodes that cross a border together: one port.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Bundle {
@@ -149,9 +151,11 @@ fn inlined(netlist: &Netlist, visible: &[NodeId], uses: &[(NodeId, ModuleId)]) -
     for node in netlist.outputs.iter().chain(visible) {
         readers[node.index()] += 2;
     }
-    let small = |id: NodeId| match netlist.node(id).op {
+    let small = |id: NodeId| match &netlist.node(id).op {
         Op::Not(_) => netlist.node(id).range.width() == 1,
         Op::Slice { .. } => true,
+        Op::Sum(_) => complemented(netlist, id)
+            .is_some_and(|x| netlist.node(x).range.width() == netlist.node(id).range.width()),
         _ => false,
     };
     netlist.ids().map(|id| readers[id.index()] == 1 && small(id)).collect()

@@ -9,6 +9,7 @@ use sterna_ir::Range;
 use sterna_ir::netlist::{Netlist, NodeId, Op, Term};
 
 use super::layout::BREAK;
+use crate::complement::{Difference, as_difference, complemented};
 
 /// What one module calls its nodes, and which of their bits it reads.
 #[derive(Debug)]
@@ -52,6 +53,10 @@ impl Scope<'_> {
         match self.netlist.node(id).op {
             Op::Const(value) => return literal((value >> lo) as u64, width),
             Op::Not(a) if self.inlined[id.index()] => return self.inverted(a),
+            Op::Sum(_) if self.inlined[id.index()] => {
+                let x = complemented(self.netlist, id).expect("other sums have a line of their own");
+                return inverted(self.bits(x, lo, width));
+            }
             Op::Slice { a, lo: below } if self.inlined[id.index()] => return self.bits(a, below + lo, width),
             _ => {}
         }
@@ -69,10 +74,9 @@ impl Scope<'_> {
         self.bits(id, 0, 1)
     }
 
-    /// The inverse of a bit; two in a row, which no tool would read, cancel.
+    /// The inverse of a bit.
     fn inverted(&mut self, id: NodeId) -> String {
-        let bit = self.bit(id);
-        bit.strip_prefix('~').map_or_else(|| format!("~{bit}"), str::to_string)
+        inverted(self.bit(id))
     }
 
     /// `node << shift` modulo 2^width: sign- or zero-extended, or cut.
@@ -121,7 +125,10 @@ impl Scope<'_> {
         };
         match &node.op {
             Op::Const(value) => literal(*value as u64, width),
-            Op::Sum(terms) => self.sum(terms, node.range),
+            Op::Sum(terms) => match complemented(self.netlist, id) {
+                Some(x) => inverted(self.word(x, 0, width)),
+                None => self.sum(terms, node.range),
+            },
             Op::Ge(a, b) => {
                 let text = self.ge(*a, *b);
                 widen(text, 1)
@@ -162,6 +169,9 @@ impl Scope<'_> {
     /// A sum modulo the width of its range, which covers the exact result.
     fn sum(&mut self, terms: &[Term], range: Range) -> String {
         let width = range.width();
+        if let Some(difference) = as_difference(self.netlist, terms) {
+            return self.difference(difference, width);
+        }
         let mut constant = 0i64;
         let (mut plus, mut minus) = (Vec::new(), Vec::new());
         for term in terms {
@@ -193,6 +203,25 @@ impl Scope<'_> {
             text += &if text.is_empty() { format!("-{term}") } else { format!(" -{BREAK}{term}") };
         }
         text
+    }
+
+    /// Written as a difference, since with three operands it would be two chains.
+    fn difference(&mut self, Difference { added, complement, bits }: Difference, width: u32) -> String {
+        let shift = u32::from(complement.shift);
+        let room = width.saturating_sub(shift);
+        let kept = room.min(bits.unwrap_or(room));
+        let mut parts = Vec::new();
+        if kept < room {
+            parts.push(format!("{}'b0", room - kept));
+        }
+        if 0 < kept {
+            parts.push(inverted(self.word(complement.node, 0, kept)));
+        }
+        if 0 < shift {
+            parts.push(format!("{}'b0", width - room));
+        }
+        let added = self.word(added.node, u32::from(added.shift), width);
+        format!("{added} -{BREAK}{}", side_by_side(parts))
     }
 
     /// Width at which both words can be compared, and whether as signed words.
@@ -245,6 +274,11 @@ pub fn side_by_side(mut parts: Vec<String>) -> String {
         return parts.remove(0);
     }
     format!("{{{}}}", parts.join(&format!(",{BREAK}")))
+}
+
+/// The inverse of a name, a slice, a concatenation or a literal; two in a row, which no tool would read, cancel.
+fn inverted(text: String) -> String {
+    text.strip_prefix('~').map_or_else(|| format!("~{text}"), str::to_string)
 }
 
 /// The low `width` bits set.

@@ -26,6 +26,8 @@ const BATCH: usize = 40;
 struct Generator {
     rng: Xoshiro256PlusPlus,
     netlist: Netlist,
+    /// Among the sums, differences of complements.
+    differences: bool,
 }
 
 impl Generator {
@@ -125,6 +127,7 @@ impl Generator {
                 let range = self.widened(Range::point(value));
                 self.add(Op::Const(value), range);
             }
+            3 if self.differences => self.difference(),
             1..=3 => self.sum(),
             4 => {
                 self.widened_bit(Op::Ge(a, b));
@@ -186,6 +189,29 @@ impl Generator {
         }
     }
 
+    /// A difference, one operand of which is held as its complement.
+    fn difference(&mut self) {
+        let (a, x) = (self.node(), self.node());
+        let range = self.range_of(x);
+        let ones = if range.is_signed() { -1 } else { (1i64 << range.width()) - 1 };
+        if range.width() > 40 || self.range_of(a).width() > 40 {
+            return;
+        }
+        let constant = |g: &mut Self, value| Term::plus(g.add(Op::Const(value), Range::point(value)));
+        let all = constant(self, ones);
+        let complement = Range::new(ones - range.hi, ones - range.lo);
+        let own = self.widened(complement);
+        let complement = self.add(Op::Sum(vec![all, Term::minus(x)]), own);
+        let shift = self.below(4) as u8;
+        let carry = constant(self, -ones);
+        let terms = vec![Term::plus(a), Term { shift, ..Term::plus(complement) }, Term { shift, ..carry }];
+        let by = |range: Range, factor: i64| range.checked_scale(factor << shift).unwrap();
+        let taken = by(own, 1).checked_add(by(Range::point(-ones), 1)).unwrap();
+        let range = self.range_of(a).checked_add(taken).unwrap();
+        let range = self.widened(range);
+        self.add(Op::Sum(terms), range);
+    }
+
     fn concat(&mut self) {
         let parts: Vec<NodeId> = (0..1 + self.below(4)).map(|_| self.node()).collect();
         let width: u32 = parts.iter().map(|p| self.range_of(*p).width()).sum();
@@ -237,7 +263,8 @@ enum Buses {
 fn random_netlist(seed: u64, buses: Buses) -> Netlist {
     let top = Module { name: format!("t{seed}"), parent: None, about: vec![] };
     let netlist = Netlist { modules: vec![top], ..Netlist::default() };
-    let mut g = Generator { rng: Xoshiro256PlusPlus::seed_from_u64(seed), netlist };
+    let differences = buses == Buses::OfAnything;
+    let mut g = Generator { rng: Xoshiro256PlusPlus::seed_from_u64(seed), netlist, differences };
     for i in 0..g.below(5) {
         let parent = Some(ModuleId(g.below(g.netlist.modules.len()) as u32));
         g.netlist.modules.push(Module { name: format!("t{seed}_m{i}"), parent, about: vec![] });

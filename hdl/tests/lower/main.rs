@@ -218,6 +218,28 @@ fn a_faster_clock_takes_more_registers_and_is_reached() {
 }
 
 #[test]
+fn no_inverter_stands_before_a_carry_chain_that_cannot_invert() {
+    let mut draw = Draw::new(11);
+    let weights: Vec<i16> = (0..20 * 16).map(|_| draw.within(-3, 3).clamp(-1, 1) as i16).collect();
+    for range in [Range::signed(8), Range::unsigned(5), Range::new(-3, 9)] {
+        let network = matrix::network("complements", 20, 16, weights.clone(), range).unwrap();
+        let options = Options { family: Some(Family::Ice40), levels_per_stage: 1, ..Options::default() };
+        let design = lower(&network, &options).unwrap();
+        let netlist = &design.netlist;
+        let varies = |node: NodeId| !matches!(netlist.node(node).op, Op::Const(_));
+        for node in &netlist.nodes {
+            let Op::Sum(terms) = &node.op else { continue };
+            let operands: Vec<_> = terms.iter().filter(|t| varies(t.node)).collect();
+            assert!(operands.len() < 2 || operands.iter().all(|t| !t.negate), "{}: {terms:?}", node.name);
+        }
+        let samples = random::samples(&mut Draw::new(8), &network, 20);
+        let run = simulate(&design, &samples, Stalls::random(3, 60));
+        let want: Vec<_> = samples.iter().map(|s| evaluate(&network, s).unwrap().pop().unwrap()).collect();
+        assert_eq!(run.outputs, want);
+    }
+}
+
+#[test]
 fn impossible_wishes_are_refused_by_name() {
     let network = random::network(&mut Draw::new(1));
     let elements = network.input.elements();
