@@ -95,7 +95,6 @@ pub fn check(
         samples,
         options,
         cache,
-        optimise: None,
         processes: Some(rayon::current_num_threads()),
         waveform: vcd,
     };
