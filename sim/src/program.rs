@@ -5,7 +5,7 @@
 
 use crate::compile::Compiler;
 use crate::live::{actions, live};
-use crate::order::schedule;
+use crate::order::{memory, reads, schedule};
 use crate::word::WordSize;
 use sterna_ir::design::{Design, Stream};
 use sterna_ir::netlist::{Netlist, NodeId};
@@ -124,15 +124,14 @@ impl Program {
     /// are dropped.
     pub fn new(netlist: &Netlist, watch: Watch) -> Self {
         let live = live(netlist, watch);
-        let plan = schedule(netlist, &actions(netlist, &live));
+        let actions = actions(netlist, &live);
+        let plan = schedule(&actions, |a| reads(netlist, a), |a| memory(netlist, a));
         Compiler::new(netlist, &live, &plan).finish(netlist, &plan)
     }
 
     /// Compiles a design so that all its streams can be observed.
     pub fn for_design(design: &Design) -> Self {
-        let streams = design.probes.iter().map(|p| &p.stream).chain([&design.input, &design.output]);
-        let watched: Vec<NodeId> = streams.flat_map(stream_nodes).collect();
-        Program::new(&design.netlist, Watch::Nodes(&watched))
+        Program::new(&design.netlist, Watch::Nodes(&stream_nodes(design)))
     }
 
     /// Where a node's value is; `None` when the node was dropped.
@@ -162,7 +161,9 @@ impl Program {
     }
 }
 
-/// Every node of a stream.
-pub(crate) fn stream_nodes(stream: &Stream) -> impl Iterator<Item = NodeId> + '_ {
-    [stream.valid, stream.ready].into_iter().chain(stream.last).chain(stream.data.iter().copied())
+/// Every node of a design's streams.
+pub(crate) fn stream_nodes(design: &Design) -> Vec<NodeId> {
+    let streams = design.probes.iter().map(|p| &p.stream).chain([&design.input, &design.output]);
+    let nodes = |s: &Stream| [s.valid, s.ready].into_iter().chain(s.last).chain(s.data.iter().copied()).collect();
+    streams.flat_map(|s| -> Vec<NodeId> { nodes(s) }).collect()
 }

@@ -2,9 +2,12 @@
 
 use crate::bench::{Bench, Job, Outcome};
 use crate::fold::Watched;
+use crate::lanes::Lanes;
 use crate::machine::Machine;
 use crate::packed::{Layout, Packed, Source};
-use crate::program::Program;
+use crate::planes::Planes;
+use crate::program::{Program, Watch, stream_nodes};
+use crate::sliced::Sliced;
 use crate::word::WordSize;
 use crate::{Error, Result};
 use rayon::prelude::*;
@@ -28,8 +31,8 @@ pub struct Options {
     pub results: bool,
     /// Keep the vectors on the probes.
     pub probes: bool,
-    /// Segments simulated side by side: 1, or the next of 16 and 32 (16 at most for 64-bit values); by default as many as vectors of 64 bytes hold. The
-    /// results do not depend on it.
+    /// Segments simulated side by side: 1, or the next of 16 and 32 (16 at most for 64-bit values) in words; 64 and 512 bit by
+    /// bit, where there are no memories. By default what seems fastest. The results do not depend on it.
     pub lanes: Option<usize>,
     /// Threads; by default all of the machine's. The results do not depend on it.
     pub threads: Option<usize>,
@@ -203,7 +206,7 @@ pub(crate) fn run_hashed(
     Ok(run)
 }
 
-/// Picks the machine for the word and the number of lanes.
+/// Picks the machine.
 fn dispatch(
     bench: &Bench,
     jobs: &[Job],
@@ -212,27 +215,59 @@ fn dispatch(
 ) -> std::result::Result<Vec<Outcome>, String> {
     let program = Program::for_design(bench.design);
     let size = program.word_size();
-    let lanes = lanes.unwrap_or(match size {
-        _ if jobs.len() == 1 => 1,
-        WordSize::W16 => 32,
-        WordSize::W32 | WordSize::W64 => 16,
-    });
-    macro_rules! batches {
-        ($word:ty, $lanes:literal) => {
-            jobs.par_chunks($lanes)
-                .map(|jobs| bench.batch::<Machine<$word, $lanes>>(&program, jobs, done))
-                .collect()
+    if let Some((planes, lanes)) = sliced(bench.design, &program, jobs.len(), lanes) {
+        return match lanes {
+            ..=64 => batches::<Sliced<1>>(bench, &planes, jobs, done),
+            _ => batches::<Sliced<8>>(bench, &planes, jobs, done),
         };
     }
-    let outcomes: std::result::Result<Vec<Vec<Outcome>>, String> = match (size, lanes) {
-        (WordSize::W16, 0 | 1) => batches!(i16, 1),
-        (WordSize::W16, 2..=16) => batches!(i16, 16),
-        (WordSize::W16, _) => batches!(i16, 32),
-        (WordSize::W32, 0 | 1) => batches!(i32, 1),
-        (WordSize::W32, 2..=16) => batches!(i32, 16),
-        (WordSize::W32, _) => batches!(i32, 32),
-        (WordSize::W64, 0 | 1) => batches!(i64, 1),
-        (WordSize::W64, _) => batches!(i64, 16),
-    };
-    Ok(outcomes?.into_iter().flatten().collect())
+    let lanes = lanes.unwrap_or(if jobs.len() == 1 { 1 } else { per_vector(size) });
+    match (size, lanes) {
+        (WordSize::W16, 0 | 1) => batches::<Machine<i16, 1>>(bench, &program, jobs, done),
+        (WordSize::W16, 2..=16) => batches::<Machine<i16, 16>>(bench, &program, jobs, done),
+        (WordSize::W16, _) => batches::<Machine<i16, 32>>(bench, &program, jobs, done),
+        (WordSize::W32, 0 | 1) => batches::<Machine<i32, 1>>(bench, &program, jobs, done),
+        (WordSize::W32, 2..=16) => batches::<Machine<i32, 16>>(bench, &program, jobs, done),
+        (WordSize::W32, _) => batches::<Machine<i32, 32>>(bench, &program, jobs, done),
+        (WordSize::W64, 0 | 1) => batches::<Machine<i64, 1>>(bench, &program, jobs, done),
+        (WordSize::W64, _) => batches::<Machine<i64, 16>>(bench, &program, jobs, done),
+    }
+}
+
+/// Words in a vector of 64 bytes, but at least 16: more work for every instruction that is looked at.
+fn per_vector(size: WordSize) -> usize {
+    match size {
+        WordSize::W16 => 32,
+        WordSize::W32 | WordSize::W64 => 16,
+    }
+}
+
+/// The design in planes and the number of lanes, where that is asked for or cheaper than words.
+fn sliced(
+    design: &Design,
+    program: &Program,
+    jobs: usize,
+    lanes: Option<usize>,
+) -> Option<(Planes, usize)> {
+    if lanes.map_or(jobs < 2, |lanes| lanes < 64) {
+        return None;
+    }
+    let planes = Planes::new(&design.netlist, Watch::Nodes(&stream_nodes(design)))?;
+    let wide = lanes.unwrap_or(jobs) > 64;
+    // Reads and writes per lane: an instruction on words has three, for a vector of lanes each.
+    let words = program.args.len() * 3 / per_vector(program.word_size());
+    let bits = planes.cost() / if wide { 512 } else { 64 };
+    (lanes.is_some() || bits < words).then_some((planes, if wide { 512 } else { 64 }))
+}
+
+/// Runs the jobs in batches that fill a machine.
+fn batches<M: Lanes>(
+    bench: &Bench,
+    program: &M::Program,
+    jobs: &[Job],
+    done: &(dyn Fn(u64) + Sync),
+) -> std::result::Result<Vec<Outcome>, String> {
+    let parts: std::result::Result<Vec<Vec<Outcome>>, String> =
+        jobs.par_chunks(M::LANES).map(|jobs| bench.batch::<M>(program, jobs, done)).collect();
+    Ok(parts?.into_iter().flatten().collect())
 }
