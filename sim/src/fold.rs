@@ -5,10 +5,11 @@
 //! words. In the last beat of a vector the lanes that carry nothing are left out. The step `h = (rotl(h, 5) ^ w) * K` is
 //! one-to-one in `h` and in `w`: a single differing word always leaves differing hashes.
 
-use crate::program::Program;
-use crate::word::Word;
+use crate::lanes::{Compiled, Lanes};
+use crate::mask::Mask;
+use crate::packed::{Field, fields};
 use multiversion::multiversion;
-use sterna_ir::{Netlist, design::Stream};
+use sterna_ir::{Netlist, design::Stream, netlist::NodeId};
 
 /// Cycles per reported hash.
 pub const BLOCK: u64 = 1024;
@@ -21,25 +22,19 @@ const PER_WORD: usize = 32;
 
 /// Folds one word.
 #[inline(always)]
-pub(crate) fn step(hash: u64, word: u64) -> u64 {
+fn step(hash: u64, word: u64) -> u64 {
     (hash.rotate_left(5) ^ word).wrapping_mul(FACTOR)
-}
-
-/// A node's place in a packed word: shifted left, or right where negative.
-#[derive(Clone, Copy, Debug)]
-struct Field {
-    slot: u32,
-    width: u8,
-    shift: i8,
 }
 
 /// One stream as it is folded.
 #[derive(Clone, Debug)]
 pub(crate) struct Watched {
-    pub valid: usize,
-    pub ready: usize,
-    /// Fields of each word; empty when the data is not watched.
-    words: Vec<Vec<Field>>,
+    pub valid: NodeId,
+    pub ready: NodeId,
+    /// Values in the packed beat; empty when the data is not watched.
+    fields: Vec<Field>,
+    /// Words of a packed beat.
+    words: usize,
     /// Beats per vector.
     beats: usize,
     /// Bits in use in the last beat.
@@ -48,26 +43,16 @@ pub(crate) struct Watched {
 
 impl Watched {
     /// A stream with its data, and `last` if wanted.
-    pub fn new(program: &Program, netlist: &Netlist, stream: &Stream, data: bool, last: bool) -> Self {
-        let mut words: Vec<Vec<Field>> = Vec::new();
-        let mut at = 0;
-        let nodes = stream.last.filter(|_| last).into_iter().chain(stream.data.iter().copied());
-        for id in nodes.filter(|_| data) {
-            let width = netlist.node(id).range.width() as usize;
-            let field = |shift: i8| Field { slot: program.at(id) as u32, width: width as u8, shift };
-            words.resize_with((at + width).div_ceil(64), Vec::new);
-            words[at / 64].push(field((at % 64) as i8));
-            if at % 64 + width > 64 {
-                words[at / 64 + 1].push(field((at % 64) as i8 - 64));
-            }
-            at += width;
-        }
+    pub fn new(netlist: &Netlist, stream: &Stream, data: bool, last: bool) -> Self {
+        let first = stream.last.filter(|_| last);
+        let nodes: Vec<NodeId> = first.into_iter().chain(stream.data.iter().copied()).collect();
+        let nodes = if data { nodes } else { vec![] };
         let beats = stream.beats();
-        let used = stream.order.len() - (beats - 1) * stream.data.len();
-        let unused: usize =
-            stream.data[used..].iter().map(|id| netlist.node(*id).range.width() as usize).sum();
-        let last_bits = at - if data { unused } else { 0 };
-        Watched { valid: program.at(stream.valid), ready: program.at(stream.ready), words, beats, last_bits }
+        let (fields, words) = fields(netlist, &nodes);
+        let used = stream.order.len() - (beats - 1) * stream.data.len() + usize::from(first.is_some());
+        let end = |field: &Field| field.at + field.width();
+        let last_bits = fields.iter().take(used).map(end).max().unwrap_or(0);
+        Watched { valid: stream.valid, ready: stream.ready, fields, words, beats, last_bits }
     }
 
     /// Bits of a full beat's word `word` that count in beat `beat`.
@@ -81,75 +66,102 @@ impl Watched {
 
     /// Words that are folded in beat `beat`.
     fn count(&self, beat: usize) -> usize {
-        if beat + 1 < self.beats { self.words.len() } else { self.last_bits.div_ceil(64) }
+        if beat + 1 < self.beats { self.words } else { self.last_bits.div_ceil(64) }
     }
 }
 
-/// Hashes of `L` lanes.
-#[derive(Clone, Debug)]
-pub(crate) struct Fold<const L: usize> {
-    pub hash: [u64; L],
-    beats: Vec<[u32; L]>,
-    words: Vec<[u64; L]>,
+/// Where the parts of a watched stream are in one machine.
+struct Tap<P> {
+    valid: usize,
+    ready: usize,
+    port: P,
 }
 
-impl<const L: usize> Fold<L> {
-    pub fn new(streams: &[Watched]) -> Self {
-        let most = streams.iter().map(|s| s.words.len()).max().unwrap_or(0);
-        Fold { hash: [0; L], beats: vec![[0; L]; streams.len()], words: vec![[0; L]; most] }
-    }
+/// Hashes of all lanes of a machine.
+pub(crate) struct Fold<'a, M: Lanes> {
+    pub hash: Vec<u64>,
+    streams: &'a [Watched],
+    taps: Vec<Tap<<M::Program as Compiled>::Port>>,
+    /// Beat of each lane, stream by stream.
+    beats: Vec<Vec<u32>>,
+    words: Vec<u64>,
+}
 
-    /// Folds one settled cycle of every lane.
-    pub fn cycle<T: Word>(&mut self, streams: &[Watched], values: &[[T; L]]) {
-        for chunk in streams.chunks(PER_WORD) {
-            let mut word = [0u64; L];
-            for (i, s) in chunk.iter().enumerate() {
-                let (valid, ready) = (&values[s.valid], &values[s.ready]);
-                for l in 0..L {
-                    word[l] |= (valid[l].wide() as u64 | (ready[l].wide() as u64) << 1) << (2 * i);
-                }
-            }
-            for (hash, word) in self.hash.iter_mut().zip(word) {
-                *hash = step(*hash, word);
-            }
+impl<'a, M: Lanes> Fold<'a, M> {
+    pub fn new(program: &M::Program, streams: &'a [Watched]) -> Self {
+        let most = streams.iter().map(|s| s.words).max().unwrap_or(0).max(1);
+        let tap = |s: &Watched| Tap {
+            valid: program.at(s.valid),
+            ready: program.at(s.ready),
+            port: program.port(&s.fields),
+        };
+        Fold {
+            hash: vec![0; M::LANES],
+            streams,
+            taps: streams.iter().map(tap).collect(),
+            beats: vec![vec![0; M::LANES]; streams.len()],
+            words: vec![0; most * M::LANES],
         }
-        for (i, stream) in streams.iter().enumerate() {
-            let (valid, ready) = (values[stream.valid], values[stream.ready]);
-            if valid.iter().all(|v| *v == T::ZERO) {
+    }
+
+    /// Folds one settled cycle. Only the hashes of `running` lanes mean something from then on.
+    pub fn cycle(&mut self, program: &M::Program, machine: &M, running: &Mask) {
+        for chunk in self.taps.chunks(PER_WORD) {
+            let word = &mut self.words[..M::LANES];
+            word.fill(0);
+            for (i, tap) in chunk.iter().enumerate() {
+                let (valid, ready) = (machine.get(program, tap.valid), machine.get(program, tap.ready));
+                spread(word, &valid.0, 2 * i as u32);
+                spread(word, &ready.0, 2 * i as u32 + 1);
+            }
+            fold(&mut self.hash, word, u64::MAX);
+        }
+        for (i, (stream, tap)) in self.streams.iter().zip(&self.taps).enumerate() {
+            let valid = machine.get(program, tap.valid) & *running;
+            if valid.is_empty() || stream.words == 0 {
                 continue;
             }
-            let words = &mut self.words[..stream.words.len()];
-            pack(&stream.words, values, words);
-            for l in (0..L).filter(|l| valid[*l] == T::ONE) {
-                let beat = self.beats[i][l] as usize;
-                for (w, word) in words.iter().enumerate().take(stream.count(beat)) {
-                    self.hash[l] = step(self.hash[l], word[l] & stream.mask(beat, w));
+            let words = &mut self.words[..stream.words * M::LANES];
+            machine.pack(program, &tap.port, words);
+            let beats = &mut self.beats[i];
+            let mut lanes = valid.lanes();
+            let first = beats[lanes.next().expect("a lane is valid")];
+            if running.within(&valid) && (stream.beats == 1 || lanes.all(|l| beats[l] == first)) {
+                for w in 0..stream.count(first as usize) {
+                    let word = &words[w * M::LANES..][..M::LANES];
+                    fold(&mut self.hash, word, stream.mask(first as usize, w));
                 }
-                if ready[l] == T::ONE {
-                    self.beats[i][l] = if beat + 1 == stream.beats { 0 } else { beat as u32 + 1 };
+            } else {
+                for l in valid.lanes() {
+                    let beat = beats[l] as usize;
+                    for w in 0..stream.count(beat) {
+                        self.hash[l] = step(self.hash[l], words[w * M::LANES + l] & stream.mask(beat, w));
+                    }
+                }
+            }
+            if stream.beats > 1 {
+                for l in (valid & machine.get(program, tap.ready)).lanes() {
+                    beats[l] = if beats[l] as usize + 1 == stream.beats { 0 } else { beats[l] + 1 };
                 }
             }
         }
     }
 }
 
+/// Sets bit `at` of every lane's word to that lane's bit.
 #[multiversion(targets("x86_64+avx+avx2+avx512f+avx512bw+avx512dq+avx512vl", "x86_64+avx+avx2"))]
-fn pack<T: Word, const L: usize>(fields: &[Vec<Field>], values: &[[T; L]], words: &mut [[u64; L]]) {
-    for (word, fields) in words.iter_mut().zip(fields) {
-        let mut packed = [0u64; L];
-        for field in fields {
-            let value = &values[field.slot as usize];
-            let mask = (1u64 << field.width) - 1;
-            if field.shift >= 0 {
-                for l in 0..L {
-                    packed[l] |= (value[l].wide() as u64 & mask) << field.shift;
-                }
-            } else {
-                for l in 0..L {
-                    packed[l] |= (value[l].wide() as u64 & mask) >> -field.shift;
-                }
-            }
+fn spread(words: &mut [u64], bits: &[u64], at: u32) {
+    for (words, bits) in words.chunks_mut(64).zip(bits) {
+        for (l, word) in words.iter_mut().enumerate() {
+            *word |= (bits >> l & 1) << at;
         }
-        *word = packed;
+    }
+}
+
+/// Folds one word into every lane's hash.
+#[multiversion(targets("x86_64+avx+avx2+avx512f+avx512bw+avx512dq+avx512vl", "x86_64+avx+avx2"))]
+fn fold(hash: &mut [u64], words: &[u64], mask: u64) {
+    for (hash, word) in hash.iter_mut().zip(words) {
+        *hash = step(*hash, word & mask);
     }
 }

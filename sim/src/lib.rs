@@ -1,19 +1,27 @@
 //! Sterna's simulators: netlist simulation and Verilator co-simulation.
 
+mod bench;
+mod compile;
 pub mod dual;
 mod error;
 mod fold;
 mod lanes;
+mod live;
 mod machine;
+mod mask;
 mod order;
+mod packed;
+mod planes;
 mod program;
 mod run;
 mod simulator;
+mod sliced;
 pub mod vcd;
 pub mod verilator;
 mod word;
 
 pub use error::{Error, Result};
+pub use packed::{Noise, Packed, Source};
 pub use program::{Program, Watch};
 pub use run::{Options, Run, Segment, run};
 pub use simulator::Simulator;

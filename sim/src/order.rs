@@ -36,21 +36,31 @@ pub(crate) fn reads(netlist: &Netlist, action: Action) -> Vec<NodeId> {
     }
 }
 
-/// Orders `actions`: readers of a register before the register, read ports of a memory before its write.
-pub(crate) fn schedule(netlist: &Netlist, actions: &[Action]) -> Schedule {
+/// The memory that a read port reads.
+pub(crate) fn memory(netlist: &Netlist, action: Action) -> Option<MemoryId> {
+    match action {
+        Action::Update(id) => match netlist.node(id).op {
+            Op::Read { memory, .. } => Some(memory),
+            _ => None,
+        },
+        Action::Write(_) => None,
+    }
+}
+
+/// Orders `actions`: readers of a register before the register, read ports of a memory before its write. `reads` are the
+/// registers that an action reads, among other nodes; `memory` the memory that it reads.
+pub(crate) fn schedule(
+    actions: &[Action],
+    reads: impl Fn(Action) -> Vec<NodeId>,
+    memory: impl Fn(Action) -> Option<MemoryId>,
+) -> Schedule {
     let position: BTreeMap<Action, usize> = actions.iter().enumerate().map(|(i, a)| (*a, i)).collect();
     // after[x]: actions that must wait for x; an edge through a value can be cut by copying, one through a memory cannot.
     let mut after: Vec<Vec<usize>> = vec![Vec::new(); actions.len()];
     let mut waits = vec![0usize; actions.len()];
     for (i, action) in actions.iter().enumerate() {
-        let values = reads(netlist, *action).into_iter().map(Action::Update);
-        let write = match action {
-            Action::Update(id) => match netlist.node(*id).op {
-                Op::Read { memory, .. } => Some(Action::Write(memory)),
-                _ => None,
-            },
-            Action::Write(_) => None,
-        };
+        let values = reads(*action).into_iter().map(Action::Update);
+        let write = memory(*action).map(Action::Write);
         for target in values.chain(write).filter_map(|a| position.get(&a).copied()).filter(|t| *t != i) {
             after[i].push(target);
             waits[target] += 1;

@@ -1,15 +1,19 @@
 //! Running many samples through a design: segments over lanes and threads.
 
+use crate::bench::{Bench, Job, Outcome};
 use crate::fold::Watched;
-use crate::lanes::{Bench, Job, Outcome};
-use crate::program::Program;
+use crate::lanes::Lanes;
+use crate::machine::Machine;
+use crate::packed::{Layout, Packed, Source};
+use crate::planes::Planes;
+use crate::program::{Program, Watch, stream_nodes};
+use crate::sliced::Sliced;
 use crate::word::WordSize;
 use crate::{Error, Result};
 use rayon::prelude::*;
 use std::sync::atomic::{AtomicU64, Ordering};
-use sterna_ir::Design;
 use sterna_ir::bench::Stalls;
-use sterna_ir::netlist::Op;
+use sterna_ir::design::{Design, Stream};
 
 /// How samples are streamed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -23,10 +27,12 @@ pub struct Options {
     pub seed: u64,
     /// Cycles without a move after which a circuit counts as stuck; by default 10,000 and four times the timing.
     pub patience: Option<u64>,
-    /// Collect the vectors on the probes.
+    /// Keep the results and their cycles.
+    pub results: bool,
+    /// Keep the vectors on the probes.
     pub probes: bool,
-    /// Segments simulated side by side: 1, or the next of 16 and 32 (16 at most for 64-bit values); by default as many as vectors of 64 bytes hold. The
-    /// results do not depend on it.
+    /// Segments simulated side by side: 1, or the next of 16 and 32 (16 at most for 64-bit values) in words; 64 and 512 bit by
+    /// bit, where there are no memories. By default what seems fastest. The results do not depend on it.
     pub lanes: Option<usize>,
     /// Threads; by default all of the machine's. The results do not depend on it.
     pub threads: Option<usize>,
@@ -39,6 +45,7 @@ impl Default for Options {
             stall_level: 0,
             seed: 0,
             patience: None,
+            results: true,
             probes: false,
             lanes: None,
             threads: None,
@@ -62,7 +69,7 @@ pub struct Segment {
 /// Results in the order of the samples.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Run {
-    /// One result vector per sample.
+    /// One result vector per sample, unless not kept.
     pub outputs: Vec<Vec<i64>>,
     /// For each probe, one vector per sample; elements absent from the stream's order are 0. The last vector of a segment is
     /// empty where its last beats do not matter to the result. Empty unless asked for.
@@ -109,31 +116,6 @@ pub(crate) fn check_streams(design: &Design) -> Result<()> {
     Ok(())
 }
 
-/// Refuses samples that the input pins cannot carry.
-pub(crate) fn check_samples(design: &Design, samples: &[Vec<i64>]) -> Result<()> {
-    let input = &design.input;
-    let need = input.order.iter().max().map_or(0, |m| *m as usize + 1);
-    for node in &input.data {
-        if design.netlist.node(*node).op != Op::Input {
-            return Err(Error::Request(format!("node {} of the input stream is not an input", node.0)));
-        }
-    }
-    for (i, sample) in samples.iter().enumerate() {
-        let bad = |what| Err(Error::Sample { sample: i, what });
-        if sample.len() < need {
-            return bad(format!("{} values given, the design takes {need}", sample.len()));
-        }
-        for (position, element) in input.order.iter().enumerate() {
-            let range = design.netlist.node(input.data[position % input.data.len()]).range;
-            let value = sample[*element as usize];
-            if !range.contains(value) || !range.contains(0) {
-                return bad(format!("element {element} is {value}, outside {range}"));
-            }
-        }
-    }
-    Ok(())
-}
-
 /// Streams `samples` through `design`; `progress` hears of results and samples.
 ///
 /// # Errors
@@ -144,42 +126,49 @@ pub fn run(
     options: &Options,
     progress: &(dyn Fn(u64, u64) + Sync),
 ) -> Result<Run> {
-    let program = Program::for_design(design);
     check_streams(design)?;
-    let mut bench = Bench::new(&program, design, patience(design, options));
-    bench.probes = options.probes;
-    run_bench(bench, samples, options, progress)
+    stream(design, &Packed::new(design, samples)?, options, progress)
+}
+
+/// The same with samples from anywhere: what is not kept takes no memory, however long the run.
+///
+/// # Errors
+/// A circuit that stops moving.
+pub fn stream(
+    design: &Design,
+    source: &dyn Source,
+    options: &Options,
+    progress: &(dyn Fn(u64, u64) + Sync),
+) -> Result<Run> {
+    run_hashed(design, &[], source, options, progress)
 }
 
 /// The same with the streams to hash.
 pub(crate) fn run_hashed(
     design: &Design,
-    program: &Program,
-    watched: Vec<Watched>,
-    samples: &[Vec<i64>],
+    watched: &[Watched],
+    source: &dyn Source,
     options: &Options,
     progress: &(dyn Fn(u64, u64) + Sync),
 ) -> Result<Run> {
-    let mut bench = Bench::new(program, design, patience(design, options));
-    bench.watched = watched;
-    run_bench(bench, samples, options, progress)
-}
-
-fn run_bench(
-    bench: Bench,
-    samples: &[Vec<i64>],
-    options: &Options,
-    progress: &(dyn Fn(u64, u64) + Sync),
-) -> Result<Run> {
-    check_samples(bench.design, samples)?;
-    let bounds = split(samples.len(), options.segments);
-    let job = |(i, (from, to)): (usize, &(usize, usize))| Job {
-        samples: &samples[*from..*to],
+    check_streams(design)?;
+    let bench = Bench {
+        design,
+        source,
+        watched,
+        results: options.results,
+        probes: options.probes,
+        patience: patience(design, options),
+    };
+    let bounds = split(source.count(), options.segments);
+    let job = |(i, (first, end)): (usize, &(usize, usize))| Job {
+        first: *first,
+        end: *end,
         stalls: stalls(options, i),
     };
     let jobs: Vec<Job> = bounds.iter().enumerate().map(job).collect();
     let done = AtomicU64::new(0);
-    let tell = || progress(done.fetch_add(1, Ordering::Relaxed) + 1, samples.len() as u64);
+    let tell = |new: u64| progress(done.fetch_add(new, Ordering::Relaxed) + new, source.count() as u64);
     let simulate = || dispatch(&bench, &jobs, options.lanes, &tell);
     let outcomes = match options.threads {
         None => simulate(),
@@ -190,55 +179,97 @@ fn run_bench(
             .install(simulate),
     }
     .map_err(Error::Stuck)?;
+    let vectors = |stream: &Stream, words: &[u64]| {
+        let layout = Layout::new(&design.netlist, stream);
+        words.chunks_exact(layout.words * layout.beats).map(|words| layout.unpack(words)).collect::<Vec<_>>()
+    };
     let mut run = Run {
         outputs: vec![],
-        probes: vec![vec![]; if bench.probes { bench.design.probes.len() } else { 0 }],
+        probes: vec![vec![]; if bench.probes { design.probes.len() } else { 0 }],
         started: vec![],
         finished: vec![],
         segments: vec![],
     };
-    for ((from, to), outcome) in bounds.into_iter().zip(outcomes) {
-        run.outputs.extend(outcome.outputs);
+    for (job, outcome) in jobs.iter().zip(outcomes) {
+        run.outputs.extend(vectors(&design.output, &outcome.outputs));
         run.started.extend(outcome.started);
         run.finished.extend(outcome.finished);
-        run.probes.iter_mut().zip(outcome.probes).for_each(|(all, part)| {
-            all.extend(part);
-            all.resize(to, Vec::new());
+        for ((all, probe), words) in run.probes.iter_mut().zip(&design.probes).zip(&outcome.probes) {
+            all.extend(vectors(&probe.stream, words));
+            all.resize(job.end, Vec::new());
+        }
+        run.segments.push(Segment {
+            first: job.first,
+            samples: job.end - job.first,
+            cycles: outcome.cycles,
+            hashes: outcome.hashes,
         });
-        let segment =
-            Segment { first: from, samples: to - from, cycles: outcome.cycles, hashes: outcome.hashes };
-        run.segments.push(segment);
     }
     Ok(run)
 }
 
-/// Picks the machine for the word and the number of lanes.
+/// Picks the machine.
 fn dispatch(
     bench: &Bench,
     jobs: &[Job],
     lanes: Option<usize>,
-    done: &(dyn Fn() + Sync),
+    done: &(dyn Fn(u64) + Sync),
 ) -> std::result::Result<Vec<Outcome>, String> {
-    let size = bench.program.word_size();
-    let lanes = lanes.unwrap_or(match size {
-        _ if jobs.len() == 1 => 1,
-        WordSize::W16 => 32,
-        WordSize::W32 | WordSize::W64 => 16,
-    });
-    macro_rules! batches {
-        ($word:ty, $lanes:literal) => {
-            jobs.par_chunks($lanes).map(|jobs| bench.batch::<$word, $lanes>(jobs, done)).collect()
+    let program = Program::for_design(bench.design);
+    let size = program.word_size();
+    if let Some((planes, lanes)) = sliced(bench.design, &program, jobs.len(), lanes) {
+        return match lanes {
+            ..=64 => batches::<Sliced<1>>(bench, &planes, jobs, done),
+            _ => batches::<Sliced<8>>(bench, &planes, jobs, done),
         };
     }
-    let outcomes: std::result::Result<Vec<Vec<Outcome>>, String> = match (size, lanes) {
-        (WordSize::W16, 0 | 1) => batches!(i16, 1),
-        (WordSize::W16, 2..=16) => batches!(i16, 16),
-        (WordSize::W16, _) => batches!(i16, 32),
-        (WordSize::W32, 0 | 1) => batches!(i32, 1),
-        (WordSize::W32, 2..=16) => batches!(i32, 16),
-        (WordSize::W32, _) => batches!(i32, 32),
-        (WordSize::W64, 0 | 1) => batches!(i64, 1),
-        (WordSize::W64, _) => batches!(i64, 16),
-    };
-    Ok(outcomes?.into_iter().flatten().collect())
+    let lanes = lanes.unwrap_or(if jobs.len() == 1 { 1 } else { per_vector(size) });
+    match (size, lanes) {
+        (WordSize::W16, 0 | 1) => batches::<Machine<i16, 1>>(bench, &program, jobs, done),
+        (WordSize::W16, 2..=16) => batches::<Machine<i16, 16>>(bench, &program, jobs, done),
+        (WordSize::W16, _) => batches::<Machine<i16, 32>>(bench, &program, jobs, done),
+        (WordSize::W32, 0 | 1) => batches::<Machine<i32, 1>>(bench, &program, jobs, done),
+        (WordSize::W32, 2..=16) => batches::<Machine<i32, 16>>(bench, &program, jobs, done),
+        (WordSize::W32, _) => batches::<Machine<i32, 32>>(bench, &program, jobs, done),
+        (WordSize::W64, 0 | 1) => batches::<Machine<i64, 1>>(bench, &program, jobs, done),
+        (WordSize::W64, _) => batches::<Machine<i64, 16>>(bench, &program, jobs, done),
+    }
+}
+
+/// Words in a vector of 64 bytes, but at least 16: more work for every instruction that is looked at.
+fn per_vector(size: WordSize) -> usize {
+    match size {
+        WordSize::W16 => 32,
+        WordSize::W32 | WordSize::W64 => 16,
+    }
+}
+
+/// The design in planes and the number of lanes, where that is asked for or cheaper than words.
+fn sliced(
+    design: &Design,
+    program: &Program,
+    jobs: usize,
+    lanes: Option<usize>,
+) -> Option<(Planes, usize)> {
+    if lanes.map_or(jobs < 2, |lanes| lanes < 64) {
+        return None;
+    }
+    let planes = Planes::new(&design.netlist, Watch::Nodes(&stream_nodes(design)))?;
+    let wide = lanes.unwrap_or(jobs) > 64;
+    // Reads and writes per lane: an instruction on words has three, for a vector of lanes each.
+    let words = program.args.len() * 3 / per_vector(program.word_size());
+    let bits = planes.cost() / if wide { 512 } else { 64 };
+    (lanes.is_some() || bits < words).then_some((planes, if wide { 512 } else { 64 }))
+}
+
+/// Runs the jobs in batches that fill a machine.
+fn batches<M: Lanes>(
+    bench: &Bench,
+    program: &M::Program,
+    jobs: &[Job],
+    done: &(dyn Fn(u64) + Sync),
+) -> std::result::Result<Vec<Outcome>, String> {
+    let parts: std::result::Result<Vec<Vec<Outcome>>, String> =
+        jobs.par_chunks(M::LANES).map(|jobs| bench.batch::<M>(program, jobs, done)).collect();
+    Ok(parts?.into_iter().flatten().collect())
 }

@@ -1,5 +1,6 @@
 //! The fast simulator as a single circuit.
 
+use crate::lanes::Compiled;
 use crate::machine::Machine;
 use crate::program::{Program, Watch};
 use crate::word::{Word, WordSize};

@@ -28,7 +28,7 @@ fn every_lane_follows_the_protocol_to_the_cycle() {
             assert_eq!(all.finished[range], one.finished);
             assert_eq!(one.finished.last().unwrap() + 1, segment.cycles);
         }
-        for (lanes, threads) in [(1, 1), (16, 2), (32, 1)] {
+        for (lanes, threads) in [(1, 1), (16, 2), (32, 1), (64, 1), (512, 1)] {
             let other = Options { lanes: Some(lanes), threads: Some(threads), ..options };
             assert_eq!(run(&design, &samples, &other, &|_, _| ()).unwrap(), all);
         }

@@ -71,7 +71,6 @@ impl Case {
                 samples: &samples(&self.design, 700, 3),
                 options,
                 cache: &folder.join("cache"),
-                optimise: Some(0),
                 processes: None,
                 waveform: Some(&folder.join("wave.vcd")),
             },

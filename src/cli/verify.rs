@@ -2,18 +2,18 @@
 
 use std::path::{Path, PathBuf};
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result};
 use serde_json::json;
 use sterna_ir::Design;
-use sterna_ir::design::Stream;
 use sterna_ir::netlist::{NodeId, Op};
 use sterna_sim as sim;
-use sterna_sim::verilator::{self, Pins, Place, Signal, Source, StreamPins, VerifyReport, VerifyRequest};
+use sterna_sim::verilator::{self, Place, Source, StreamPins, VerifyReport, VerifyRequest};
 
 use super::compile::DesignArgs;
 use super::formal;
 use super::simulate::{Samples, Stimuli, accuracy, difference, expected};
 use crate::build::Build;
+use crate::pins::{pins, stream};
 use crate::stimuli::Edges;
 use crate::ui::{Outcome, Ui, percent, table, thousands};
 
@@ -100,7 +100,6 @@ pub fn check(
         samples,
         options,
         cache,
-        optimise: None,
         processes: Some(rayon::current_num_threads()),
         waveform: vcd,
     };
@@ -140,35 +139,6 @@ pub fn cache(given: Option<&Path>) -> Result<PathBuf> {
     std::fs::create_dir_all(&folder)
         .with_context(|| format!("cannot write {}; give another --cache-dir", folder.display()))?;
     Ok(folder)
-}
-
-fn pins(build: &Build) -> Result<Pins> {
-    let design = &build.design;
-    let clock = build.emitted.clock().context("the design has no clock")?.to_string();
-    let reset =
-        design.netlist.reset.map(|node| Ok::<_, anyhow::Error>(signal(build, node)?.name)).transpose()?;
-    Ok(Pins {
-        clock,
-        reset,
-        input: stream(build, &design.input, true)?,
-        output: stream(build, &design.output, true)?,
-    })
-}
-
-fn stream(build: &Build, stream: &Stream, with_last: bool) -> Result<StreamPins> {
-    Ok(StreamPins {
-        valid: signal(build, stream.valid)?,
-        ready: signal(build, stream.ready)?,
-        last: stream.last.filter(|_| with_last).map(|n| signal(build, n)).transpose()?,
-        data: stream.data.iter().map(|n| signal(build, *n)).collect::<Result<_>>()?,
-    })
-}
-
-fn signal(build: &Build, node: NodeId) -> Result<Signal> {
-    let Some(seen) = build.emitted.top_signal(node) else {
-        bail!("signal {} cannot be seen in the top module", build.design.netlist.node(node).name);
-    };
-    Ok(Signal::new(seen.name, seen.lsb, seen.width))
 }
 
 /// Runs `sterna verify`.

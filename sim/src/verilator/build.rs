@@ -25,8 +25,8 @@ pub(super) struct Model {
 pub(super) struct Harness<'a> {
     pub header: &'a str,
     pub visible: &'a str,
-    /// Optimisation level of the C++ compiler, 0 to 3.
-    pub optimise: u8,
+    /// Flags of the C++ compiler for the code that runs.
+    pub optimise: &'a str,
 }
 
 const HARNESS: &str = include_str!("harness.cpp");
@@ -136,7 +136,8 @@ pub fn lint(sources: &[Source], top: &str) -> Result<()> {
 pub(super) fn build(cache: &Path, sources: &[Source], top: &str, harness: &Harness) -> Result<Model> {
     check_sources(sources)?;
     let version = version()?;
-    let makeflags = format!("OPT_FAST=-O{0} OPT_SLOW=-O0 OPT_GLOBAL=-O{0}", harness.optimise.min(3));
+    // Verilator's makefile puts these behind -CFLAGS, where an -O of ours would be overruled.
+    let makeflags = format!("OPT_FAST='{0}' OPT_SLOW=-O0 OPT_GLOBAL='{0}'", harness.optimise);
     let jobs = std::thread::available_parallelism().map_or(1, usize::from).to_string();
     let flags = [
         "--cc",

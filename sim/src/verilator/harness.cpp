@@ -76,7 +76,7 @@ enum : uint64_t { BLOCK = 1, BEAT = 2, CYCLE = 3, END = 4 };
 
 static void segment(Model& m, uint64_t patience, uint64_t from, uint64_t to) {
     Stall in{next(), next()}, out{next(), next()};
-    const uint64_t samples = next(), cycles = next();
+    const uint64_t samples = next(), cycles = next(), report = next();
     const unsigned in_words = (IN_BITS + 63) / 64, last = STREAMS - 1;
     std::vector<uint64_t> beat_words(in_words), words(MOST_WORDS);
     std::vector<unsigned> beats(STREAMS);
@@ -143,7 +143,7 @@ static void segment(Model& m, uint64_t patience, uint64_t from, uint64_t to) {
             }
             if (moves) beats[i] = beats[i] + 1 == s.beats ? 0 : beats[i] + 1;
             if (moves && i == last) {
-                if (!patience) {
+                if (!patience && report) {
                     tell(BEAT);
                     tell(cycle);
                     for (unsigned w = 0; w < count; ++w) tell(words[w]);

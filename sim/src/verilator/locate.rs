@@ -92,6 +92,7 @@ pub(super) fn locate(
     first_sample: usize,
 ) -> Result<Mismatch> {
     let design = request.design;
+    let samples = &request.samples[task.samples.clone()];
     let streams: Vec<&Stream> = [&design.input]
         .into_iter()
         .chain(design.probes.iter().map(|p| &p.stream))
@@ -106,19 +107,18 @@ pub(super) fn locate(
         window: window.clone(),
         shown: vec![],
     };
-    bench::run(design, &mut recorder, task.samples, task.stalls, patience).map_err(Error::Stuck)?;
+    bench::run(design, &mut recorder, samples, task.stalls, patience).map_err(Error::Stuck)?;
     let last = with_last(request);
     let (mut spot, mut stuck) = (None, false);
     let mode = Mode { patience, from: window.start, to: window.end };
     let stalls = task.stalls;
-    let samples = task.samples;
     run(program, request.top, design, shape, &[task], mode, &mut |_, event| {
         match event {
             Event::Cycle { cycle, handshakes, beats } if spot.is_none() => {
                 let shown = &recorder.shown[(cycle - window.start) as usize];
                 spot = differ(design, &streams, &last, shown, &handshakes, &beats).map(|s| (cycle, s));
             }
-            Event::End { stuck: end } => stuck = end,
+            Event::End { stuck: end, .. } => stuck = end,
             _ => {}
         }
         true

@@ -1,18 +1,23 @@
 //! Running a built model: stimulus in, hashes and results out.
 
+use crate::packed::{Layout, Source};
 use crate::{Error, Result};
 use std::fs::File;
 use std::io::{BufReader, BufWriter, Read, Write};
 use std::path::Path;
 use std::process::{Child, ChildStdout, Command, Stdio};
+use std::time::Instant;
 use sterna_ir::bench::Stalls;
-use sterna_ir::design::{Design, Stream};
+use sterna_ir::design::Design;
 
 /// A segment for the model: its samples, stalls and length in cycles.
 pub(super) struct Task<'a> {
-    pub samples: &'a [Vec<i64>],
+    pub source: &'a dyn Source,
+    pub samples: std::ops::Range<usize>,
     pub stalls: Stalls,
     pub cycles: u64,
+    /// Whether to report every result beat.
+    pub results: bool,
 }
 
 /// What the model says.
@@ -24,8 +29,8 @@ pub(super) enum Event {
     Beat { cycle: u64, words: Vec<u64> },
     /// A settled cycle: handshake words, and the packed beat of every stream.
     Cycle { cycle: u64, handshakes: Vec<u64>, beats: Vec<Vec<u64>> },
-    /// End of a segment.
-    End { stuck: bool },
+    /// End of a segment, after this many results.
+    End { results: u64, stuck: bool },
 }
 
 /// Widths of the packed beats in 64-bit words, stream by stream.
@@ -63,36 +68,19 @@ impl<'a> Bits<'a> {
     }
 }
 
-/// Packs values as they lie on the pins, low lanes first.
-fn pack(design: &Design, stream: &Stream, beat: usize, sample: &[i64]) -> Vec<u64> {
-    let bits: u32 = stream.data.iter().map(|id| design.netlist.node(*id).range.width()).sum();
-    let mut words = vec![0u64; bits.div_ceil(64) as usize];
-    let mut at = 0;
-    for (lane, id) in stream.data.iter().enumerate() {
-        let width = design.netlist.node(*id).range.width();
-        if let Some(element) = stream.order.get(beat * stream.data.len() + lane) {
-            let value = sample[*element as usize] as u64 & ((1 << width) - 1);
-            words[at / 64] |= value << (at % 64);
-            if at % 64 + width as usize > 64 {
-                words[at / 64 + 1] |= value >> (64 - at % 64);
-            }
-        }
-        at += width as usize;
-    }
-    words
-}
-
 fn write_stimulus(path: &Path, design: &Design, tasks: &[Task]) -> std::io::Result<()> {
     let mut file = BufWriter::new(File::create(path)?);
     let mut put = |words: &[u64]| words.iter().try_for_each(|w| file.write_all(&w.to_ne_bytes()));
     put(&[tasks.len() as u64])?;
+    let mut words = vec![0; Layout::new(&design.netlist, &design.input).words];
     for task in tasks {
         let (input, output) = (task.stalls.input, task.stalls.output);
         put(&[input.state, u64::from(input.level), output.state, u64::from(output.level)])?;
-        put(&[task.samples.len() as u64, task.cycles])?;
-        for sample in task.samples {
+        put(&[task.samples.len() as u64, task.cycles, u64::from(task.results)])?;
+        for sample in task.samples.clone() {
             for beat in 0..design.input.beats() {
-                put(&pack(design, &design.input, beat, sample))?;
+                task.source.beat(sample, beat, &mut words);
+                put(&words)?;
             }
         }
     }
@@ -140,16 +128,14 @@ impl Reader<'_> {
                 let beats = shape.streams.iter().map(|n| self.words(*n)).collect::<std::io::Result<_>>()?;
                 Event::Cycle { cycle, handshakes, beats }
             }
-            4 => {
-                self.word()?;
-                Event::End { stuck: self.word()? != 0 }
-            }
+            4 => Event::End { results: self.word()?, stuck: self.word()? != 0 },
             tag => return Err(std::io::Error::other(format!("unknown record {tag}"))),
         })
     }
 }
 
-/// Runs the model over `tasks` and hands every event, with its task's index, to `look` until that returns `false`.
+/// Runs the model over `tasks` and hands every event, with its task's index, to `look` until that returns `false`; the time
+/// that the process took, s.
 ///
 /// # Errors
 /// When the model cannot be started, crashes, or ends too early: with its last lines.
@@ -161,11 +147,12 @@ pub(super) fn run(
     tasks: &[Task],
     mode: Mode,
     look: &mut dyn FnMut(usize, Event) -> bool,
-) -> Result<()> {
+) -> Result<f64> {
     let folder = tempfile::tempdir().map_err(Error::io("temporary folder"))?;
     let (stimulus, complaints) = (folder.path().join("stimulus"), folder.path().join("stderr"));
     write_stimulus(&stimulus, design, tasks).map_err(Error::io("stimulus of the Verilator model"))?;
     let stderr = File::create(&complaints).map_err(Error::io("temporary file"))?;
+    let start = Instant::now();
     let child = Command::new(program)
         .arg(&stimulus)
         .args([mode.patience, mode.from, mode.to].map(|n| n.to_string()))
@@ -191,7 +178,7 @@ pub(super) fn run(
                 Ok(event) => {
                     let end = matches!(event, Event::End { .. });
                     if !look(task, event) {
-                        return Ok(());
+                        return Ok(start.elapsed().as_secs_f64());
                     }
                     if end {
                         break;
@@ -211,5 +198,6 @@ pub(super) fn run(
         }
     }
     let status = running.0.wait().map_err(Error::io(program.display().to_string()))?;
-    if status.success() { Ok(()) } else { Err(failed(status.to_string())) }
+    let seconds = start.elapsed().as_secs_f64();
+    if status.success() { Ok(seconds) } else { Err(failed(status.to_string())) }
 }

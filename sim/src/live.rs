@@ -1,0 +1,39 @@
+//! What of a netlist has to be simulated.
+
+use crate::order::{Action, reads};
+use crate::program::Watch;
+use sterna_ir::netlist::{MemoryId, MemoryKind, Netlist, Node, NodeId, Op};
+
+/// The nodes that an output or a watched node depends on.
+pub(crate) fn live(netlist: &Netlist, watch: Watch) -> Vec<bool> {
+    let nodes = match watch {
+        Watch::All => return vec![true; netlist.nodes.len()],
+        Watch::Nodes(nodes) => nodes,
+    };
+    let mut live = vec![false; netlist.nodes.len()];
+    let inputs = netlist.ids().filter(|id| netlist.node(*id).op == Op::Input);
+    let mut open: Vec<NodeId> = inputs.chain(netlist.outputs.iter().copied()).collect();
+    open.extend(nodes.iter().copied().chain(netlist.reset));
+    while let Some(id) = open.pop() {
+        if std::mem::replace(&mut live[id.index()], true) {
+            continue;
+        }
+        open.extend(netlist.node(id).op.operands());
+        if let Op::Read { memory, .. } = netlist.node(id).op {
+            open.extend(reads(netlist, Action::Write(memory)));
+        }
+    }
+    live
+}
+
+/// The state changes of live nodes.
+pub(crate) fn actions(netlist: &Netlist, live: &[bool]) -> Vec<Action> {
+    let sequential = |id: &NodeId| live[id.index()] && netlist.node(*id).op.is_sequential();
+    let updates = netlist.ids().filter(sequential).map(Action::Update);
+    let writes = (0..netlist.memories.len() as u32).map(MemoryId).filter(|id| {
+        let read = |n: &Node| matches!(n.op, Op::Read { memory, .. } if memory == *id);
+        matches!(netlist.memory(*id).kind, MemoryKind::Ram { .. })
+            && netlist.ids().any(|node| live[node.index()] && read(netlist.node(node)))
+    });
+    updates.chain(writes.map(Action::Write)).collect()
+}
