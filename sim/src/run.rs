@@ -245,12 +245,7 @@ fn per_vector(size: WordSize) -> usize {
 }
 
 /// The design in planes and the number of lanes, where that is asked for or cheaper than words.
-fn sliced(
-    design: &Design,
-    program: &Program,
-    jobs: usize,
-    lanes: Option<usize>,
-) -> Option<(Planes, usize)> {
+fn sliced(design: &Design, program: &Program, jobs: usize, lanes: Option<usize>) -> Option<(Planes, usize)> {
     if lanes.map_or(jobs < 2, |lanes| lanes < 64) {
         return None;
     }

@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context, Result};
 use serde_json::json;
 use sterna_ir::Design;
+use sterna_ir::design::Stream;
 use sterna_ir::netlist::{NodeId, Op};
 use sterna_sim as sim;
 use sterna_sim::verilator::{self, Place, Source, StreamPins, VerifyReport, VerifyRequest};
