@@ -34,7 +34,7 @@ pub fn open_serialise(b: &mut Builder, y_ready: NodeId, lanes: usize) -> Gate {
     let one = b.eq_const(state, 1, "left_one");
     let leaves = b.and(&[one, y_ready], "left_leaves");
     let ready = b.or(&[none, leaves], "free");
-    Gate { ready, y_ready, state, scan: None }
+    Gate::new(ready, y_ready, state)
 }
 
 /// Sends the lanes of each beat one by one.

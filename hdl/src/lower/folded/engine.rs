@@ -39,7 +39,7 @@ pub struct Built {
 pub fn open(b: &mut Builder, y_ready: NodeId) -> Gate {
     let state = b.loop_reg(Range::new(0, 2).word(), None, Some(0), "banks_full");
     let both = b.eq_const(state, 2, "banks_both_full");
-    Gate { ready: b.not(both, "x_free"), y_ready, state, scan: None }
+    Gate::new(b.not(both, "x_free"), y_ready, state)
 }
 
 impl Folded {
@@ -59,7 +59,7 @@ impl Folded {
 
         // Running: `waiting` samples are in the buffer and not begun.
         let left = b.loop_reg(Range::new(0, s.pes as i64).word(), None, Some(0), "left");
-        let out = Gate { ready: gate.ready, y_ready: gate.y_ready, state: left, scan: None };
+        let out = Gate::new(gate.ready, gate.y_ready, left);
         let load_wanted = b.loop_reg(Range::BIT, None, Some(0), "row_done");
         let empty = b.eq_const(left, 0, "shifted_out");
         let blocked = b.not(empty, "shifting_out");
