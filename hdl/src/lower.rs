@@ -169,7 +169,7 @@ pub(crate) fn build(network: &Network, options: &Options, plan: &Plan) -> (Desig
 
 fn open(b: &mut Builder, unit: &Unit, y_ready: NodeId) -> Gate {
     match unit {
-        Unit::Serialise(lanes) => adapt::open_serialise(b, y_ready, *lanes),
+        Unit::Serialise { from, to } => adapt::open_serialise(b, y_ready, from.div_ceil(*to)),
         Unit::Folded(_) => folded::open(b, y_ready),
         Unit::Windows(unit) => unit.open(b, y_ready),
         Unit::Join(join) => join.open(b, y_ready),
@@ -194,7 +194,7 @@ fn build_unit(
         Unit::Flatten => x.flat(),
         Unit::Join(_) => unreachable!("reads two streams"),
         Unit::Gather => adapt::gather(b, gate, x),
-        Unit::Serialise(_) => adapt::serialise(b, gate, x),
+        Unit::Serialise { to, .. } => adapt::serialise(b, gate, x, *to),
         Unit::Unrolled(unit) => {
             let (y, built) = unit.build(b, gate, x, options);
             claims.push(Claim::Unrolled { place, unit: unit.clone(), built });

@@ -28,8 +28,13 @@ pub enum Unit {
     Flatten,
     /// Many beats to one.
     Gather,
-    /// One beat of so many lanes to many.
-    Serialise(usize),
+    /// One beat to many of fewer lanes.
+    Serialise {
+        /// Lanes of a beat.
+        from: usize,
+        /// Lanes of each that becomes of it.
+        to: usize,
+    },
     /// Adder trees.
     Unrolled(Unrolled),
     /// Pixels to windows.
@@ -264,10 +269,10 @@ impl<'a> Planner<'a> {
         }
     }
 
-    fn serialise(&mut self) {
-        if self.flow.lanes > 1 {
-            self.units.push(Unit::Serialise(self.flow.lanes));
-            self.flow.lanes = 1;
+    fn serialise(&mut self, lanes: usize) {
+        if self.flow.lanes > lanes {
+            self.units.push(Unit::Serialise { from: self.flow.lanes, to: lanes });
+            self.flow.lanes = lanes;
         }
     }
 
