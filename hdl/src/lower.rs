@@ -9,9 +9,11 @@ mod lutsum;
 mod maps;
 pub mod matrix;
 mod maxima;
+mod memory;
 mod pipe;
 mod plan;
 mod prove;
+mod queue;
 mod rows;
 mod shell;
 pub mod simplify;
@@ -22,6 +24,8 @@ mod timing;
 mod tree;
 mod unrolled;
 mod windows;
+
+use std::collections::BTreeMap;
 
 use sterna_ir::build::Builder;
 use sterna_ir::check::check;
@@ -45,7 +49,15 @@ pub fn lower(network: &Network, options: &Options) -> Result<Design> {
     let mut plan = plan::plan(network, options)?;
     prove_plan(network, &plan)?;
     plan.share(options);
-    let (mut design, claims) = build(network, options, &plan);
+    let (mut design, mut claims, queues) = build(network, options, &plan);
+    if !queues.is_empty() {
+        // What waits when nothing ever stalls is what the layers between need before they give: with room for it no stall can
+        // lock the streams up, and with one more no queue is ever full in that run.
+        check(&design.netlist)?;
+        let (_, most) = timing::observe(&design, &queues)?;
+        plan.set_queues(most);
+        (design, claims, _) = build(network, options, &plan);
+    }
     prove(&design.netlist, &claims)?;
     check(&design.netlist)?;
     design.timing = timing::measure(&design)?;
@@ -82,8 +94,8 @@ pub fn layers(network: &Network, options: &Options) -> Result<Vec<LayerInfo>> {
     Ok(plan.stages.iter().filter(weighted).map(info).collect())
 }
 
-/// Builds the plan. Timing is left at zero.
-pub(crate) fn build(network: &Network, options: &Options, plan: &Plan) -> (Design, Vec<Claim>) {
+/// Builds the plan. Timing is left at zero. The last part counts what waits in each queue.
+pub(crate) fn build(network: &Network, options: &Options, plan: &Plan) -> (Design, Vec<Claim>, Vec<NodeId>) {
     let top = options.top.clone().unwrap_or_else(|| network.name.clone());
     let mut b = Builder::new(top, about(network, plan));
     let inputs = shell::inputs(&mut b, network, plan.lanes, plan.positions);
@@ -91,13 +103,24 @@ pub(crate) fn build(network: &Network, options: &Options, plan: &Plan) -> (Desig
     // `ready` runs against the data: gates first, from the last stage to the first.
     let mut ready = inputs.m_ready;
     let mut opened: Vec<(ModuleId, Vec<Gate>, NodeId)> = Vec::new();
+    // Of each layer that is read twice, whether the queues that it enters have room.
+    let mut room: BTreeMap<usize, Vec<NodeId>> = BTreeMap::new();
+    let mut queues = Vec::new();
     for (k, stage) in plan.stages.iter().enumerate().rev() {
-        let y_ready = ready;
+        let y_ready = match room.get(&stage.layer) {
+            Some(room) => b.and(&[&[ready], &room[..]].concat(), format!("l{k}_fork_ready")),
+            None => ready,
+        };
+        ready = y_ready;
         let module = b.enter(stage.name.as_str(), stage.about.clone());
         let mut gates: Vec<Gate> = Vec::new();
         for unit in stage.units.iter().rev() {
             let gate = open(&mut b, unit, ready);
             ready = gate.ready;
+            if let (Unit::Join(join), Some(queue)) = (unit, gate.queue) {
+                room.entry(join.from).or_default().push(queue.free);
+                queues.push(queue.count);
+            }
             gates.push(gate);
         }
         if k > 0 {
@@ -108,14 +131,22 @@ pub(crate) fn build(network: &Network, options: &Options, plan: &Plan) -> (Desig
         opened.push((module, gates, y_ready));
     }
     opened.reverse();
+    queues.reverse();
     let input = shell::frame(&mut b, &inputs, ready);
 
     let mut link = inputs.link.clone();
     let (mut probes, mut claims) = (Vec::new(), Vec::new());
+    let mut forked: BTreeMap<usize, (Link, NodeId)> = BTreeMap::new();
     for (k, (stage, (module, gates, y_ready))) in plan.stages.iter().zip(&opened).enumerate() {
         b.resume(*module);
         for (unit, gate) in stage.units.iter().zip(gates) {
-            link = build_unit(&mut b, unit, *gate, &link, options, &stage.name, &mut claims);
+            link = match unit {
+                Unit::Join(join) => {
+                    let (early, moved) = &forked[&join.from];
+                    join.build(&mut b, *gate, &link, early, *moved)
+                }
+                _ => build_unit(&mut b, unit, *gate, &link, options, &stage.name, &mut claims),
+            };
         }
         b.rename(link.valid, format!("l{k}_y_valid"));
         b.bus(format!("l{k}_y_data"), link.data.clone(), order_text(&link));
@@ -125,18 +156,24 @@ pub(crate) fn build(network: &Network, options: &Options, plan: &Plan) -> (Desig
             let stream = Stream { valid, ready: *y_ready, last: None, data, order };
             probes.push(Probe { layer: stage.layer, stream });
         }
+        if let Some(room) = room.get(&stage.layer) {
+            let moved = b.and(&[link.valid, *y_ready], format!("l{k}_fork_moved"));
+            forked.insert(stage.layer, (link.clone(), moved));
+            link.valid = b.and(&[&[link.valid], &room[..]].concat(), format!("l{k}_fork_valid"));
+        }
     }
     let output = shell::results(&mut b, &link, inputs.m_ready);
     let timing = sterna_ir::design::Timing { latency: 0, interval: 0 };
-    (Design { netlist: b.finish(), input, output, probes, timing }, claims)
+    (Design { netlist: b.finish(), input, output, probes, timing }, claims, queues)
 }
 
 fn open(b: &mut Builder, unit: &Unit, y_ready: NodeId) -> Gate {
     match unit {
-        Unit::Serialise(lanes) => adapt::open_serialise(b, y_ready, *lanes),
+        Unit::Serialise { from, to } => adapt::open_serialise(b, y_ready, from.div_ceil(*to)),
         Unit::Folded(_) => folded::open(b, y_ready),
         Unit::Windows(unit) => unit.open(b, y_ready),
-        Unit::Flatten => Gate { ready: y_ready, y_ready, state: y_ready, scan: None },
+        Unit::Join(join) => join.open(b, y_ready),
+        Unit::Flatten => Gate::new(y_ready, y_ready, y_ready),
         _ => open_pipe(b, y_ready),
     }
 }
@@ -155,8 +192,9 @@ fn build_unit(
     let place = stage.to_string();
     match unit {
         Unit::Flatten => x.flat(),
+        Unit::Join(_) => unreachable!("reads two streams"),
         Unit::Gather => adapt::gather(b, gate, x),
-        Unit::Serialise(_) => adapt::serialise(b, gate, x),
+        Unit::Serialise { to, .. } => adapt::serialise(b, gate, x, *to),
         Unit::Unrolled(unit) => {
             let (y, built) = unit.build(b, gate, x, options);
             claims.push(Claim::Unrolled { place, unit: unit.clone(), built });

@@ -27,36 +27,37 @@ pub fn gather(b: &mut Builder, gate: Gate, x: &Link) -> Link {
     Link { valid: gate.state, data, ..x.clone() }
 }
 
-/// Opens a unit that sends the lanes of a beat one by one: ready when the last of them leaves.
-pub fn open_serialise(b: &mut Builder, y_ready: NodeId, lanes: usize) -> Gate {
-    let state = b.loop_reg(Range::new(0, lanes as i64).word(), None, Some(0), "left");
+/// Opens a unit that sends each beat as up to `parts` narrower ones: ready when the last of them leaves.
+pub fn open_serialise(b: &mut Builder, y_ready: NodeId, parts: usize) -> Gate {
+    let state = b.loop_reg(Range::new(0, parts as i64).word(), None, Some(0), "left");
     let none = b.eq_const(state, 0, "left_none");
     let one = b.eq_const(state, 1, "left_one");
     let leaves = b.and(&[one, y_ready], "left_leaves");
     let ready = b.or(&[none, leaves], "free");
-    Gate { ready, y_ready, state, scan: None }
+    Gate::new(ready, y_ready, state)
 }
 
-/// Sends the lanes of each beat one by one.
-pub fn serialise(b: &mut Builder, gate: Gate, x: &Link) -> Link {
-    let lanes = x.data.len();
+/// Sends each beat as beats of `lanes` lanes, which divides those of `x` unless `x` has but one beat.
+pub fn serialise(b: &mut Builder, gate: Gate, x: &Link, lanes: usize) -> Link {
+    let all = x.data.len();
     let load = b.and(&[x.valid, gate.ready], "load");
-    let full = b.constant(lanes as i64);
-    let rest = x.order.len() - (x.beats() - 1) * lanes;
+    let full = all.div_ceil(lanes);
+    let rest = (x.order.len() - (x.beats() - 1) * all).div_ceil(lanes);
     let last = beat_counter(b, x.beats(), load, "x_beat").map(|(_, last)| last);
+    let parts = b.constant(full as i64);
     let fill = match last {
-        Some(last) if rest != lanes => {
+        Some(last) if rest != full => {
             let rest = b.constant(rest as i64);
-            b.mux(last, full, rest, "fill")
+            b.mux(last, parts, rest, "fill")
         }
-        _ => full,
+        _ => parts,
     };
     let (valid, step) = count_down(b, gate, load, fill);
-    let data = shift_out(b, &x.data, load, step, "e");
-    Link { valid, data: vec![data], ..x.clone() }
+    let data = shift_out(b, (&x.data, lanes), load, step, "e");
+    Link { valid, data, ..x.clone() }
 }
 
-/// Drives `gate.state` as the number of elements left: `fill` at a load, one less as each leaves. Returns the valid bit and
+/// Drives `gate.state` as the number of beats left: `fill` at a load, one less as each leaves. Returns the valid bit and
 /// the bit that is 1 when the shift register moves.
 pub fn count_down(b: &mut Builder, gate: Gate, load: NodeId, fill: NodeId) -> (NodeId, NodeId) {
     let zero = b.eq_const(gate.state, 0, "none_left");
@@ -72,15 +73,22 @@ pub fn count_down(b: &mut Builder, gate: Gate, load: NodeId, fill: NodeId) -> (N
     (valid, b.or(&[load, leaves], "step"))
 }
 
-/// A shift register loaded in parallel; returns its head, element 0 first.
-pub fn shift_out(b: &mut Builder, x: &[NodeId], load: NodeId, step: NodeId, name: &str) -> NodeId {
-    let mut behind = None;
+/// A shift register loaded in parallel, which moves by `lanes`; returns its first lanes, element 0 first.
+pub fn shift_out(
+    b: &mut Builder,
+    (x, lanes): (&[NodeId], usize),
+    load: NodeId,
+    step: NodeId,
+    name: &str,
+) -> Vec<NodeId> {
+    let mut registers = vec![load; x.len()];
     for (p, &element) in x.iter().enumerate().rev() {
-        let d = match behind {
-            Some(next) => b.mux(load, next, element, format!("{name}{p}_next")),
+        let d = match registers.get(p + lanes) {
+            Some(&next) => b.mux(load, next, element, format!("{name}{p}_next")),
             None => element,
         };
-        behind = Some(b.reg(d, Some(step), format!("{name}{p}_q")));
+        registers[p] = b.reg(d, Some(step), format!("{name}{p}_q"));
     }
-    behind.expect("a beat has lanes")
+    registers.truncate(lanes);
+    registers
 }

@@ -8,6 +8,7 @@ use sterna_ir::netlist::{Netlist, NodeId, Op, Term};
 
 use crate::complement;
 use crate::lower::maps::stream_order;
+use crate::lower::queue::Queue;
 use crate::lower::stages::{Limit, Step, maker, stages};
 use crate::lower::windows::Scan;
 
@@ -48,6 +49,15 @@ pub struct Gate {
     pub state: NodeId,
     /// Of a unit that puts padding between beats.
     pub scan: Option<Scan>,
+    /// Of a unit that joins a stream with one that waits in a queue.
+    pub queue: Option<Queue>,
+}
+
+impl Gate {
+    /// A gate of nothing but handshakes.
+    pub fn new(ready: NodeId, y_ready: NodeId, state: NodeId) -> Self {
+        Gate { ready, y_ready, state, scan: None, queue: None }
+    }
 }
 
 /// Opens a unit that holds at most its registers: it moves whenever its output is free or leaves.
@@ -56,7 +66,7 @@ pub fn open_pipe(b: &mut Builder, y_ready: NodeId) -> Gate {
     let empty = b.not(state, "y_empty");
     let ready = b.or(&[empty, y_ready], "ce");
     b.gate(state, ready);
-    Gate { ready, y_ready, state, scan: None }
+    Gate::new(ready, y_ready, state)
 }
 
 /// A node with its place in the pipeline.

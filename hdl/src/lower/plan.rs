@@ -3,6 +3,7 @@
 mod folding;
 mod images;
 mod linear;
+mod residual;
 
 use sterna_ir::{LayerOp, Network, Range, Threshold};
 
@@ -11,12 +12,14 @@ use crate::estimate::Resources;
 use crate::lower::folded::Folded;
 use crate::lower::maps::stream_order;
 use crate::lower::maxima::Maxima;
+use crate::lower::queue::Join;
 use crate::lower::simplify::{Simplified, simplify};
 use crate::lower::sums::Sums;
 use crate::lower::table::Table;
 use crate::lower::unrolled::Unrolled;
 use crate::lower::windows::Windows;
 use crate::{Error, Options, Result, Style};
+use residual::{Fork, is_forked};
 
 /// A piece of a stage.
 #[derive(Clone, Debug)]
@@ -25,14 +28,21 @@ pub enum Unit {
     Flatten,
     /// Many beats to one.
     Gather,
-    /// One beat of so many lanes to many.
-    Serialise(usize),
+    /// One beat to many of fewer lanes.
+    Serialise {
+        /// Lanes of a beat.
+        from: usize,
+        /// Lanes of each that becomes of it.
+        to: usize,
+    },
     /// Adder trees.
     Unrolled(Unrolled),
     /// Pixels to windows.
     Windows(Windows),
     /// The largest element of each channel.
     Maxima(Maxima),
+    /// Two streams to one.
+    Join(Join),
     /// Constants by position.
     Table(Table),
     /// Processing elements.
@@ -70,6 +80,18 @@ pub struct Plan {
 }
 
 impl Plan {
+    /// Gives the queues room, in order of the data, for one pixel more than `most`.
+    pub fn set_queues(&mut self, most: Vec<i64>) {
+        let mut most = most.into_iter();
+        for Stage { units, about, .. } in &mut self.stages {
+            for unit in units {
+                let Unit::Join(join) = unit else { continue };
+                join.depth = most.next().expect("one for each queue") as usize + 1;
+                about.push(format!("Of the earlier output up to {} pixels wait in a queue.", join.depth));
+            }
+        }
+    }
+
     /// Searches for the sums of all unrolled stages; what takes time is left out of [`plan`].
     pub fn share(&mut self, options: &Options) {
         for stage in &mut self.stages {
@@ -104,6 +126,7 @@ struct Planner<'a> {
     /// Per layer, range of each original element.
     ranges: Vec<Vec<Range>>,
     flow: Flow,
+    forks: Vec<Fork>,
     units: Vec<Unit>,
     about: Vec<String>,
 }
@@ -134,8 +157,8 @@ pub fn plan(network: &Network, options: &Options) -> Result<Plan> {
     }
     let range = network.input.range.union(Range::point(0));
     let flow = Flow { lanes, order: (0..channels as u32).collect(), positions, range };
-    let (units, about) = (Vec::new(), Vec::new());
-    let mut planner = Planner { network, small, ranges, flow, units, about };
+    let (forks, units, about) = (Vec::new(), Vec::new(), Vec::new());
+    let mut planner = Planner { network, small, ranges, flow, forks, units, about };
     let mut styles = styles.into_iter();
     let mut stages: Vec<Stage> = Vec::new();
     let mut index = 0;
@@ -160,15 +183,16 @@ pub fn plan(network: &Network, options: &Options) -> Result<Plan> {
                 planner.threshold(index, t);
                 (format!("encode{number}"), index)
             }
-            LayerOp::Add { .. } => {
-                let name = clean(&network.layers[index].name);
-                return Err(Error::Unsupported { layer: index, name, what: "a residual sum" });
+            LayerOp::Add { from } => {
+                planner.residual(index, *from, after)?;
+                (format!("add{number}"), fused)
             }
             LayerOp::ArgMax => {
                 planner.arg_max();
                 ("argmax".to_string(), index)
             }
         };
+        planner.fork(layer);
         let (units, mut about) = (std::mem::take(&mut planner.units), std::mem::take(&mut planner.about));
         let names: Vec<String> = network.layers[index..=layer].iter().map(|l| clean(&l.name)).collect();
         about.insert(0, format!("Network layer {index}: {}.", names.join(", then ")));
@@ -184,8 +208,11 @@ pub fn clean(name: &str) -> String {
 }
 
 impl<'a> Planner<'a> {
-    /// The threshold layer behind layer `index`, if it is one for its channels.
+    /// The threshold layer behind layer `index`, if it is one for its channels and nothing else reads the layer.
     fn threshold_behind(&self, index: usize) -> Option<&'a Threshold> {
+        if is_forked(self.network, index) {
+            return None;
+        }
         match &self.network.layers.get(index + 1)?.op {
             LayerOp::Threshold(t) if self.small.positions[index + 1] == self.small.positions[index + 2] => {
                 Some(t)
@@ -242,10 +269,10 @@ impl<'a> Planner<'a> {
         }
     }
 
-    fn serialise(&mut self) {
-        if self.flow.lanes > 1 {
-            self.units.push(Unit::Serialise(self.flow.lanes));
-            self.flow.lanes = 1;
+    fn serialise(&mut self, lanes: usize) {
+        if self.flow.lanes > lanes {
+            self.units.push(Unit::Serialise { from: self.flow.lanes, to: lanes });
+            self.flow.lanes = lanes;
         }
     }
 

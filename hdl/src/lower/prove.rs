@@ -130,7 +130,7 @@ mod tests {
         lower::lower(&network(), &options).unwrap();
         let mut plan = plan::plan(&network(), &options).unwrap();
         plan.share(&options);
-        let (design, claims) = lower::build(&network(), &options, &plan);
+        let (design, claims, _) = lower::build(&network(), &options, &plan);
         prove(&design.netlist, &claims).unwrap();
         (design.netlist, claims)
     }
@@ -169,7 +169,7 @@ mod tests {
         let options = Options { family: Some(Family::Xcup), ..Options::default() };
         let mut plan = plan::plan(&network, &options).unwrap();
         plan.share(&options);
-        let (design, claims) = lower::build(&network, &options, &plan);
+        let (design, claims, _) = lower::build(&network, &options, &plan);
         prove(&design.netlist, &claims).unwrap();
         (design.netlist, claims)
     }

@@ -19,9 +19,15 @@ const MOST_RESULTS: usize = 256;
 ///
 /// Errors when no result can ever come, naming the first stage that gives nothing: the state without one repeats.
 pub fn measure(design: &Design) -> Result<Timing> {
+    observe(design, &[]).map(|(timing, _)| timing)
+}
+
+/// The same, and the largest value that each of `watched` ever has.
+pub fn observe(design: &Design, watched: &[NodeId]) -> Result<(Timing, Vec<i64>)> {
     let Design { netlist, input, output, .. } = design;
     let streams: Vec<&Stream> = design.probes.iter().map(|p| &p.stream).chain([input, output]).collect();
-    let ports: Vec<NodeId> = streams.iter().flat_map(|s| [s.valid, s.ready]).chain(input.last).collect();
+    let ports = streams.iter().flat_map(|s| [s.valid, s.ready]).chain(input.last);
+    let ports: Vec<NodeId> = ports.chain(watched.iter().copied()).collect();
     let cone = Cone::new(netlist, &ports, &[]);
     let at = |node: NodeId| cone.at(node);
     let ram = cone.netlist.memories.iter().find(|m| matches!(m.kind, MemoryKind::Ram { .. }));
@@ -39,6 +45,7 @@ pub fn measure(design: &Design) -> Result<Timing> {
     // Per result: its cycle, and everything that decides the future.
     let mut results: Vec<(u64, Vec<i64>)> = Vec::new();
     let mut started = None;
+    let mut most = vec![0; watched.len()];
     let (mut sent, mut got) = (0, 0);
     // Since the last result: cycles, a state seen on the way (Brent 1980), streams that carried anything.
     let (mut idle, mut mark, mut old) = (0u64, 1u64, Vec::new());
@@ -56,6 +63,9 @@ pub fn measure(design: &Design) -> Result<Timing> {
         let moved = circuit.get(at(output.valid)) == 1;
         for (seen, stream) in seen.iter_mut().zip(&followed) {
             *seen |= circuit.get(at(stream.valid)) == 1;
+        }
+        for (most, node) in most.iter_mut().zip(watched) {
+            *most = circuit.get(at(*node)).max(*most);
         }
         circuit.clock();
         idle += 1;
@@ -87,7 +97,7 @@ pub fn measure(design: &Design) -> Result<Timing> {
             && (earlier == new || results.len() == MOST_RESULTS)
         {
             let latency = results[0].0 - started.expect("a result needs a sample");
-            return Ok(Timing { latency, interval: (now - before).div_ceil(2) });
+            return Ok((Timing { latency, interval: (now - before).div_ceil(2) }, most));
         }
     }
     unreachable!("the loop ends by returning")

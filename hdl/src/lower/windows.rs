@@ -10,10 +10,9 @@ use sterna_ir::Window;
 use sterna_ir::build::Builder;
 use sterna_ir::netlist::NodeId;
 
+use crate::lower::memory::stored;
 use crate::lower::pipe::{Gate, Link, beat_counter, increment};
 
-/// Bits of a memory word: what block RAMs of most families offer at once.
-const WORD: u32 = 36;
 /// Shortest and smallest delay that is worth a memory, in steps and bits.
 const SHORTEST: usize = 4;
 const SMALLEST: u32 = 256;
@@ -119,11 +118,11 @@ impl Windows {
         let ce = b.or(&[empty, y_ready], "ce");
         b.gate(state, ce);
         if !self.is_padded() {
-            return Gate { ready: ce, y_ready, state, scan: None };
+            return Gate::new(ce, y_ready, state);
         }
         let takes = b.loop_reg(Range::BIT, None, Some(0), "takes");
         let ready = b.and(&[ce, takes], "x_ready");
-        Gate { ready, y_ready, state, scan: Some(Scan { ce, takes }) }
+        Gate { scan: Some(Scan { ce, takes }), ..Gate::new(ready, y_ready, state) }
     }
 
     /// Builds the unit behind `gate`. `x` carries a pixel per beat.
@@ -281,7 +280,9 @@ impl Windows {
             });
             let last = |lane: &usize| line[*lane].last().copied().flatten().expect("a register");
             let leaving: Vec<NodeId> = on.iter().map(last).collect();
-            let back = delayed(b, step, address, between, &leaving, row);
+            // An address that goes round in `between` steps delays by one more.
+            let port = (step, address);
+            let back = stored(b, between, port, port, &leaving, &format!("line{row}"));
             for (lane, node) in on.into_iter().zip(back) {
                 line[lane].resize(start, None);
                 b.rename(node, format!("p{lane}_d{start}"));
@@ -291,42 +292,4 @@ impl Windows {
         let at = |e: &u32| line[lane(*e)][delay(*e)].expect("taps are registers");
         self.elements.iter().map(at).collect()
     }
-}
-
-/// `nodes` as they were `depth + 1` steps ago, out of memories whose address goes round in `depth` steps.
-fn delayed(
-    b: &mut Builder,
-    step: NodeId,
-    address: NodeId,
-    depth: usize,
-    nodes: &[NodeId],
-    row: usize,
-) -> Vec<NodeId> {
-    let mut back = Vec::with_capacity(nodes.len());
-    let mut rest = nodes;
-    while !rest.is_empty() {
-        let mut width = 0;
-        let fits = rest.iter().take_while(|node| {
-            width += b.range(**node).width();
-            width <= WORD
-        });
-        let (word, after) = rest.split_at(fits.count().max(1));
-        rest = after;
-        let name = format!("line{row}_{}", back.len());
-        let packed = b.concat(word, format!("{name}_word"));
-        let memory = b.ram(depth, step, address, packed, name.as_str());
-        let read = b.read(memory, address, Some(step), format!("{name}_q"));
-        let mut lo = 0;
-        for node in word {
-            let range = b.range(*node);
-            let bits = b.slice(read, lo, range.width(), format!("{name}_{lo}"));
-            back.push(if range.is_signed() {
-                b.wrap(bits, range, format!("{name}_{lo}_signed"))
-            } else {
-                bits
-            });
-            lo += range.width();
-        }
-    }
-    back
 }

@@ -15,13 +15,16 @@ pub fn network(draw: &mut Draw) -> Network {
     let input = Input { shape: image.to_vec(), range };
     let mut values = vec![range; input.elements()];
     let mut layers: Vec<Layer> = Vec::new();
+    // Of each layer, what can be added to a later one.
+    let mut images: Vec<[usize; 3]> = Vec::new();
     if draw.chance(20) {
         let thermometer = draw.chance(50);
         let t = threshold(draw, &values, image[0], thermometer);
         image[0] = t.outputs() / (image[1] * image[2]);
         push(&mut layers, LayerOp::Threshold(t), &input, &mut values);
     }
-    for _ in 0..draw.within(1, 3) {
+    for _ in 0..draw.within(1, 4) {
+        images.resize(layers.len(), image);
         let pools = draw.chance(35);
         let window = window(draw, image, pools);
         let [height, width] = window.output();
@@ -35,6 +38,13 @@ pub fn network(draw: &mut Draw) -> Network {
             break;
         }
         image = [outputs, height, width];
+        images.resize(layers.len(), image);
+        let alike: Vec<usize> = (0..layers.len()).filter(|layer| images[*layer] == image).collect();
+        if draw.chance(60) {
+            let from = alike[draw.within(0, alike.len() as i64 - 1) as usize];
+            push(&mut layers, LayerOp::Add { from }, &input, &mut values);
+        }
+        images.resize(layers.len(), image);
         if draw.chance(75) {
             let thermometer = draw.chance(10);
             let t = threshold(draw, &values, image[0], thermometer);
@@ -64,6 +74,11 @@ pub fn of_pixels(channels: usize, height: usize, width: usize) -> Network {
 /// Any window that fits; pools have no padding.
 fn window(draw: &mut Draw, input: [usize; 3], pools: bool) -> Window {
     let axis = |draw: &mut Draw, size: usize| {
+        // A third keep the size of the image, so that sums of several layers come about.
+        if !pools && draw.chance(33) {
+            let padding = draw.within(0, 2) as usize;
+            return (2 * padding + 1, 1, padding);
+        }
         let kernel = draw.within(1, 5) as usize;
         let padding = if pools || draw.chance(40) { 0 } else { draw.within(0, kernel as i64 - 1) as usize };
         let kernel = kernel.min(size + 2 * padding);
@@ -99,7 +114,7 @@ fn options(draw: &mut Draw, network: &Network) -> Options {
 
 #[test]
 fn circuits_of_images_equal_their_networks_under_stalls() {
-    let mut wide = 0;
+    let (mut wide, mut queues) = (0, 0);
     for seed in 0..300 {
         let mut draw = Draw::new(10_000 + seed);
         let network = network(&mut draw);
@@ -113,6 +128,7 @@ fn circuits_of_images_equal_their_networks_under_stalls() {
             }
             Err(error) => panic!("{place}: {error}"),
         };
+        queues += design.netlist.nodes.iter().filter(|n| n.name == "queue_full").count();
         let samples = random::samples(&mut draw, &network, 4);
         for stalls in [Stalls::none(), Stalls::random(seed, 100), Stalls::random(seed, 200)] {
             let run = simulate(&design, &samples, stalls);
@@ -120,4 +136,5 @@ fn circuits_of_images_equal_their_networks_under_stalls() {
         }
     }
     assert!(wide < 30, "{wide} of 300 networks are too wide");
+    assert!(queues > 20, "{queues} queues in 300 networks");
 }

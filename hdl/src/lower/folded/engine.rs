@@ -39,11 +39,11 @@ pub struct Built {
 pub fn open(b: &mut Builder, y_ready: NodeId) -> Gate {
     let state = b.loop_reg(Range::new(0, 2).word(), None, Some(0), "banks_full");
     let both = b.eq_const(state, 2, "banks_both_full");
-    Gate { ready: b.not(both, "x_free"), y_ready, state, scan: None }
+    Gate::new(b.not(both, "x_free"), y_ready, state)
 }
 
 impl Folded {
-    /// Builds the stage behind `gate`. `x` carries one element per beat.
+    /// Builds the stage behind `gate`. `x` carries a power of two of elements per beat.
     pub fn build(&self, b: &mut Builder, gate: Gate, x: &Link) -> (Link, Built) {
         let s = &self.schedule;
         // Writing side.
@@ -55,11 +55,12 @@ impl Folded {
         };
         let fill_bank = toggle(b, filled, 0, "write_bank");
         let place = b.concat(&[at, fill_bank], "write_addr");
-        let address = b.range(at).width();
+        let lane_bits = x.data.len().ilog2();
+        let address = b.range(at).width() + lane_bits;
 
         // Running: `waiting` samples are in the buffer and not begun.
         let left = b.loop_reg(Range::new(0, s.pes as i64).word(), None, Some(0), "left");
-        let out = Gate { ready: gate.ready, y_ready: gate.y_ready, state: left, scan: None };
+        let out = Gate::new(gate.ready, gate.y_ready, left);
         let load_wanted = b.loop_reg(Range::BIT, None, Some(0), "row_done");
         let empty = b.eq_const(left, 0, "shifted_out");
         let blocked = b.not(empty, "shifting_out");
@@ -124,7 +125,9 @@ impl Folded {
             first: first1,
             first_late: first,
             bank: bank2,
-            write: (write, place, x.data[0]),
+            write: (write, place),
+            lanes: &x.data,
+            lane_bits,
             address,
             word: s.word,
             acc: self.acc,
@@ -149,10 +152,10 @@ impl Folded {
             }
         };
         let (valid, step) = count_down(b, out, load, fill);
-        let data = shift_out(b, &accs, load, step, "row");
+        let data = shift_out(b, (&accs, 1), load, step, "row");
         let order = s.order.iter().map(|r| self.rows[*r].element).collect();
         let built = Built { order: x.order.clone(), roms, last: last_rom };
-        (Link { valid, data: vec![data], order, positions: x.positions }, built)
+        (Link { valid, data, order, positions: x.positions }, built)
     }
 }
 

@@ -6,3 +6,6 @@ mod schedule;
 
 pub use engine::{Built, Folded, open};
 pub use schedule::{Entry, Schedule, ScheduleInfo, slots_of};
+
+/// Most elements that come in per beat.
+pub const MOST_LANES: usize = 16;

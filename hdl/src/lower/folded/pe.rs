@@ -13,7 +13,7 @@ use super::schedule::Word;
 
 /// What all PEs of a stage share.
 #[derive(Clone, Copy, Debug)]
-pub struct Shared {
+pub struct Shared<'a> {
     /// Enable of the compute engine.
     pub ce: NodeId,
     /// Program counter.
@@ -24,8 +24,12 @@ pub struct Shared {
     pub first_late: NodeId,
     /// Cycle 2: half of the activation memory that is read.
     pub bank: NodeId,
-    /// A beat is written, where, and what.
-    pub write: (NodeId, NodeId, NodeId),
+    /// A beat is written, and where.
+    pub write: (NodeId, NodeId),
+    /// What is written: positions that follow one another, each lane into memories of its own.
+    pub lanes: &'a [NodeId],
+    /// Bits of a lane's number, the low ones of a position.
+    pub lane_bits: u32,
     /// Bits of a position.
     pub address: u32,
     /// Layout of the schedule.
@@ -64,10 +68,7 @@ pub fn build(b: &mut Builder, s: &Shared, words: Vec<i64>) -> (NodeId, MemoryId)
     let next = b.wrap(to, Range::unsigned(s.address), "addr_next");
     b.drive(addr, next);
 
-    let (enable, at, data) = s.write;
-    let ram = b.ram(2 << s.address, enable, at, data, "activations");
-    let place = b.concat(&[addr, s.bank], "addr_in_bank");
-    let x = b.read(ram, place, ce, "x");
+    let x = activation(b, s, addr);
     let late = |b: &mut Builder, node: NodeId, name: &str| {
         let once = b.reg(node, ce, format!("{name}2"));
         b.reg(once, ce, format!("{name}3"))
@@ -95,6 +96,29 @@ pub fn build(b: &mut Builder, s: &Shared, words: Vec<i64>) -> (NodeId, MemoryId)
     let next = b.wrap(sum, s.acc, "acc_next");
     b.drive(acc, next);
     (acc, rom)
+}
+
+/// The activation at `addr`, a clock edge later.
+fn activation(b: &mut Builder, s: &Shared, addr: NodeId) -> NodeId {
+    let (enable, at) = s.write;
+    let rows = s.address - s.lane_bits;
+    let row = if s.lane_bits == 0 { addr } else { b.slice(addr, s.lane_bits, rows, "addr_row") };
+    let place = b.concat(&[row, s.bank], "addr_in_bank");
+    let mut values = Vec::with_capacity(s.lanes.len());
+    for (lane, data) in s.lanes.iter().enumerate() {
+        let suffix = if s.lane_bits == 0 { String::new() } else { format!("{lane}") };
+        let ram = b.ram(2 << rows, enable, at, *data, format!("activations{suffix}"));
+        values.push(b.read(ram, place, Some(s.ce), format!("x{suffix}")));
+    }
+    for bit in 0..s.lane_bits {
+        let sel = b.slice(addr, bit, 1, format!("addr_lane{bit}"));
+        let sel = b.reg(sel, Some(s.ce), format!("lane{bit}"));
+        let pick = |b: &mut Builder, k: usize, pair: &[NodeId]| {
+            b.mux(sel, pair[0], pair[1], format!("x_of{bit}_{k}"))
+        };
+        values = values.chunks(2).enumerate().map(|(k, pair)| pick(b, k, pair)).collect();
+    }
+    values[0]
 }
 
 /// Bits `lo .. lo + width` of a word; the ROM may be narrower when its words never set the high ones.

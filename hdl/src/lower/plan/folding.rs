@@ -4,7 +4,7 @@ use sterna_ir::{LayerOp, Network};
 
 use super::clean;
 use crate::lower::digits::digits;
-use crate::lower::folded::slots_of;
+use crate::lower::folded::{MOST_LANES, slots_of};
 use crate::{Error, Folding, Result, Style};
 
 /// What a layer of weights asks of processing elements.
@@ -12,7 +12,7 @@ struct Load {
     layer: usize,
     /// Additions of each row, descending.
     lengths: Vec<usize>,
-    /// Elements that arrive one by one for each window; none counted for a vector, which arrives no later than any other.
+    /// Beats of the elements that arrive for each window; none counted for a vector, which arrives no later than any other.
     arriving: usize,
     /// Windows of a sample; 1 for a dense layer.
     windows: usize,
@@ -24,7 +24,8 @@ impl Load {
         let mut lengths: Vec<usize> = rows.iter().map(count).collect();
         lengths.sort_unstable_by(|a, b| b.cmp(a));
         let is_read = |i: &usize| rows.iter().any(|row| row[*i] != 0);
-        let arriving = if windows > 1 { (0..rows[0].len()).filter(is_read).count() } else { 0 };
+        let arriving =
+            if windows > 1 { (0..rows[0].len()).filter(is_read).count().div_ceil(MOST_LANES) } else { 0 };
         Load { layer, lengths, arriving, windows }
     }
 

@@ -118,7 +118,7 @@ fn by_channel(window: &Window, x: &[Range]) -> Vec<Range> {
 }
 
 /// What comes out of a memory: whole words. A constant is no bit, even if it is as wide as one.
-fn in_memory(range: Range) -> Range {
+pub fn in_memory(range: Range) -> Range {
     if range.lo == range.hi { range } else { range.word() }
 }
 

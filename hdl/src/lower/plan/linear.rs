@@ -2,8 +2,8 @@
 
 use sterna_ir::{LayerOp, Range, Threshold};
 
-use super::{Planner, Unit, clean, codes};
-use crate::lower::folded::{Folded, Schedule};
+use super::{Flow, Planner, Unit, clean, codes};
+use crate::lower::folded::{Folded, MOST_LANES, Schedule};
 use crate::lower::maps::{elements_of, regroup};
 use crate::lower::rows::{Levels, Row};
 use crate::lower::sums::Sums;
@@ -116,7 +116,6 @@ impl Planner<'_> {
         sorted: bool,
         exact: &[Range],
     ) {
-        self.serialise();
         let rows: Vec<Row> = rows.into_iter().map(Row::risen).collect();
         let mut position = vec![0; exact.len()];
         self.flow.order.iter().enumerate().for_each(|(p, e)| position[*e as usize] = p as u32);
@@ -137,10 +136,12 @@ impl Planner<'_> {
             100.0 * info.utilisation
         ));
         self.about.push(format!("Relative index of {} bits, {} ROM bits.", info.delta_bits, info.rom_bits));
+        let lanes = self.lanes_for(info.cycles);
+        self.serialise(lanes);
         self.about.push(format!(
-            "A new {} at most every {} cycles; one element in and one out per beat.",
+            "A new {} at most every {} cycles; elements in per beat: {lanes}, out: 1.",
             if self.flow.positions > 1 { "window" } else { "sample" },
-            info.cycles.max(self.flow.order.len())
+            info.cycles.max(self.flow.beats())
         ));
         self.about
             .push("Elements leave in the order of the schedule; see the comment on the data port.".into());
@@ -156,6 +157,7 @@ impl Planner<'_> {
             None => None,
         };
         self.flow.order = schedule.order.iter().map(|r| rows[*r].element).collect();
+        self.flow.lanes = 1;
         self.flow.range = match &table {
             Some(Table::Bias { range, .. }) => range.word(),
             _ => acc.word(),
@@ -166,6 +168,15 @@ impl Planner<'_> {
         if let Some(t) = threshold {
             self.coded(t);
         }
+    }
+
+    /// Elements per beat so that all have come in `cycles`, as far as the stream gives them: a power of two, the number of a
+    /// lane being part of an address.
+    fn lanes_for(&self, cycles: usize) -> usize {
+        let Flow { lanes, order, .. } = &self.flow;
+        let divides = |n: &usize| *n <= *lanes && (self.flow.beats() == 1 || lanes.is_multiple_of(*n));
+        let powers = || (0..=MOST_LANES.ilog2()).map(|bits| 1 << bits).filter(divides);
+        powers().find(|n| order.len().div_ceil(*n) <= cycles).or(powers().last()).unwrap_or(1)
     }
 
     fn threshold_table(&self, t: &Threshold, rows: &[Row]) -> Table {

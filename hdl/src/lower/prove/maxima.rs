@@ -81,3 +81,50 @@ fn walk(
     values.insert(node, all.clone());
     Ok(all)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::lower::prove::{Claim, prove as prove_all};
+    use crate::lower::{build, plan};
+    use crate::{Error, Options};
+    use sterna_ir::{Input, Layer, LayerOp, Network, Window};
+
+    #[test]
+    fn every_changed_operand_and_register_of_a_tree_is_refused() {
+        let mut mutants = 0;
+        let of_tree = |name: &str| name.starts_with("c0_") || name.starts_with("c1_");
+        for range in [Range::BIT, Range::signed(3)] {
+            let window = Window { input: [2, 6, 7], kernel: [3, 4], stride: [2, 3], padding: [0, 0] };
+            let layers = vec![Layer { name: "pool".into(), op: LayerOp::MaxPool(window) }];
+            let network =
+                Network { name: "pool".into(), input: Input { shape: vec![2, 6, 7], range }, layers };
+            let options = Options { levels_per_stage: 1, ..Options::default() };
+            let plan = plan::plan(&network, &options).unwrap();
+            let (design, claims, _) = build(&network, &options, &plan);
+            let netlist = design.netlist;
+            let maxima: Vec<Claim> =
+                claims.into_iter().filter(|c| matches!(c, Claim::Maxima { .. })).collect();
+            assert_eq!(maxima.len(), 2);
+            prove_all(&netlist, &maxima).unwrap();
+            for id in netlist.ids().filter(|id| of_tree(&netlist.node(*id).name)) {
+                let change = match netlist.node(id).op.clone() {
+                    Op::Or(mut bits) => {
+                        bits[0] = bits[1];
+                        Op::Or(bits)
+                    }
+                    Op::Mux { sel, zero, one } => Op::Mux { sel, zero: one, one: zero },
+                    Op::Ge(a, _) => Op::Ge(a, a),
+                    Op::Reg { d, .. } => Op::Wrap(d),
+                    _ => continue,
+                };
+                let mut bad = netlist.clone();
+                bad.nodes[id.index()].op = change;
+                mutants += 1;
+                let result = prove_all(&bad, &maxima);
+                assert!(matches!(result, Err(Error::Proof { .. })), "{id:?} {:?}", netlist.node(id));
+            }
+        }
+        assert!(mutants > 30, "{mutants}");
+    }
+}

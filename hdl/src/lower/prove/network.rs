@@ -62,7 +62,21 @@ pub fn prove(network: &Network, plan: &Plan) -> Result<(), Difference> {
             for row in rows {
                 let result = match (&matrix, op, threshold) {
                     (Some(matrix), ..) => matrix.check(threshold, row),
-                    (None, LayerOp::SumPool(_), _) => sum_row(taps, threshold.filter(|_| is_last), row),
+                    (None, LayerOp::SumPool(_), _) => {
+                        let elements = (0..taps as u32).map(|t| (row.element * taps as u32 + t, 1));
+                        sum_row(elements, threshold.filter(|_| is_last), row)
+                    }
+                    (None, LayerOp::Add { from }, _) if from + 1 == stage.first => {
+                        sum_row([(row.element, 2)], threshold, row)
+                    }
+                    (None, LayerOp::Add { from }, _) => {
+                        let channels = (x.len() / positions[stage.first]) as u32;
+                        let joins = |u: &Unit| matches!(u, Unit::Join(j) if (j.from, j.channels as u32) == (*from, channels));
+                        if !stage.units.iter().any(joins) {
+                            return Err(in_stage("the stream that is added is not the network's"));
+                        }
+                        sum_row([(row.element, 1), (row.element + channels, 1)], threshold, row)
+                    }
                     (None, _, Some(t)) => encoder_row(t, row),
                     (None, _, None) => Err("rows without weights or thresholds"),
                 };
@@ -143,10 +157,13 @@ fn pool(stage: &Stage, window: &Window, max: bool) -> Result<(), &'static str> {
     }
 }
 
-/// The sum of the elements of a channel.
-fn sum_row(taps: usize, t: Option<&Threshold>, row: &Row) -> Result<(), &'static str> {
-    let elements = row.element * taps as u32..(row.element + 1) * taps as u32;
-    if !row.terms.iter().copied().eq(elements.map(|e| (e, 1))) || row.bias != 0 {
+/// A sum of these elements and weights.
+fn sum_row(
+    terms: impl IntoIterator<Item = (u32, i64)>,
+    t: Option<&Threshold>,
+    row: &Row,
+) -> Result<(), &'static str> {
+    if !row.terms.iter().copied().eq(terms) || row.bias != 0 {
         return Err("a summand is not the network's");
     }
     match row.levels == t.map(|t| Levels::of(t, row.element as usize, 0)) {

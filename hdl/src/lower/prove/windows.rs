@@ -154,7 +154,7 @@ mod tests {
         let options = Options::default();
         let mut plan = plan::plan(network, &options).unwrap();
         plan.share(&options);
-        let (design, claims) = build(network, &options, &plan);
+        let (design, claims, _) = build(network, &options, &plan);
         prove_all(&design.netlist, &claims).unwrap();
         assert!(design.netlist.memories.iter().any(|m| matches!(m.kind, MemoryKind::Ram { .. })));
         (design.netlist, claims)
