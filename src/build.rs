@@ -5,8 +5,9 @@ use std::path::Path;
 use anyhow::{Context, Result, bail};
 use serde::Serialize;
 use sterna_hdl::constraints::constraints;
+use sterna_hdl::estimate::estimate;
 use sterna_hdl::family::Family;
-use sterna_hdl::manifest::{self, FileEntry};
+use sterna_hdl::manifest::{self, ClockEntry, FileEntry};
 use sterna_hdl::testbench::testbench;
 use sterna_hdl::verilog::{self, Emitted, PrintOptions, SourceFile};
 use sterna_hdl::{LayerInfo, Options};
@@ -80,7 +81,7 @@ impl Target {
         let board = name.map(board::find).transpose()?;
         let mhz = mhz.unwrap_or(board.as_ref().map_or(DEFAULT_MHZ, |(board, _)| board.clock_mhz));
         if !(0.001..=10_000.0).contains(&mhz) {
-            bail!("--clock {mhz}: want 0.001 to 10000 MHz");
+            bail!("clock of {mhz} MHz: want 0.001 to 10000 MHz");
         }
         Ok(Target { khz: (mhz * 1000.0).round() as u32, board })
     }
@@ -166,13 +167,18 @@ pub fn write(build: &Build, target: &Target, folder: &Path, force: bool) -> Resu
     files.extend(target.board.iter().flat_map(|(_, files)| files).cloned());
     let stages = build.stages()?.iter().map(serde_json::to_value).collect::<Result<_, _>>()?;
     let options = serde_json::to_value(&build.options)?;
+    let clock = ClockEntry {
+        constrained_khz: target.khz,
+        planned_khz: build.options.clock_khz,
+        estimated_khz: build.estimated_mhz().map(|mhz| (mhz * 1000.0).round() as u32),
+    };
     let manifest = manifest::manifest(
         &build.design,
         &build.emitted,
         &files,
         (&build.network.name, &text),
         options,
-        stages,
+        (stages, Some(clock)),
     );
     let mut bytes: Files = files.into_iter().map(|f| (f.name, f.text.into_bytes())).collect();
     bytes.push((MANIFEST.into(), manifest.to_text().into_bytes()));
@@ -211,6 +217,11 @@ impl Build {
             hardware,
         };
         Ok(self.weights().zip(figures).map(stage).collect())
+    }
+
+    /// The delay model's clock after place and route, in MHz, where it knows the family that the design is mapped to.
+    pub fn estimated_mhz(&self) -> Option<f64> {
+        estimate(&self.design.netlist, self.options.family?).mhz
     }
 
     /// Two-operand additions of the unrolled design: what the network costs as adders, however it is folded here.

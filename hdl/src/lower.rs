@@ -29,10 +29,11 @@ use std::collections::BTreeMap;
 
 use sterna_ir::build::Builder;
 use sterna_ir::check::check;
-use sterna_ir::design::{Probe, Stream};
+use sterna_ir::design::{Probe, Stream, Timing};
 use sterna_ir::netlist::{ModuleId, NodeId};
 use sterna_ir::{Design, LayerOp, Network};
 
+use crate::estimate::estimate;
 use crate::{Options, Result};
 pub use folded::ScheduleInfo;
 use pipe::{Gate, Link, open_pipe};
@@ -61,6 +62,8 @@ pub fn lower(network: &Network, options: &Options) -> Result<Design> {
     prove(&design.netlist, &claims)?;
     check(&design.netlist)?;
     design.timing = timing::measure(&design)?;
+    let lines = about_timing(&design, options);
+    design.netlist.modules[0].about.extend(lines);
     Ok(design)
 }
 
@@ -163,7 +166,7 @@ pub(crate) fn build(network: &Network, options: &Options, plan: &Plan) -> (Desig
         }
     }
     let output = shell::results(&mut b, &link, inputs.m_ready);
-    let timing = sterna_ir::design::Timing { latency: 0, interval: 0 };
+    let timing = Timing { latency: 0, interval: 0 };
     (Design { netlist: b.finish(), input, output, probes, timing }, claims, queues)
 }
 
@@ -236,6 +239,30 @@ fn order_text(link: &Link) -> String {
 
 fn plural(n: usize) -> &'static str {
     if n == 1 { "" } else { "s" }
+}
+
+/// Timing, the plan of the pipeline and the clock to expect.
+fn about_timing(design: &Design, options: &Options) -> Vec<String> {
+    let Timing { latency, interval } = design.timing;
+    let cycles = |n: u64| format!("{n} cycle{}", plural(n as usize));
+    let plan = match options.clock_khz {
+        Some(khz) => format!("where {} MHz need them", f64::from(khz) / 1000.0),
+        None => format!(
+            "every {} adder level{}",
+            options.levels_per_stage,
+            plural(options.levels_per_stage as usize)
+        ),
+    };
+    let mut lines = vec![format!(
+        "Latency {}, a sample every {}; unrolled layers have registers {plan}.",
+        cycles(latency),
+        cycles(interval)
+    )];
+    let estimate = options.family.map(|family| estimate(&design.netlist, family));
+    if let Some((mhz, family)) = estimate.and_then(|e| Some((e.mhz?, e.family))) {
+        lines.push(format!("Estimated clock on {family}: {mhz} MHz after place and route."));
+    }
+    lines
 }
 
 fn about(network: &Network, plan: &Plan) -> Vec<String> {

@@ -122,6 +122,23 @@ pub struct TimingEntry {
     pub latency: u64,
     /// Between samples in steady state.
     pub interval: u64,
+    /// Frequencies.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub clock: Option<ClockEntry>,
+}
+
+/// Frequencies in kHz.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ClockEntry {
+    /// In the timing constraints.
+    pub constrained_khz: u32,
+    /// That the registers are placed for; `None` where they stand every `levels_per_stage` of the options.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub planned_khz: Option<u32>,
+    /// After place and route by the delay model of the family in the options, if it has one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub estimated_khz: Option<u32>,
 }
 
 /// Describes an emitted design. `files` are all files beside the manifest, `network` the name and file text of the network.
@@ -131,7 +148,7 @@ pub fn manifest(
     files: &[SourceFile],
     network: (&str, &str),
     options: serde_json::Value,
-    stages: Vec<serde_json::Value>,
+    (stages, clock): (Vec<serde_json::Value>, Option<ClockEntry>),
 ) -> Manifest {
     let direction = |d: Direction| if d == Direction::Input { "input" } else { "output" };
     let ports = emitted.ports.iter().map(|port| PortEntry {
@@ -153,7 +170,7 @@ pub fn manifest(
         reset: design.netlist.reset.map(|reset| pin(emitted, reset).name),
         input: stream(design, emitted, &design.input),
         output: stream(design, emitted, &design.output),
-        timing: TimingEntry { latency: design.timing.latency, interval: design.timing.interval },
+        timing: TimingEntry { latency: design.timing.latency, interval: design.timing.interval, clock },
         options,
         stages,
     }

@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use anyhow::{Result, bail};
 use clap::builder::PossibleValuesParser;
 use serde_json::json;
+use sterna_hdl::delay::Delays;
 use sterna_hdl::estimate::estimate;
 use sterna_hdl::family::Family;
 use sterna_hdl::{Folding, Options, Style};
@@ -36,6 +37,11 @@ pub struct DesignArgs {
     /// Adder levels between pipeline registers of unrolled layers [default: 2].
     #[arg(long, value_name = "N")]
     levels_per_stage: Option<u32>,
+    /// Clock of the circuit, such as 150MHz (no unit: MHz). With --target ice40 or ecp5 the registers of unrolled layers are placed
+    /// to reach it after place and route, by the delay model, in place of every N levels. Timing constraints name it; a board that
+    /// has another oscillator needs a PLL [default: the board's, else 100].
+    #[arg(long, value_name = "CLOCK", value_parser = parse_clock)]
+    clock: Option<f64>,
     /// Input elements per beat [default: all for an unrolled first layer, 1 for a folded one, the channels of a pixel for
     /// images].
     #[arg(long, value_name = "N")]
@@ -68,6 +74,17 @@ fn parse_sharing(text: &str) -> Result<Sharing, String> {
     }
 }
 
+/// A frequency in MHz.
+fn parse_clock(text: &str) -> Result<f64, String> {
+    let lower = text.trim().to_ascii_lowercase();
+    let units = [("ghz", 1e3), ("mhz", 1.0), ("khz", 1e-3), ("hz", 1e-6)];
+    let with_unit = units.iter().find_map(|(unit, factor)| Some((lower.strip_suffix(unit)?, *factor)));
+    let (number, factor) = with_unit.unwrap_or((&lower, 1.0));
+    let mhz = number.trim().parse::<f64>().ok().map(|n| n * factor);
+    mhz.filter(|mhz| (0.001..=10_000.0).contains(mhz))
+        .ok_or_else(|| format!("{text:?}; want 0.001 to 10000 MHz, such as 150MHz or 12.5"))
+}
+
 fn parse_range(text: &str) -> Result<Range, String> {
     let bits = |digits: &str| digits.parse::<u32>().ok().filter(|bits| (1..=32).contains(bits));
     let signed = text.strip_prefix('s').and_then(bits).map(Range::signed);
@@ -90,7 +107,7 @@ impl DesignArgs {
     pub fn open(&self, input: &Path, ui: &Ui) -> Result<Build> {
         if !input.is_dir() {
             let network = self.network(input)?;
-            let options = self.options(&network.0);
+            let options = self.options(&network.0)?;
             return build::compile(network, options);
         }
         if self.is_given() {
@@ -128,12 +145,23 @@ impl DesignArgs {
 
     fn is_given(&self) -> bool {
         let numbers = self.pes.is_some() || self.levels_per_stage.is_some() || self.input_lanes.is_some();
+        let numbers = numbers || self.clock.is_some();
         let mapping = self.target.is_some() || self.sharing.is_some() || self.input_range.is_some();
         self.unrolled || numbers || mapping || self.style.is_some() || self.top.is_some()
     }
 
+    /// The clock that registers are placed for, in kHz: where one was asked for on a family whose delays are known.
+    fn planned_khz(&self) -> Option<u32> {
+        let is_known = |family: &Family| Delays::with_route(*family, 0).is_some();
+        self.target.filter(is_known).and(self.clock).map(|mhz| (mhz * 1000.0).round() as u32)
+    }
+
     /// The compiler's options for `network`.
-    pub fn options(&self, network: &Network) -> Options {
+    pub fn options(&self, network: &Network) -> Result<Options> {
+        let clock_khz = self.planned_khz();
+        if clock_khz.is_some() && self.levels_per_stage.is_some() {
+            bail!("--clock and --levels-per-stage both place the registers; give one of them");
+        }
         let folding = match (&self.style, self.pes) {
             (Some(styles), _) => Folding::PerLayer(styles.clone()),
             (None, Some(pes)) => Folding::Pes(pes),
@@ -141,15 +169,16 @@ impl DesignArgs {
             (None, None) => Folding::Pes(DEFAULT_PES),
         };
         let defaults = Options::default();
-        Options {
+        Ok(Options {
             folding,
+            clock_khz,
             levels_per_stage: self.levels_per_stage.unwrap_or(defaults.levels_per_stage),
             input_lanes: self.input_lanes,
             sharing: self.sharing.map_or(defaults.sharing, |s| s.0),
             family: self.target,
             top: self.top.clone(),
             ..defaults
-        }
+        })
     }
 }
 
@@ -171,6 +200,7 @@ Examples:
   sterna compile digits.sterna --pes 16 -o build        folded onto 16 processing elements in all
   sterna compile digits.sterna --style 32,8,unrolled    one choice per layer
   sterna compile digits.sterna --unrolled --target xcup  look-up tables and carry chains of a family
+  sterna compile digits.sterna --target ecp5 --clock 150MHz  registers where the clock needs them
   sterna compile digits.sterna --board ulx3s-85f         family, clock and pins of a board
   sterna compile w.npy --input s8                        a bare matrix, y = x @ w")]
 pub struct Args {
@@ -185,24 +215,22 @@ pub struct Args {
     /// Board, for its clock and pins.
     #[arg(long, value_name = "NAME", value_parser = PossibleValuesParser::new(board::names()))]
     board: Option<String>,
-    /// Clock for the timing constraints, in MHz; a board has its own [default: 100].
-    #[arg(long, value_name = "MHZ", conflicts_with = "board")]
-    clock: Option<f64>,
     #[command(flatten)]
     design: DesignArgs,
 }
 
 /// Runs `sterna compile`.
 pub fn run(args: &Args, ui: &Ui) -> Result<Outcome> {
-    let target = Target::choose(args.board.as_deref(), args.clock)?;
+    let target = Target::choose(args.board.as_deref(), args.design.clock)?;
     let design = args.design.with_target(target.board().and_then(|b| b.family()));
     let network = design.network(&args.network)?;
-    let options = design.options(&network.0);
+    let options = design.options(&network.0)?;
     let build = build::compile(network, options)?;
     let files = build::write(&build, &target, &args.output, args.force)?;
     report(&build, ui)?;
     let place = target.board().map_or(String::new(), |b| format!("{}, ", b.name));
     ui.say(format!("{} files in {}; {place}{} MHz", files.len(), args.output.display(), target.mhz()))?;
+    clock_notes(&build, &target, args.design.clock, ui);
     let family = target.board().and_then(|b| b.family());
     let lacks = match (target.board(), family) {
         (Some(board), Some(family)) => board.lacks(&estimate(&build.design.netlist, family).total),
@@ -218,9 +246,37 @@ pub fn run(args: &Args, ui: &Ui) -> Result<Outcome> {
         "folder": args.output, "top": build.emitted.top, "files": files,
         "board": args.board, "clock_mhz": target.mhz(), "exceeds_board": lacks,
         "latency": build.design.timing.latency, "interval": build.design.timing.interval,
-        "stages": build.stages()?,
+        "estimated_mhz": build.estimated_mhz(), "stages": build.stages()?,
     }))?;
     Ok(Outcome::Done)
+}
+
+/// What there is to know about the clock that was asked for.
+fn clock_notes(build: &Build, target: &Target, asked: Option<f64>, ui: &Ui) {
+    if let (Some(asked), Some(board)) = (asked, target.board())
+        && asked != board.clock_mhz
+    {
+        ui.note(format!(
+            "the board's oscillator has {} MHz: a PLL has to make {asked} MHz of it",
+            board.clock_mhz
+        ));
+    }
+    match (asked, build.options.clock_khz, build.estimated_mhz()) {
+        (Some(_), None, _) => ui.note("the clock is in the constraints alone: registers can be placed for it with --target ice40 or ecp5"),
+        (Some(asked), Some(_), Some(mhz)) if mhz < asked => {
+            ui.note(format!("the estimate stays below that clock: about {mhz} of {asked} MHz after place and route"));
+        }
+        _ => {}
+    }
+}
+
+/// Samples per second at this clock, for people.
+pub fn rate(mhz: f64, interval: u64) -> String {
+    let rate = mhz * 1e6 / interval as f64;
+    match rate {
+        1e6.. => format!("{:.1} million samples per second", rate / 1e6),
+        _ => format!("{} samples per second", thousands(rate as u64)),
+    }
 }
 
 /// The layers of a design as a table, and its timing.
@@ -261,6 +317,9 @@ pub fn report(build: &Build, ui: &Ui) -> Result<()> {
         counted(timing.latency, "cycle"),
         counted(timing.interval, "cycle")
     ))?;
+    if let (Some(family), Some(mhz)) = (build.options.family, build.estimated_mhz()) {
+        ui.say(format!("{family}: about {mhz} MHz after place and route, {}", rate(mhz, timing.interval)))?;
+    }
     let schedules: Vec<_> =
         stages.iter().filter_map(|s| Some((s.hardware.schedule.as_ref()?, s.uses()))).collect();
     let beats = build.design.input.beats() as u64;

@@ -7,7 +7,7 @@ use serde_json::json;
 use sterna_hdl::estimate::{Estimate, Resources, estimate};
 use sterna_hdl::family::Family;
 
-use super::compile::DesignArgs;
+use super::compile::{DesignArgs, rate};
 use crate::build::Build;
 use crate::ui::{Outcome, Ui, counted, table, thousands};
 
@@ -62,6 +62,15 @@ pub fn run(args: &Args, ui: &Ui) -> Result<Outcome> {
         counted(timing.latency, "cycle"),
         counted(timing.interval, "cycle")
     ))?;
+    for e in &estimates {
+        match e.mhz {
+            Some(mhz) => {
+                let rate = rate(mhz, timing.interval);
+                ui.say(format!("{}: about {mhz} MHz after place and route, {rate}", e.family))?;
+            }
+            None => ui.say(format!("{}: no clock, its delays could not be measured", e.family))?,
+        }
+    }
     ui.object(&json!({ "estimates": estimates, "latency": timing.latency, "interval": timing.interval }))?;
     Ok(Outcome::Done)
 }

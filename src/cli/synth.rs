@@ -1,4 +1,6 @@
-//! `sterna synth`: cell counts measured with Yosys, beside the estimate.
+//! `sterna synth`: cell counts measured with Yosys, and the clock with nextpnr, beside the estimate.
+
+mod route;
 
 use std::path::PathBuf;
 
@@ -18,16 +20,20 @@ use crate::ui::{Outcome, Ui, table, thousands};
 #[command(after_help = "\
 Examples:
   sterna synth build                          all three families
-  sterna synth build --family ecp5 --keep synth   keep Yosys's script and log")]
+  sterna synth build --family ecp5 --keep synth   keep Yosys's script and log
+  sterna synth build --family ice40 --route   clock and cells after place and route
+  sterna synth net.sterna --unrolled --family ecp5 --route --device 85k --timeout 600")]
 pub struct Args {
     /// Build folder, or network file to be compiled with the flags below.
     input: PathBuf,
     /// Family: ice40, ecp5 or xcup. Default: all.
     #[arg(long, value_parser = parse_family)]
     family: Option<Family>,
-    /// Folder to keep scripts and logs in. Default: a temporary one.
+    /// Folder to keep scripts and logs in. Default: a temporary one; with --route `synth`, inside a build folder or here.
     #[arg(long, value_name = "DIR")]
     keep: Option<PathBuf>,
+    #[command(flatten)]
+    route: route::RouteArgs,
     #[command(flatten)]
     design: DesignArgs,
 }
@@ -39,20 +45,31 @@ pub fn run(args: &Args, ui: &Ui) -> Result<Outcome> {
     let build = mapped.open(&args.input, ui)?;
     let yosys = synth::version()?;
     let wanted = families(&build, args.family)?;
-    let bar = ui.bar("synth", wanted.len() as u64, "families");
+    let devices = args.route.devices(&wanted)?;
+    let steps = wanted.len() + 2 * devices.len();
+    let bar = ui.bar("synth", steps as u64, "steps");
+    let keep = match &args.keep {
+        None if devices.is_empty() => None,
+        None if args.input.is_dir() => Some(args.input.join("synth")),
+        None => Some(PathBuf::from("synth")),
+        given => given.clone(),
+    };
+    if let Some(folder) = &keep {
+        std::fs::create_dir_all(folder).with_context(|| format!("cannot write {}", folder.display()))?;
+    }
     let mut results = Vec::new();
     for family in wanted {
-        bar.set_message(family.name());
-        let cells = match &args.keep {
-            Some(folder) => {
-                std::fs::create_dir_all(folder)
-                    .with_context(|| format!("cannot write {}", folder.display()))?;
-                measure(&build, family, folder)?
-            }
+        bar.set_message(format!("{family}: Yosys"));
+        let cells = match &keep {
+            Some(folder) => measure(&build, family, folder)?,
             None => measure(&build, family, tempfile::tempdir()?.path())?,
         };
         bar.inc(1);
         results.push((family, estimate(&build.design.netlist, family).total, cells));
+    }
+    let mut routed = Vec::new();
+    for (device, folder) in devices.iter().zip(keep.iter().cycle()) {
+        routed.push(args.route.route(&build, device, folder, &bar)?);
     }
     bar.finish_and_clear();
     let mut rows = Vec::new();
@@ -76,7 +93,11 @@ pub fn run(args: &Args, ui: &Ui) -> Result<Outcome> {
     ui.say(format!("measured by {yosys}, after synthesis, before place and route"))?;
     let list: Vec<_> =
         results.iter().map(|(f, e, c)| json!({ "family": f, "estimate": e, "measured": c })).collect();
-    ui.object(&json!({ "tool": yosys, "results": list }))?;
+    if !routed.is_empty() {
+        route::report(&routed, ui)?;
+    }
+    let routed: Vec<_> = routed.iter().map(route::Result::object).collect();
+    ui.object(&json!({ "tool": yosys, "results": list, "routed": routed }))?;
     Ok(Outcome::Done)
 }
 

