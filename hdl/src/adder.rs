@@ -73,15 +73,28 @@ pub fn adder(netlist: &Netlist, id: NodeId, family: Option<Family>, registered: 
     }
 }
 
-/// Top bits of a sum of `width` bits in which every operand repeats the bit below.
-pub fn extended(netlist: &Netlist, terms: &[Term], width: u32) -> u32 {
+/// How a chain of three operands ends, see `hdl/rtl/sterna_add3.v`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Ends {
+    /// Place of the widest operand.
+    pub wide: usize,
+    /// Bits of the two others with their signs, at most those of the result.
+    pub pair: u32,
+    /// Bits of the result that take a table.
+    pub tables: u32,
+}
+
+/// How the chain of the three `terms` ends, where the result has `width` bits.
+pub fn ends(netlist: &Netlist, terms: &[Term], width: u32) -> Ends {
     let reach = |t: &Term| {
         let range = netlist.node(t.node).range;
         range.width() + u32::from(!range.is_signed()) + u32::from(t.shift)
     };
-    let widest = terms.iter().map(reach).max().expect("a sum has terms");
-    // The lowest bit repeats nothing.
-    width.saturating_sub(widest).min(width - 1)
+    let reaches: Vec<u32> = terms.iter().map(reach).collect();
+    let wide = (0..terms.len()).rev().max_by_key(|k| reaches[*k]).expect("there are operands");
+    let others = (0..terms.len()).filter(|k| *k != wide).map(|k| reaches[k]);
+    let pair = others.max().unwrap_or(width).min(width);
+    Ends { wide, pair, tables: width.min(reaches[wide].max(pair + 1)) }
 }
 
 /// The operands that are no constants and their widths, each once.

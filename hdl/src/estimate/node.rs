@@ -104,10 +104,17 @@ fn sum(
     };
     let mut lut = chain * chains as f64;
     if family == Family::Xcup {
-        // Tables that are equal, at the top of a chain, are one to Yosys; a sum of two has one more of them.
-        let extended = f64::from(adder::extended(netlist, terms, width as u32));
-        let differ = if adder == Adder::Three { 1.0 } else { 0.0 };
-        lut -= (extended - differ).max(0.0);
+        let width = width as u32;
+        // The ends of chains of three pass; to Yosys, equal tables at the end of a chain of two are one.
+        let tables = match adder {
+            Adder::Three => adder::ends(netlist, terms, width).tables,
+            _ => terms
+                .iter()
+                .map(|t| netlist.node(t.node).range.width() + u32::from(t.shift))
+                .max()
+                .unwrap_or(width),
+        };
+        lut -= f64::from(width.saturating_sub(tables));
     }
     if family == Family::Ice40 {
         let fresh = terms.iter().filter(|t| t.negate && inverted.insert(t.node));

@@ -204,7 +204,10 @@ fn operands(scope: &mut Scope, id: NodeId, name: &str, block: &str) -> String {
     terms.sort_by_key(|t| t.negate);
     let minus = terms.iter().filter(|t| t.negate).count();
     let more = match terms.len() {
-        3 => format!(", .EXTENDED({})", adder::extended(scope.netlist, &terms, width)),
+        3 => {
+            let ends = adder::ends(scope.netlist, &terms, width);
+            format!(", .WIDE({}), .PAIR({})", ends.wide, ends.pair)
+        }
         _ => String::new(),
     };
     let mut text = format!("{block} #(.WIDTH({width}), .MINUS({minus}){more}) {name} (");

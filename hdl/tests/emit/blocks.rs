@@ -87,11 +87,14 @@ fn block_job(block: &str, file: &str, width: u32, minus: u32) -> String {
     )
 }
 
-/// The block with two bits more than its operands have, told so.
-fn extended_job(file: &str, width: u32, minus: u32) -> String {
+/// The block over operands of `pair` bits, one of them of `more` bits more, two bits wider than they are.
+fn ends_job(file: &str, minus: u32, (wide, pair, more): (u32, u32, u32)) -> String {
+    let set = |name: &str| format!("chparam -set WIDE {wide} -set PAIR {pair} -set MORE {more} {name}; ");
     format!(
-        "read_verilog {file} wanted.v; rename extended{minus} ours; rename narrow{minus} wanted; \
-         chparam -set WIDTH {width} ours; chparam -set WIDTH {width} wanted; hierarchy; proc; flatten ours"
+        "read_verilog {file} wanted.v; rename ends{minus} ours; rename narrow{minus} wanted; \
+         {}{}hierarchy; proc; flatten ours",
+        set("ours"),
+        set("wanted")
     )
 }
 
@@ -102,16 +105,25 @@ fn the_three_operand_sum_is_proved_for_all_signs_and_many_widths() {
     }
     let folder = tempfile::tempdir().unwrap();
     let sums = ["a + b + c", "a + b - c", "a - b - c"];
+    let width = |k: u32| format!("PAIR - 1 + (WIDE == {k} ? MORE : 0)");
+    let ports = format!(
+        "input wire signed [{}:0] a, input wire signed [{}:0] b, input wire signed [{}:0] c, \
+         output wire signed [PAIR+MORE+1:0] y",
+        width(0),
+        width(1),
+        width(2)
+    );
     let wanted: String = std::iter::zip(0.., sums)
         .map(|(minus, sum)| {
             format!(
                 "module minus{minus} #(parameter WIDTH = 1) (input wire [WIDTH-1:0] a, b, c, \
                  output wire [WIDTH-1:0] y); assign y = {sum}; endmodule\n\
-                 module narrow{minus} #(parameter WIDTH = 1) (input wire signed [WIDTH-1:0] a, b, c, \
-                 output wire signed [WIDTH+1:0] y); assign y = {sum}; endmodule\n\
-                 module extended{minus} #(parameter WIDTH = 1) (input wire signed [WIDTH-1:0] a, b, c, \
-                 output wire signed [WIDTH+1:0] y); wire signed [WIDTH+1:0] d = a, e = b, f = c; \
-                 sterna_add3 #(.WIDTH(WIDTH + 2), .MINUS({minus}), .EXTENDED(2)) u (d, e, f, y); endmodule\n"
+                 module narrow{minus} #(parameter WIDE = 0, parameter PAIR = 1, parameter MORE = 0) ({ports}); \
+                 assign y = {sum}; endmodule\n\
+                 module ends{minus} #(parameter WIDE = 0, parameter PAIR = 1, parameter MORE = 0) ({ports}); \
+                 wire signed [PAIR+MORE+1:0] d = a, e = b, f = c; \
+                 sterna_add3 #(.WIDTH(PAIR + MORE + 2), .MINUS({minus}), .WIDE(WIDE), .PAIR(PAIR)) u (d, e, f, y); \
+                 endmodule\n"
             )
         })
         .collect();
@@ -119,9 +131,9 @@ fn the_three_operand_sum_is_proved_for_all_signs_and_many_widths() {
     let all = [1, 2, 3, 4, 5, 9].into_iter().flat_map(|width| (0..3).map(move |minus| (width, minus)));
     let mut jobs: Vec<String> =
         all.map(|(width, minus)| block_job("sterna_add3", "add3.v", width, minus)).collect();
-    jobs.extend(
-        [1, 2, 5].into_iter().flat_map(|w| (0..3).map(move |minus| extended_job("add3.v", w, minus))),
-    );
+    let shapes = [(1, 0), (1, 1), (2, 0), (3, 1), (3, 2), (2, 3)];
+    let ends = shapes.iter().flat_map(|(pair, more)| (0..9).map(move |k| (k % 3, (k / 3, *pair, *more))));
+    jobs.extend(ends.map(|(minus, shape)| ends_job("add3.v", minus, shape)));
     assert_eq!(proofs(folder.path(), &jobs), vec![true; jobs.len()]);
 
     let mutants = [
@@ -134,9 +146,14 @@ fn the_three_operand_sum_is_proved_for_all_signs_and_many_widths() {
         ("y[0] = s[0]", "y[0] = o[0]"),
         ("co[4*i-1]", "co[4*i-2]"),
         ("d[i] = m[i]", "d[i] = a[i]"),
-        ("b[i] ^ (MINUS >= 2)", "b[i] ^ (MINUS >= 1)"),
-        ("c[i] ^ (MINUS >= 1)", "c[i] ^ (MINUS >= 2)"),
-        ("d[i] = a[i];", "d[i] = ~a[i];"),
+        ("(WIDE == 0) ? B : A", "(WIDE == 0) ? C : A"),
+        ("(WIDE == 2) ? B : C", "(WIDE == 1) ? B : C"),
+        ("(~Q & R)", "(Q & R)"),
+        ("? MINUS >= 2 : (WIDE == 2)", "? MINUS >= 1 : (WIDE == 2)"),
+        ("~(r[i] ^ m[i] ^ FLIP)", "~(r[i] ^ m[i])"),
+        ("~(r[i] ^ r[i-1])", "r[i] ^ r[i-1]"),
+        ("FLIP ? r[i] : r[i-1]", "r[i-1]"),
+        ("(i == PAIR - 1) ? SIGNS", "(i == PAIR) ? SIGNS"),
     ];
     let mut jobs = Vec::new();
     for (k, (from, to)) in mutants.into_iter().enumerate() {
@@ -145,9 +162,9 @@ fn the_three_operand_sum_is_proved_for_all_signs_and_many_widths() {
         put(folder.path(), &[(&format!("mutant{k}.v"), &text)]);
         let file = format!("mutant{k}.v");
         jobs.extend((0..3).map(|minus| block_job("sterna_add3", &file, 6, minus)));
-        jobs.extend((0..3).map(|minus| extended_job(&file, 4, minus)));
+        jobs.extend((0..9).map(|k| ends_job(&file, k % 3, (k / 3, 3, 2))));
     }
-    for (mutant, found) in mutants.iter().zip(proofs(folder.path(), &jobs).chunks(6)) {
+    for (mutant, found) in mutants.iter().zip(proofs(folder.path(), &jobs).chunks(12)) {
         assert!(found.contains(&false), "{mutant:?}");
     }
 }

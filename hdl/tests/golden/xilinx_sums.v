@@ -55,14 +55,16 @@ endmodule
 //   The look-up table of bit i compresses the three operands to a sum bit and a carry; the carry of bit i - 1 enters the
 //   same table, which gives the chain its propagate signal.  Inversions are in the tables; the ones that complete the
 //   negations meet bit 0, whose sum bit they leave as it is, and enter above it: one as the inverse of that bit, two as a 1.
-//   In the top EXTENDED bits all operands repeat the bit below, so that sum bit and carry are functions of the same three
-//   bits: plain logic, equal for all of them, and any operand is the carry where the chain does not pass.
+//   Operand WIDE may be wider than the two others, whose bits from PAIR - 1 on are copies of their sign.  With the signs
+//   inverted, one of them goes on as zeros and the other as ones, which cancels both inversions: from bit PAIR on the chain
+//   adds the carry to the wide operand, and where that has ended, too, the chain only passes.
 `default_nettype none
 
 module sterna_add3 #(
-    parameter WIDTH    = 8,
-    parameter MINUS    = 0,
-    parameter EXTENDED = 0
+    parameter WIDTH = 8,
+    parameter MINUS = 0,
+    parameter WIDE  = 0,
+    parameter PAIR  = WIDTH
 ) (
     input  wire [WIDTH-1:0] a,
     input  wire [WIDTH-1:0] b,
@@ -71,24 +73,27 @@ module sterna_add3 #(
 );
 
     localparam CHAINS = (WIDTH + 3) / 4;
-    localparam TABLES = WIDTH - EXTENDED;
 
-    // The operands as truth tables over {c, b, a}.
+    // The operands as truth tables over {c, b, a}; those with two signs inverted are for bit PAIR - 1.
     localparam [7:0] A     = 8'haa;
     localparam [7:0] B     = (MINUS >= 2) ? 8'h33 : 8'hcc;
     localparam [7:0] C     = (MINUS >= 1) ? 8'h0f : 8'hf0;
     localparam [7:0] SUM   = A ^ B ^ C;
     localparam [7:0] CARRY = (A & B) | (A & C) | (B & C);
-    // Lower half, O5: the carry.  Upper half, O6: the sum bit, inverted where the carry from below is 1.
-    localparam [63:0] TABLE = {~SUM, SUM, ~SUM, SUM, {4{CARRY}}};
+    localparam [7:0] P     = (WIDE == 0) ? B : A;
+    localparam [7:0] Q     = (WIDE == 2) ? B : C;
+    localparam [7:0] R     = (WIDE == 0) ? A : (WIDE == 1) ? B : C;
+    localparam [7:0] SIGNS = (~P & ~Q) | (~P & R) | (~Q & R);
+    localparam       FLIP  = (WIDE == 1) ? MINUS >= 2 : (WIDE == 2) ? MINUS >= 1 : 0;
 
     // The carry out of the last bit, and the ends of the chain past it, are cut.
     // verilator lint_off UNUSEDSIGNAL
-    wire     [TABLES:1] m  /* verilator split_var */;
+    wire     [PAIR:1] m    /* verilator split_var */;
     wire [4*CHAINS-1:0] s  /* verilator split_var */;
     wire [4*CHAINS-1:0] d  /* verilator split_var */;
     wire [4*CHAINS-1:0] o  /* verilator split_var */;
     wire [4*CHAINS-1:0] co /* verilator split_var */;
+    wire    [WIDTH-1:0] r = (WIDE == 0) ? a : (WIDE == 1) ? b : c;
     // verilator lint_on UNUSEDSIGNAL
 
     assign d[0] = MINUS >= 1;
@@ -96,7 +101,7 @@ module sterna_add3 #(
 
     // The sum bit as it is: 8'h96 over the operands.
     LUT6_2 #(
-        .INIT({{4{8'h96}}, {4{CARRY}}})
+        .INIT({{4{8'h96}}, {4{(PAIR == 1) ? SIGNS : CARRY}}})
     ) first (
         .O6(s[0]),
         .O5(m[1]),
@@ -113,9 +118,10 @@ module sterna_add3 #(
         if (WIDTH > 1) begin : upper
             assign y[WIDTH-1:1] = o[WIDTH-1:1];
         end
-        for (i = 1; i < TABLES; i = i + 1) begin : bits
+        for (i = 1; i < PAIR; i = i + 1) begin : bits
+            // Lower half, O5: the carry.  Upper half, O6: the sum bit, inverted where the carry from below is 1.
             LUT6_2 #(
-                .INIT(TABLE)
+                .INIT({~SUM, SUM, ~SUM, SUM, {4{(i == PAIR - 1) ? SIGNS : CARRY}}})
             ) lut (
                 .O6(s[i]),
                 .O5(m[i+1]),
@@ -128,11 +134,14 @@ module sterna_add3 #(
             );
             assign d[i] = m[i];
         end
-        for (i = TABLES; i < WIDTH; i = i + 1) begin : extended
-            wire p = b[i] ^ (MINUS >= 2);
-            wire q = c[i] ^ (MINUS >= 1);
-            assign s[i] = a[i] ^ p ^ q ^ ((a[i] & p) | (a[i] & q) | (p & q));
-            assign d[i] = a[i];
+        for (i = PAIR; i < WIDTH; i = i + 1) begin : wide
+            if (i == PAIR) begin : last
+                assign s[i] = ~(r[i] ^ m[i] ^ FLIP);
+                assign d[i] = m[i];
+            end else begin : alone
+                assign s[i] = ~(r[i] ^ r[i-1]);
+                assign d[i] = FLIP ? r[i] : r[i-1];
+            end
         end
         for (i = WIDTH; i < 4 * CHAINS; i = i + 1) begin : pads
             assign s[i] = 1'b0;
@@ -180,11 +189,11 @@ module sums_inner (
     wire signed [6:0] rest;  // -34..=39
 
     // Primitives of the family
-    sterna_add3 #(.WIDTH(7), .MINUS(1), .EXTENDED(1)) u_one_minus (.a({2'b0, u, 2'b0}),
+    sterna_add3 #(.WIDTH(7), .MINUS(1), .WIDE(0), .PAIR(4)) u_one_minus (.a({2'b0, u, 2'b0}),
         .b({{3{n[3]}}, n}), .c({{3{a[3]}}, a}), .y(one_minus));
-    sterna_add3 #(.WIDTH(7), .MINUS(1), .EXTENDED(0)) u_rest (.a(one_minus), .b(7'd119),
+    sterna_add3 #(.WIDTH(7), .MINUS(1), .WIDE(0), .PAIR(5)) u_rest (.a(one_minus), .b(7'd119),
         .c({{2{plus[4]}}, plus}), .y(rest));
-    sterna_add3 #(.WIDTH(8), .MINUS(2), .EXTENDED(0)) u_two_minus (.a({{3{plus[4]}}, plus}),
+    sterna_add3 #(.WIDTH(8), .MINUS(2), .WIDE(1), .PAIR(7)) u_two_minus (.a({{3{plus[4]}}, plus}),
         .b({one_minus, 1'b0}), .c({rest[6], rest}), .y(two_minus));
 
 endmodule
@@ -213,7 +222,7 @@ module sums (
     assign pair = {a[3], a} - {2'b0, u};  // -15..=7
 
     // Primitives of the family
-    sterna_add3 #(.WIDTH(5), .MINUS(0), .EXTENDED(1)) u_plus (.a({a[3], a}), .b({2'b0, u}),
+    sterna_add3 #(.WIDTH(5), .MINUS(0), .WIDE(0), .PAIR(4)) u_plus (.a({a[3], a}), .b({2'b0, u}),
         .c({n[3], n}), .y(plus));
 
     sums_inner u_inner (
