@@ -164,6 +164,7 @@ impl Program {
 /// Every node of a design's streams.
 pub(crate) fn stream_nodes(design: &Design) -> Vec<NodeId> {
     let streams = design.probes.iter().map(|p| &p.stream).chain([&design.input, &design.output]);
-    let nodes = |s: &Stream| [s.valid, s.ready].into_iter().chain(s.last).chain(s.data.iter().copied()).collect();
+    let nodes =
+        |s: &Stream| [s.valid, s.ready].into_iter().chain(s.last).chain(s.data.iter().copied()).collect();
     streams.flat_map(|s| -> Vec<NodeId> { nodes(s) }).collect()
 }
