@@ -115,6 +115,8 @@ struct Batch<'a, M: Lanes> {
     valid: Mask,
     /// Lanes with another beat than the one on the pins.
     stale: Mask,
+    /// A packed input beat.
+    beat: Vec<u64>,
     results: Vec<usize>,
     moved: Vec<u64>,
     outcomes: Vec<Outcome>,
@@ -179,12 +181,14 @@ impl<'a, M: Lanes> Batch<'a, M> {
             |stream: &Stream| Tap::new(program, &Layout::new(&design.netlist, stream), stream, M::LANES);
         let probes: Vec<_> = design.probes.iter().filter(|_| bench.probes).map(|p| tap(&p.stream)).collect();
         let outcome = Outcome { probes: vec![vec![]; probes.len()], ..Outcome::default() };
+        let input = tap(&design.input);
         let running = Mask::from_fn(jobs.len(), |l| jobs[l].first < jobs[l].end);
         Batch {
             bench,
             program,
             machine: M::new(program),
-            input: tap(&design.input),
+            beat: vec![0; input.words],
+            input,
             output: tap(&design.output),
             probes,
             last: design.input.last.map(|id| program.at(id)),
@@ -250,19 +254,12 @@ impl<'a, M: Lanes> Batch<'a, M> {
 
     /// Puts the waiting beat of lane `l`, or nothing, where the input is loaded from.
     fn show(&mut self, l: usize, valid: bool) {
-        let words = self.input.words;
-        let mut beat = [0u64; 64];
-        let mut large = Vec::new();
-        let beat = if words <= beat.len() {
-            &mut beat[..words]
-        } else {
-            large.resize(words, 0);
-            &mut large[..]
-        };
         if valid {
-            self.bench.source.beat(self.sample[l], self.input.beat[l] as usize, beat);
+            self.bench.source.beat(self.sample[l], self.input.beat[l] as usize, &mut self.beat);
+        } else {
+            self.beat.fill(0);
         }
-        for (w, word) in beat.iter().enumerate() {
+        for (w, word) in self.beat.iter().enumerate() {
             self.input.packed[w * M::LANES + l] = *word;
         }
     }

@@ -1,5 +1,6 @@
 //! Sterna's simulators: netlist simulation and Verilator co-simulation.
 
+mod arrange;
 mod bench;
 mod compile;
 pub mod dual;
@@ -15,6 +16,7 @@ mod planes;
 mod program;
 mod run;
 mod simulator;
+mod slice;
 mod sliced;
 pub mod vcd;
 pub mod verilator;
@@ -24,5 +26,5 @@ pub use error::{Error, Result};
 pub use packed::{Noise, Packed, Source};
 pub use program::{Program, Watch};
 pub use run::{Options, Run, Segment, run};
-pub use simulator::Simulator;
+pub use simulator::{Bitwise, Simulator};
 pub use word::WordSize;

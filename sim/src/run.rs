@@ -7,6 +7,7 @@ use crate::machine::Machine;
 use crate::packed::{Layout, Packed, Source};
 use crate::planes::Planes;
 use crate::program::{Program, Watch, stream_nodes};
+use crate::slice::slice;
 use crate::sliced::Sliced;
 use crate::word::WordSize;
 use crate::{Error, Result};
@@ -249,7 +250,7 @@ fn sliced(design: &Design, program: &Program, jobs: usize, lanes: Option<usize>)
     if lanes.map_or(jobs < 2, |lanes| lanes < 64) {
         return None;
     }
-    let planes = Planes::new(&design.netlist, Watch::Nodes(&stream_nodes(design)))?;
+    let planes = slice(&design.netlist, Watch::Nodes(&stream_nodes(design)))?;
     let wide = lanes.unwrap_or(jobs) > 64;
     // Reads and writes per lane: an instruction on words has three, for a vector of lanes each.
     let words = program.args.len() * 3 / per_vector(program.word_size());

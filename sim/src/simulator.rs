@@ -1,8 +1,11 @@
 //! The fast simulator as a single circuit.
 
-use crate::lanes::Compiled;
+use crate::lanes::{Compiled, Lanes};
 use crate::machine::Machine;
+use crate::planes::Planes;
 use crate::program::{Program, Watch};
+use crate::slice::slice;
+use crate::sliced::Sliced;
 use crate::word::{Word, WordSize};
 use sterna_ir::interpret::Circuit;
 use sterna_ir::netlist::{Netlist, NodeId, Op};
@@ -80,5 +83,40 @@ impl Circuit for Simulator {
 
     fn clock(&mut self) {
         each!(&mut self.state, machine => machine.clock(&self.program));
+    }
+}
+
+/// One circuit simulated bit by bit, as [`crate::run`] does where that is faster: 64 copies that all do the same.
+#[derive(Clone, Debug)]
+pub struct Bitwise<'a> {
+    netlist: &'a Netlist,
+    program: Planes,
+    machine: Sliced<1>,
+}
+
+impl<'a> Bitwise<'a> {
+    /// Compiles a [checked](sterna_ir::check::check) netlist and powers it up; `None` when it has memories.
+    pub fn new(netlist: &'a Netlist, watch: Watch) -> Option<Self> {
+        let program = slice(netlist, watch)?;
+        Some(Bitwise { netlist, machine: Sliced::new(&program), program })
+    }
+}
+
+impl Circuit for Bitwise<'_> {
+    fn set(&mut self, input: NodeId, value: i64) {
+        assert!(self.netlist.node(input).range.contains(value), "node {} cannot be set to {value}", input.0);
+        self.machine.put(&self.program, input, value);
+    }
+
+    fn settle(&mut self) {
+        self.machine.settle(&self.program);
+    }
+
+    fn get(&self, node: NodeId) -> i64 {
+        self.netlist.node(node).range.wrap(self.machine.bits(&self.program, node))
+    }
+
+    fn clock(&mut self) {
+        self.machine.clock(&self.program);
     }
 }

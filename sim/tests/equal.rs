@@ -1,15 +1,15 @@
 //! The fast simulator equals the interpreter on every node in every cycle.
 
-use crate::common::random::{Dice, netlist};
+use crate::common::random::{Dice, netlist, without_memories};
 use proptest::prelude::*;
 use sterna_ir::Netlist;
 use sterna_ir::interpret::{Circuit, Interpreter};
 use sterna_ir::netlist::Op;
 use sterna_sim::dual::{Difference, Dual};
-use sterna_sim::{Program, Simulator, Watch, WordSize};
+use sterna_sim::{Bitwise, Program, Simulator, Watch, WordSize};
 
 /// Drives both with random inputs, reset now and then.
-fn race(netlist: &Netlist, simulator: Simulator, seed: u64, cycles: usize) -> Option<Difference> {
+fn race(netlist: &Netlist, simulator: impl Circuit, seed: u64, cycles: usize) -> Option<Difference> {
     let mut dice = Dice(seed);
     let mut dual = Dual::new(netlist, Interpreter::new(netlist), simulator);
     for cycle in 0..cycles {
@@ -44,26 +44,44 @@ proptest! {
     }
 
     #[test]
+    fn every_node_bit_by_bit(seed: u64, size in 5usize..120, width in prop::sample::select(vec![8u32, 14, 30, 56])) {
+        let netlist = without_memories(seed, size, width);
+        let simulator = Bitwise::new(&netlist, Watch::All).expect("there are no memories");
+        prop_assert_eq!(race(&netlist, simulator, seed ^ 1, 60), None);
+    }
+
+    #[test]
     fn dropping_dead_nodes_changes_no_output(seed: u64, size in 5usize..120) {
         let netlist = netlist(seed, size, 20);
-        let mut fast = Simulator::new(&netlist, Watch::Nodes(&[]));
-        let mut slow = Interpreter::new(&netlist);
-        let mut dice = Dice(seed);
-        for cycle in 0..60 {
-            for id in netlist.ids().filter(|id| netlist.node(*id).op == Op::Input) {
-                let value = if Some(id) == netlist.reset { i64::from(cycle < 2) } else { dice.value(netlist.node(id).range) };
-                fast.set(id, value);
-                slow.set(id, value);
-            }
-            fast.settle();
-            slow.settle();
-            for id in &netlist.outputs {
-                prop_assert_eq!(fast.get(*id), slow.get(*id));
-            }
-            fast.clock();
-            slow.clock();
-        }
+        outputs(&netlist, Simulator::new(&netlist, Watch::Nodes(&[])), seed)?;
+        let netlist = without_memories(seed, size, 20);
+        outputs(&netlist, Bitwise::new(&netlist, Watch::Nodes(&[])).expect("there are no memories"), seed)?;
     }
+}
+
+/// Compares the outputs alone.
+fn outputs(netlist: &Netlist, mut fast: impl Circuit, seed: u64) -> Result<(), TestCaseError> {
+    let mut slow = Interpreter::new(netlist);
+    let mut dice = Dice(seed);
+    for cycle in 0..60 {
+        for id in netlist.ids().filter(|id| netlist.node(*id).op == Op::Input) {
+            let value = if Some(id) == netlist.reset {
+                i64::from(cycle < 2)
+            } else {
+                dice.value(netlist.node(id).range)
+            };
+            fast.set(id, value);
+            slow.set(id, value);
+        }
+        fast.settle();
+        slow.settle();
+        for id in &netlist.outputs {
+            prop_assert_eq!(fast.get(*id), slow.get(*id));
+        }
+        fast.clock();
+        slow.clock();
+    }
+    Ok(())
 }
 
 #[test]

@@ -70,7 +70,7 @@ fn group(
     let (mut block, mut beat, mut told, mut odd) = (0, 0, 0, false);
     model::run(program, request.top, request.design, shape, &tasks, Mode::default(), &mut |index, event| {
         let at = segments.start + index;
-        let segment = &run.segments[at];
+        let Some(segment) = run.segments.get(at) else { return true };
         match event {
             Event::Block(hash) if segment.hashes.get(block) == Some(&hash) => block += 1,
             Event::Block(_) => suspect = Some(Suspect { segment: at, block: Some(block as u64) }),
@@ -88,7 +88,7 @@ fn group(
                     (beat, told) = (0, told + 1);
                 }
             }
-            Event::Cycle { .. } => {}
+            Event::Cycle { .. } | Event::Time(_) => {}
             Event::End { results, .. } => {
                 // Hashes that agree where results do not: then every cycle is read.
                 odd |= tasks[index].results && told != segment.samples;

@@ -11,7 +11,7 @@ mod report;
 
 pub use build::{Source, lint, version};
 pub use pins::{Pins, Signal, StreamPins};
-pub use race::{Race, RaceRequest, race};
+pub use race::{Race, RaceRequest, Spent, race};
 pub use report::{Kind, Mismatch, Place, VerifyReport};
 
 use crate::Result;

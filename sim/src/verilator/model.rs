@@ -6,7 +6,6 @@ use std::fs::File;
 use std::io::{BufReader, BufWriter, Read, Write};
 use std::path::Path;
 use std::process::{Child, ChildStdout, Command, Stdio};
-use std::time::Instant;
 use sterna_ir::bench::Stalls;
 use sterna_ir::design::Design;
 
@@ -29,6 +28,8 @@ pub(super) enum Event {
     Beat { cycle: u64, words: Vec<u64> },
     /// A settled cycle: handshake words, and the packed beat of every stream.
     Cycle { cycle: u64, handshakes: Vec<u64>, beats: Vec<Vec<u64>> },
+    /// The end; seconds of processor time spent.
+    Time(f64),
     /// End of a segment, after this many results.
     End { results: u64, stuck: bool },
 }
@@ -129,13 +130,14 @@ impl Reader<'_> {
                 Event::Cycle { cycle, handshakes, beats }
             }
             4 => Event::End { results: self.word()?, stuck: self.word()? != 0 },
+            5 => Event::Time(self.word()? as f64 * 1e-9),
             tag => return Err(std::io::Error::other(format!("unknown record {tag}"))),
         })
     }
 }
 
-/// Runs the model over `tasks` and hands every event, with its task's index, to `look` until that returns `false`; the time
-/// that the process took, s.
+/// Runs the model over `tasks` and hands every event, with its task's index, to `look` until that returns `false`. At the
+/// end it hears of the time spent.
 ///
 /// # Errors
 /// When the model cannot be started, crashes, or ends too early: with its last lines.
@@ -147,12 +149,11 @@ pub(super) fn run(
     tasks: &[Task],
     mode: Mode,
     look: &mut dyn FnMut(usize, Event) -> bool,
-) -> Result<f64> {
+) -> Result<()> {
     let folder = tempfile::tempdir().map_err(Error::io("temporary folder"))?;
     let (stimulus, complaints) = (folder.path().join("stimulus"), folder.path().join("stderr"));
     write_stimulus(&stimulus, design, tasks).map_err(Error::io("stimulus of the Verilator model"))?;
     let stderr = File::create(&complaints).map_err(Error::io("temporary file"))?;
-    let start = Instant::now();
     let child = Command::new(program)
         .arg(&stimulus)
         .args([mode.patience, mode.from, mode.to].map(|n| n.to_string()))
@@ -172,13 +173,13 @@ pub(super) fn run(
         let message = lines[lines.len().saturating_sub(12)..].join("\n");
         Error::Model { top: top.into(), status, message }
     };
-    for task in 0..tasks.len() {
+    for task in 0..=tasks.len() {
         loop {
             match reader.event() {
                 Ok(event) => {
-                    let end = matches!(event, Event::End { .. });
+                    let end = matches!(event, Event::End { .. } | Event::Time(_));
                     if !look(task, event) {
-                        return Ok(start.elapsed().as_secs_f64());
+                        return Ok(());
                     }
                     if end {
                         break;
@@ -198,6 +199,5 @@ pub(super) fn run(
         }
     }
     let status = running.0.wait().map_err(Error::io(program.display().to_string()))?;
-    let seconds = start.elapsed().as_secs_f64();
-    if status.success() { Ok(seconds) } else { Err(failed(status.to_string())) }
+    if status.success() { Ok(()) } else { Err(failed(status.to_string())) }
 }

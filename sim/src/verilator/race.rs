@@ -3,7 +3,7 @@
 use super::build::{Harness, build};
 use super::model::{self, Event, Mode, Task};
 use super::{Pins, Source, generate, shape, watched};
-use crate::run::{Options, run_hashed, stalls};
+use crate::run::{Options, Segment, run_hashed, stalls};
 use crate::{Noise, Packed, Result};
 use std::path::Path;
 use std::time::Instant;
@@ -37,10 +37,32 @@ pub struct Race {
     pub cycles: u64,
     /// Whether all hashes agree.
     pub equal: bool,
-    /// Time of the fast simulator from packed samples to hashes, s.
-    pub seconds: f64,
-    /// Time of the Verilator model from the samples in a file to hashes, s; one thread.
-    pub verilator_seconds: f64,
+    /// The fast simulator, from the netlist and packed samples to hashes.
+    pub ours: Spent,
+    /// The Verilator model on one thread, from samples in a file to hashes.
+    pub verilator: Spent,
+}
+
+/// Time, s.
+#[derive(Clone, Copy, Debug, PartialEq, serde::Serialize)]
+pub struct Spent {
+    /// By the clock on the wall.
+    pub wall: f64,
+    /// Of all processors.
+    pub processor: f64,
+}
+
+impl Spent {
+    const LONG: Spent = Spent { wall: f64::MAX, processor: f64::MAX };
+
+    fn least(self, other: Spent) -> Spent {
+        Spent { wall: self.wall.min(other.wall), processor: self.processor.min(other.processor) }
+    }
+}
+
+fn processor() -> f64 {
+    let time = rustix::time::clock_gettime(rustix::time::ClockId::ProcessCPUTime);
+    time.tv_sec as f64 + time.tv_nsec as f64 * 1e-9
 }
 
 /// Runs both simulators by turns, input and output streams hashed in every cycle: compilation of either is left out, as is packing of the samples.
@@ -61,40 +83,34 @@ pub fn race(request: &RaceRequest) -> Result<Race> {
     let source = Packed::from_source(design, &Noise::new(design, request.samples, 1)?);
     let watched = watched(design, pins, &[]);
     let shape = shape(pins, &[]);
-    let mut race = Race { cycles: 0, equal: true, seconds: f64::MAX, verilator_seconds: f64::MAX };
+    let mut race = Race { cycles: 0, equal: true, ours: Spent::LONG, verilator: Spent::LONG };
     for _ in 0..request.rounds {
-        let start = Instant::now();
+        let (start, before) = (Instant::now(), processor());
         let run = run_hashed(design, &watched, &source, &options, &|_, _| ())?;
-        race.seconds = race.seconds.min(start.elapsed().as_secs_f64());
+        let ours = Spent { wall: start.elapsed().as_secs_f64(), processor: processor() - before };
+        race.ours = race.ours.least(ours);
         race.cycles = run.cycles();
-        let tasks: Vec<Task> = run
-            .segments
-            .iter()
-            .enumerate()
-            .map(|(i, segment)| Task {
-                source: &source,
-                samples: segment.first..segment.first + segment.samples,
-                stalls: stalls(&options, i),
-                cycles: segment.cycles,
-                results: false,
-            })
-            .collect();
+        let task = |(i, segment): (usize, &Segment)| Task {
+            source: &source,
+            samples: segment.first..segment.first + segment.samples,
+            stalls: stalls(&options, i),
+            cycles: segment.cycles,
+            results: false,
+        };
+        let tasks: Vec<Task> = run.segments.iter().enumerate().map(task).collect();
         let mut hashes = vec![vec![]; tasks.len()];
-        let seconds = model::run(
-            &model.program,
-            request.top,
-            design,
-            &shape,
-            &tasks,
-            Mode::default(),
-            &mut |index, event| {
-                if let Event::Block(hash) = event {
-                    hashes[index].push(hash);
-                }
-                true
-            },
-        )?;
-        race.verilator_seconds = race.verilator_seconds.min(seconds);
+        let (mut start, mut spent) = (None, Spent::LONG);
+        let mut look = |index: usize, event| {
+            let start = *start.get_or_insert_with(Instant::now);
+            match event {
+                Event::Block(hash) => hashes[index].push(hash),
+                Event::Time(processor) => spent = Spent { wall: start.elapsed().as_secs_f64(), processor },
+                _ => {}
+            }
+            true
+        };
+        model::run(&model.program, request.top, design, &shape, &tasks, Mode::default(), &mut look)?;
+        race.verilator = race.verilator.least(spent);
         race.equal &= run.segments.iter().zip(&hashes).all(|(segment, hashes)| segment.hashes == *hashes);
     }
     Ok(race)
