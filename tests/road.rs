@@ -190,6 +190,71 @@ fn estimate_and_synthesis_stand_side_by_side_on_every_family() {
     }
 }
 
+/// A ternary matrix as the text of a `.npy`, no two columns alike.
+fn matrix(inputs: usize, outputs: usize) -> Vec<u8> {
+    let header = format!("{{'descr': '|i1', 'fortran_order': False, 'shape': ({inputs}, {outputs}), }}");
+    let header = format!("{header:<width$}\n", width = 117);
+    let mut bytes = b"\x93NUMPY\x01\x00\x76\x00".to_vec();
+    bytes.extend(header.bytes());
+    let weight = |at: usize| [1u8, 0, 255][(at * at / 3 + at / outputs) % 3];
+    bytes.extend((0..inputs * outputs).map(weight));
+    bytes
+}
+
+#[test]
+fn a_clock_is_planned_and_measured_after_place_and_route() {
+    let folder = Folder::new();
+    folder.put("w.npy", matrix(12, 9));
+    let build = |name: &str, more: &[&str]| {
+        let args = [&["compile", "w.npy", "--input", "s8", "--target", "ice40", "-o", name], more].concat();
+        folder.json(0, &args)
+    };
+    let (slow, fast) = (build("slow", &["--clock", "20"]), build("fast", &["--clock", "90MHz"]));
+    assert!(slow["latency"].as_u64() < fast["latency"].as_u64(), "{slow:#}\n{fast:#}");
+    assert!(slow["estimated_mhz"].as_f64() < fast["estimated_mhz"].as_f64(), "{slow:#}\n{fast:#}");
+    let manifest: serde_json::Value =
+        serde_json::from_slice(&std::fs::read(folder.join("fast/manifest.json")).unwrap()).unwrap();
+    let clock = &manifest["timing"]["clock"];
+    assert_eq!((&clock["planned_khz"], &clock["constrained_khz"]), (&json!(90_000), &json!(90_000)));
+    let estimated = clock["estimated_khz"].as_f64().unwrap() / 1000.0;
+    assert_eq!(Some(estimated), fast["estimated_mhz"].as_f64());
+    let top =
+        std::fs::read_to_string(folder.join("fast").join(format!("{}.v", fast["top"].as_str().unwrap())));
+    let header = format!("// Estimated clock on ice40: {estimated} MHz").replace("// ", "//   ");
+    assert!(top.unwrap().contains(&header), "{header}");
+    let said = folder.ok(&["estimate", "fast"]);
+    assert!(
+        said.contains(&format!("about {estimated} MHz")) && said.contains("samples per second"),
+        "{said}"
+    );
+
+    if !has("yosys", "-V") || !has("nextpnr-ice40", "--version") {
+        return;
+    }
+    let report = folder.json(0, &["synth", "fast", "--route"]);
+    let routed = &report["routed"][0];
+    let (mhz, ff) = (routed["routed"]["mhz"].as_f64().unwrap(), routed["routed"]["ff"].as_u64().unwrap());
+    // The estimate's error is a matter of scripts/measure/delay; here both are of one circuit.
+    assert!((estimated / 2.0..estimated * 2.0).contains(&mhz), "{routed:#}");
+    assert!(ff > 0 && routed["routed"]["cells"]["used"].as_u64().unwrap() > ff, "{routed:#}");
+    assert!(folder.join("fast/synth/route-ice40/ice40-route-1.log").exists());
+    // Yosys alone on the PATH.
+    std::fs::create_dir(folder.join("bin")).unwrap();
+    let path = std::env::var_os("PATH").unwrap();
+    let yosys = std::env::split_paths(&path).map(|p| p.join("yosys")).find(|p| p.is_file()).unwrap();
+    std::os::unix::fs::symlink(yosys, folder.join("bin/yosys")).unwrap();
+    let mut lonely = crate::util::command(folder.path(), &["synth", "fast", "--route"]);
+    let output = lonely.env("PATH", folder.join("bin")).output().unwrap();
+    let said = text(&output.stderr);
+    assert_eq!(output.status.code(), Some(2), "{said}");
+    assert!(said.contains("nextpnr-ice40 is not on the PATH") && said.contains("scripts/setup.sh"), "{said}");
+    for (more, words) in [(["--timeout", "0"], "was ended after 0 s"), (["--device", "25k"], "\"25k\"")] {
+        let output = folder.sterna(&[&["synth", "fast", "--route"][..], &more].concat());
+        assert_eq!(output.status.code(), Some(2));
+        assert!(text(&output.stderr).contains(words), "{}", text(&output.stderr));
+    }
+}
+
 #[test]
 fn waveforms_and_json() {
     let folder = Folder::new();

@@ -193,14 +193,16 @@ impl Delays {
                     continue;
                 }
             }
-            at[id.index()] = match node.op.is_sequential() {
+            // Ports are taken to be registered next to the circuit.
+            at[id.index()] = match node.op.is_sequential() || node.op == Op::Input {
                 true => vec![self.clock_to_q; node.range.width() as usize],
                 false => self.through(netlist, id, |id| &at[id.index()]),
             };
         }
         let ids = netlist.ids().filter(|id| live[id.index()]).map(|id| netlist.node(id));
         let ends = ids.filter(|n| n.op.is_sequential()).flat_map(|n| {
-            let held = matches!(&n.op, Op::Reg { d, .. } if netlist.node(*d).op.is_sequential());
+            let starts = |op: &Op| op.is_sequential() || *op == Op::Input;
+            let held = matches!(&n.op, Op::Reg { d, .. } if starts(&netlist.node(*d).op));
             // A register behind a register is no path worth a word.
             if held { n.op.operands().split_off(1) } else { n.op.operands() }
         });

@@ -35,6 +35,11 @@ impl Device {
         Ok(Device { family, size: size.into(), package: package.into() })
     }
 
+    /// Whether the delay model is that of its speed: the slower iCE40 families have none.
+    pub fn is_modelled(&self) -> bool {
+        self.family == Family::Ecp5 || self.size.starts_with("hx")
+    }
+
     /// A part by its size, `85k`, or by size and package, `hx8k:cb132`.
     pub fn parse(family: Family, text: &str) -> Result<Self, Error> {
         let (size, package) =

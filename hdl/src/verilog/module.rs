@@ -1,18 +1,18 @@
 //! One module as text.
 //!
-//! Order inside: words unpacked from input ports, signals from instances, registers and memories, combinational nodes in
-//! arena order (so that everything is declared before it is read), clocked blocks, packed outputs, instances.
+//! Here names are given and it is decided what is packed in what; `text.rs` writes it down.
+
+mod text;
 
 use std::collections::{HashMap, HashSet};
 
 use sterna_ir::netlist::{ModuleId, Netlist, NodeId, Op};
 
-use super::blocks::{self, Block, Blocks};
+use super::blocks::Blocks;
 use super::borders::Borders;
-use super::clocked;
 use super::expr::{Scope, side_by_side};
-use super::layout::{Line, block, wrap};
-use super::names::{Names, comment};
+use super::layout::Line;
+use super::names::Names;
 use super::ports::{self, Direction, ModulePort, width};
 
 /// A module that has been printed, for its parent.
@@ -226,23 +226,6 @@ impl Writer<'_> {
         }
     }
 
-    /// The truth tables as constants of their exact size.
-    fn tables(&self) -> Vec<Line> {
-        let table = |id: NodeId| match &self.netlist.node(id).op {
-            Op::Lut { inputs, table } => Some((1u32 << inputs.len(), *table, self.scope.tables.get(&id)?)),
-            _ => None,
-        };
-        let line = |(size, table, name): (u32, u64, &String)| Line {
-            head: "localparam",
-            width: Some(size),
-            name: name.clone(),
-            value: Some(format!("{size}'h{table:0w$x}", w = (size as usize).div_ceil(4))),
-            remark: None,
-            unused: false,
-        };
-        self.netlist.ids().filter_map(table).map(line).collect()
-    }
-
     /// A whole node as it is best read by a port: a slice of what it is packed in, or its name.
     fn source(&mut self, nodes: &[NodeId]) -> String {
         let mut runs: Vec<String> = Vec::new();
@@ -288,17 +271,6 @@ impl Writer<'_> {
         Instance { name: self.names.claim(&format!("u_{}", self.netlist.module(child).name)), connections }
     }
 
-    /// The node as the instance of a block.
-    fn block(&mut self, id: NodeId, block: Block) -> String {
-        if block == Block::Second {
-            return String::new();
-        }
-        let name = format!("u_{}", self.scope.name(id));
-        let name = self.names.claim(&name);
-        let text = blocks::instance(&mut self.scope, id, block, &name);
-        text.lines().map(|line| wrap("    ", line, 8) + "\n").collect()
-    }
-
     /// The declaration of a node's own signal.
     pub fn line(&self, head: [&'static str; 2], id: NodeId, value: Option<String>) -> Line {
         let range = self.netlist.node(id).range;
@@ -310,172 +282,6 @@ impl Writer<'_> {
             remark: None,
             unused: !self.scope.is_used(id),
         }
-    }
-
-    /// Builds the text: values first, since declarations depend on which bits the values read.
-    fn text(
-        mut self,
-        children: &[ModuleId],
-        printed: &HashMap<ModuleId, Printed>,
-        generator: &str,
-        wires: &[Wire],
-    ) -> Printed {
-        let own: Vec<NodeId> = self.netlist.ids().filter(|id| self.has_line(*id)).collect();
-        let (clocked, values): (Vec<NodeId>, Vec<NodeId>) =
-            own.into_iter().partition(|id| self.netlist.node(*id).op.is_sequential());
-        let mut block_text = String::new();
-        let values: Vec<(NodeId, Option<String>)> = values
-            .into_iter()
-            .map(|id| match self.context.blocks.get(id) {
-                None => (id, Some(self.scope.value(id))),
-                Some(block) => {
-                    block_text += &self.block(id, block);
-                    (id, None)
-                }
-            })
-            .collect();
-        let (declarations, blocks) = clocked::print(&mut self, &clocked);
-        let assigns = self.assigns();
-        let instances: Vec<Instance> =
-            children.iter().map(|child| self.instance(*child, &printed[child])).collect();
-        let unpacked = self.unpacked();
-
-        let module_names = self.context.module_names;
-        let mut out = self.header(&module_names[self.module.index()], generator);
-        out.push_str("`default_nettype none\n\n");
-        self.port_list(&mut out, &module_names[self.module.index()]);
-        let is_input =
-            |name: &str| self.ports.iter().any(|p| p.direction == Direction::Input && p.name == name);
-        let (from_ports, from_children): (Vec<_>, Vec<_>) =
-            unpacked.into_iter().partition(|(at, _)| is_input(&self.packed[*at].name));
-        let lines = |unpacked: Vec<(usize, Line)>| unpacked.into_iter().map(|(_, line)| line).collect();
-        section(&mut out, "Inputs, unpacked", lines(from_ports));
-        let mut signals: Vec<Line> = wires.iter().map(|wire| self.wire(wire)).collect();
-        signals.extend(lines(from_children));
-        section(&mut out, "From the instances below", signals);
-        let title = if self.memories().is_empty() { "Registers" } else { "Registers and memories" };
-        section(&mut out, title, self.registers(&clocked, declarations));
-        section(&mut out, "Truth tables", self.tables());
-        // A block drives the port of an exported sum by itself.
-        let lines = values.into_iter().filter(|(id, value)| value.is_some() || !self.exported.contains(id));
-        let values = lines.map(|(id, value)| self.value_line(id, value)).collect();
-        section(&mut out, "Combinational logic", values);
-        out.push_str(&blocks);
-        section(&mut out, "Outputs", assigns);
-        if !block_text.is_empty() {
-            out.push_str("\n    // Primitives of the family\n");
-            out.push_str(&block_text);
-        }
-        for (child, instance) in children.iter().zip(&instances) {
-            out.push_str(&print_instance(instance, &module_names[child.index()]));
-        }
-        out.push_str("\nendmodule\n\n`default_nettype wire\n");
-        let seen = self.seen();
-        Printed { ports: self.ports, text: out, seen }
-    }
-
-    fn header(&self, name: &str, generator: &str) -> String {
-        let about: Vec<String> =
-            self.netlist.module(self.module).about.iter().map(|line| comment(line)).collect();
-        let mut out = match about.first() {
-            Some(first) => format!("// {}\n", comment(&format!("{name} : {first}"))),
-            None => format!("// {}\n", comment(name)),
-        };
-        for line in about.iter().skip(1) {
-            out += format!("//   {line}").trim_end();
-            out.push('\n');
-        }
-        out + &format!("//\n// Generated by {generator}.  Do not edit.\n")
-    }
-
-    fn port_list(&self, out: &mut String, name: &str) {
-        if self.ports.is_empty() {
-            *out += &format!("module {name};\n");
-            return;
-        }
-        *out += &format!("module {name} (\n");
-        let is_reg = |port: &ModulePort| {
-            port.single().is_some_and(|id| self.is_own(id) && clocked::is_reg(self.netlist, id))
-        };
-        let unused = |port: &ModulePort| match port.single() {
-            _ if port.direction == Direction::Output || port.is_clock() => false,
-            Some(node) => !self.scope.is_used(node),
-            None => port.bundle.nodes.iter().any(|n| !self.packed_used.contains(n)),
-        };
-        ports::print(out, self.netlist, &self.ports, is_reg, unused);
-        *out += ");\n";
-    }
-
-    /// Words read from packed signals, with the signal they come from.
-    fn unpacked(&mut self) -> Vec<(usize, Line)> {
-        let mut nodes: Vec<(usize, u32, NodeId)> =
-            self.home.iter().map(|(id, (at, lo))| (*at, *lo, *id)).collect();
-        nodes.sort();
-        nodes.retain(|(_, _, id)| self.scope.used.contains_key(id) && !self.exported.contains(id));
-        let mut lines = Vec::new();
-        for (at, _, id) in nodes {
-            let value = self.source(&[id]);
-            lines.push((at, self.line(["wire", "wire signed"], id, Some(value))));
-        }
-        lines
-    }
-
-    fn wire(&self, wire: &Wire) -> Line {
-        match wire {
-            Wire::Node(node) => self.line(["wire", "wire signed"], *node, None),
-            Wire::Packed(at) => {
-                let packed = &self.packed[*at];
-                Line {
-                    head: "wire",
-                    width: Some(width(self.netlist, &packed.nodes)),
-                    name: packed.name.clone(),
-                    value: None,
-                    remark: None,
-                    unused: packed.nodes.iter().any(|n| !self.packed_used.contains(n)),
-                }
-            }
-        }
-    }
-
-    fn registers(&self, clocked: &[NodeId], declarations: Vec<Line>) -> Vec<Line> {
-        let own = clocked.iter().filter(|id| !self.exported.contains(id));
-        let own = own.filter(|id| clocked::is_reg(self.netlist, **id));
-        own.map(|id| self.line(["reg", "reg signed"], *id, None)).chain(declarations).collect()
-    }
-
-    fn value_line(&self, id: NodeId, value: Option<String>) -> Line {
-        let node = self.netlist.node(id);
-        let line = self.line(["wire", "wire signed"], id, value);
-        // The range tells why the width is enough; a whole word needs no telling.
-        let remark = match node.op {
-            Op::Sum(_) if node.range != node.range.word() => Some(node.range.to_string()),
-            _ => None,
-        };
-        match self.exported.contains(&id) {
-            true => Line { head: "assign", width: None, remark, unused: false, ..line },
-            false => Line { remark, ..line },
-        }
-    }
-
-    /// Output ports that no signal of this module is, or that pack several.
-    fn assigns(&mut self) -> Vec<Line> {
-        let mut lines = Vec::new();
-        for port in self.ports.clone().iter().filter(|p| p.direction == Direction::Output) {
-            let driven = match port.single() {
-                Some(node) => self.crosses_out(node) && !self.home.contains_key(&node),
-                None => port
-                    .bundle
-                    .nodes
-                    .iter()
-                    .all(|n| self.home.get(n).is_some_and(|(at, _)| self.packed[*at].name == port.name)),
-            };
-            if !driven {
-                let value = Some(self.source(&port.bundle.nodes));
-                let name = port.name.clone();
-                lines.push(Line { head: "assign", width: None, name, value, remark: None, unused: false });
-            }
-        }
-        lines
     }
 
     /// Where nodes can be seen; ports come first, since they are what a harness drives.
@@ -515,22 +321,4 @@ impl Writer<'_> {
     pub fn clock(&self) -> &str {
         &self.ports[0].name
     }
-}
-
-fn section(out: &mut String, title: &str, lines: Vec<Line>) {
-    if !lines.is_empty() {
-        *out += &format!("\n    // {title}\n");
-        block(out, &lines);
-    }
-}
-
-fn print_instance(instance: &Instance, module: &str) -> String {
-    let mut out = format!("\n    {module} {} (\n", instance.name);
-    let pad = instance.connections.iter().map(|(port, _)| port.len()).max().unwrap_or(0);
-    for (i, (port, signal)) in instance.connections.iter().enumerate() {
-        let comma = if i + 1 == instance.connections.len() { "" } else { "," };
-        out += &wrap(&format!("        .{port:pad$} ("), signal, 12);
-        out += &format!("){comma}\n");
-    }
-    out + "    );\n"
 }

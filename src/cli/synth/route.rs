@@ -78,7 +78,8 @@ impl RouteArgs {
         let mhz = build.options.clock_khz.map_or(BEST_MHZ, |khz| khz.div_ceil(1000));
         let routed = framed.route(&Effort { mhz, seed: self.seed, seconds: self.timeout })?;
         bar.inc(1);
-        let estimate = estimate(&build.design.netlist, device.family);
+        let mut estimate = estimate(&build.design.netlist, device.family);
+        estimate.mhz = estimate.mhz.filter(|_| device.is_modelled());
         Ok(Result { device: device.clone(), estimate, routed, folder })
     }
 }
