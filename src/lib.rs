@@ -6,6 +6,7 @@ pub mod cli;
 mod cost;
 #[cfg(unix)]
 pub mod interrupt;
+mod place;
 pub mod stimuli;
 pub mod store;
 pub mod ui;
