@@ -176,7 +176,7 @@ impl Planner<'_> {
         let Flow { lanes, order, .. } = &self.flow;
         let divides = |n: &usize| *n <= *lanes && (self.flow.beats() == 1 || lanes.is_multiple_of(*n));
         let powers = || (0..=MOST_LANES.ilog2()).map(|bits| 1 << bits).filter(divides);
-        powers().find(|n| order.len().div_ceil(*n) <= cycles).or(powers().last()).unwrap_or(1)
+        powers().find(|n| order.len().div_ceil(*n) <= cycles).or(powers().next_back()).unwrap_or(1)
     }
 
     fn threshold_table(&self, t: &Threshold, rows: &[Row]) -> Table {
