@@ -7,6 +7,7 @@ mod cost;
 #[cfg(unix)]
 pub mod interrupt;
 pub mod pins;
+mod place;
 pub mod stimuli;
 pub mod store;
 pub mod ui;

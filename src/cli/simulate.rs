@@ -12,6 +12,7 @@ use sterna_sim::{self as sim, Run};
 use super::compile::DesignArgs;
 use super::data::{DataArgs, SPEC_HELP, load_test, samples};
 use crate::build::Build;
+use crate::place;
 use crate::stimuli::{self, Edges};
 use crate::store;
 use crate::ui::{Outcome, Ui, counted, percent, table, thousands};
@@ -132,8 +133,9 @@ pub fn difference(build: &Build, expected: &Expected, run: &Run) -> Option<Strin
             if let Some(&e) = element {
                 let layer = &build.network.layers[probe.layer].name;
                 let (want, got) = (want[e as usize], got[e as usize]);
+                let place = place::element(&build.network, probe.layer, e as usize);
                 return Some(format!(
-                    "sample {sample}, layer {layer}, element {e}: network {want}, simulator {got}"
+                    "sample {sample}, layer {layer}, {place}: network {want}, simulator {got}"
                 ));
             }
         }

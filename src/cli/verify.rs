@@ -15,6 +15,7 @@ use super::formal;
 use super::simulate::{Samples, Stimuli, accuracy, difference, expected};
 use crate::build::Build;
 use crate::pins::{pins, stream};
+use crate::place;
 use crate::stimuli::Edges;
 use crate::ui::{Outcome, Ui, percent, table, thousands};
 
@@ -196,11 +197,15 @@ fn report(build: &Build, verdict: &Verdict, ui: &Ui) -> Result<()> {
         ui.say(format!("evaluator and simulator differ: {text}"))?;
     }
     if let Some(mismatch) = &v.mismatch {
-        if let Place::Probe { layer, .. } = mismatch.place {
+        if let Place::Probe { probe, layer } = mismatch.place {
             let name = build.network.layers[layer].name.escape_debug();
-            let stage = build.design.probes.iter().position(|p| p.layer == layer).unwrap_or(0);
+            let netlist = &build.design.netlist;
+            let probe = &with_visible_probes(build).probes[probe];
+            let module = &netlist.module(netlist.node(probe.stream.valid).module).name;
+            let element = mismatch.element.map(|e| (e, place::element(&build.network, layer, e)));
+            let element = element.map_or(String::new(), |(e, place)| format!("; element {e} is {place}"));
             ui.say(format!(
-                "layer {layer} of the network is {name}, stage {stage} of the circuit (the files *_layer{stage}*); elements are its neurons"
+                "layer {layer} of the network is {name}, module {module} of the circuit (the files *_{module}*){element}"
             ))?;
         }
         ui.say(format!("simulator and Verilog differ first at: {mismatch}"))?;

@@ -5,17 +5,18 @@
 //! image: those behind one row or image are those before the next one, so that an image takes
 //! `(height + padding) * (width + padding)` steps. After reset the zeros before the first image come first.
 
-use sterna_ir::Range;
-use sterna_ir::Window;
+use std::collections::HashMap;
+
 use sterna_ir::build::Builder;
 use sterna_ir::netlist::NodeId;
+use sterna_ir::{Range, Window};
 
 use crate::lower::memory::stored;
 use crate::lower::pipe::{Gate, Link, beat_counter, increment};
 
 /// Shortest and smallest delay that is worth a memory, in steps and bits.
 const SHORTEST: usize = 4;
-const SMALLEST: u32 = 256;
+const SMALLEST: u64 = 256;
 
 /// What a window unit gives: of every window these elements. Element `c * taps + t` is place `t` of channel `c`.
 #[derive(Clone, Debug)]
@@ -243,18 +244,16 @@ impl Windows {
             let tap = element as usize % taps;
             (rows - 1 - tap / columns) * pitch + columns - 1 - tap % columns
         };
-        let lane = |element: u32| {
-            let channel = element / taps as u32;
-            order.iter().position(|c| *c == channel).expect("elements are of channels that arrive")
-        };
+        let lane_of: HashMap<u32, usize> = order.iter().enumerate().map(|(lane, c)| (*c, lane)).collect();
+        let lane = |element: u32| lane_of[&(element / taps as u32)];
         let mut deepest = vec![None; pixels.len()];
         for &element in &self.elements {
             let deepest = &mut deepest[lane(element)];
             *deepest = (*deepest).max(Some(delay(element)));
         }
-        let bits: u32 = pixels.iter().map(|p| b.range(*p).width()).sum();
+        let bits: u64 = pixels.iter().map(|p| u64::from(b.range(*p).width())).sum();
         let between = pitch.saturating_sub(columns);
-        let memory = between >= SHORTEST && between as u32 * bits * (rows as u32 - 1) >= SMALLEST;
+        let memory = between >= SHORTEST && between as u64 * bits * (rows as u64 - 1) >= SMALLEST;
         let mut address = None;
         let mut line: Vec<Vec<Option<NodeId>>> = vec![Vec::new(); pixels.len()];
         for (lane, pixel) in pixels.iter().enumerate().filter(|(lane, _)| deepest[*lane].is_some()) {

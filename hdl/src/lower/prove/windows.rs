@@ -1,10 +1,11 @@
 //! The addressing of a window unit, which is the same for all data: the unit is cut out of the finished netlist and run on
 //! images of marked pixels, under stalls on both sides, and every element of every window must carry the mark of its pixel.
-//! Marks are random words, on as many images as it takes for [`MARK`] bits a pixel: a wrong place would have to carry the
+//! Marks are hashed words, on as many images as it takes for [`MARK`] bits a pixel: a wrong place would have to carry the
 //! same in all of them.
 
 use std::collections::HashMap;
 
+use sterna_ir::Range;
 use sterna_ir::bench::Stall;
 use sterna_ir::interpret::{Circuit, Interpreter};
 use sterna_ir::netlist::{Netlist, NodeId, Op};
@@ -47,8 +48,7 @@ pub fn prove(netlist: &Netlist, unit: &Windows, built: &Built) -> Result<(), Dif
         circuit.set(reset, 0);
     }
     let mut draw = Stall::new(1, STALLS);
-    let image = |image: usize| Image::new(netlist, unit, built, image);
-    let (mut given, mut wanted) = (image(0), image(0));
+    let wanted = Wanted::new(unit, built);
     let (mut images_in, mut images_out, mut pixel, mut at, mut offered) = (0, 0, 0, 0, false);
     let patience = 64 + 8 * (window.input[1] + taps as usize) * (window.input[2] + taps as usize);
     let mut idle = 0;
@@ -58,16 +58,18 @@ pub fn prove(netlist: &Netlist, unit: &Windows, built: &Built) -> Result<(), Dif
         set(&mut circuit, x.valid, i64::from(valid));
         set(&mut circuit, gate.y_ready, i64::from(!hold_out));
         for node in &x.data {
-            set(&mut circuit, *node, given.pixels[node][pixel]);
+            set(&mut circuit, *node, mark(netlist, *node, images_in, pixel));
         }
         circuit.settle();
         let ready = circuit.get(cone.at(gate.ready)) == 1;
         idle += 1;
         if circuit.get(cone.at(y.valid)) == 1 && !hold_out {
             idle = 0;
-            let found = y.data.iter().zip(&y.order).map(|(node, e)| (circuit.get(cone.at(*node)), e));
-            for ((found, element), wanted) in found.zip(&wanted.windows[at]) {
-                if found != *wanted {
+            for (k, node) in y.data.iter().enumerate() {
+                let (lane, pixel) = wanted.source(k, at);
+                let word = pixel.map_or(0, |pixel| mark(netlist, lane, images_out, pixel));
+                if circuit.get(cone.at(*node)) != word {
+                    let element = y.order[k];
                     let place = format!("window {at}, channel {}, place {}", element / taps, element % taps);
                     return Err((place, "another pixel than the network's".into()));
                 }
@@ -75,7 +77,6 @@ pub fn prove(netlist: &Netlist, unit: &Windows, built: &Built) -> Result<(), Dif
             at += 1;
             if at == y.positions {
                 (at, images_out) = (0, images_out + 1);
-                wanted = image(images_out);
             }
         }
         circuit.clock();
@@ -84,7 +85,6 @@ pub fn prove(netlist: &Netlist, unit: &Windows, built: &Built) -> Result<(), Dif
             pixel += 1;
             if pixel == x.positions {
                 (pixel, images_in) = (0, images_in + 1);
-                given = image(images_in);
             }
         }
         if idle > patience {
@@ -94,37 +94,41 @@ pub fn prove(netlist: &Netlist, unit: &Windows, built: &Built) -> Result<(), Dif
     Ok(())
 }
 
-/// Marked pixels and the windows over them.
-struct Image {
-    /// By lane, a word for each pixel.
-    pixels: HashMap<NodeId, Vec<i64>>,
-    /// By window, a word for each element that leaves.
-    windows: Vec<Vec<i64>>,
+/// The word of a pixel in a lane: a hash of all that tells it from others (Steele, Lea and Flood 2014, splitmix64).
+fn mark(netlist: &Netlist, lane: NodeId, image: usize, pixel: usize) -> i64 {
+    let Range { lo, hi } = netlist.node(lane).range;
+    let mut z = (image as u64) << 56 ^ u64::from(lane.0) << 24 ^ pixel as u64;
+    z = z.wrapping_mul(0x9e37_79b9_7f4a_7c15);
+    z = (z ^ z >> 30).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+    z = (z ^ z >> 27).wrapping_mul(0x94d0_49bb_1331_11eb);
+    lo + ((z >> 32) % (hi - lo + 1) as u64) as i64
 }
 
-impl Image {
-    fn new(netlist: &Netlist, unit: &Windows, built: &Built, number: usize) -> Self {
-        let (x, y) = (&built.x, &built.y);
-        let mut draw = Stall::new(number as u64 + 2, 0);
-        let mut pixels: HashMap<NodeId, Vec<i64>> = HashMap::new();
-        for node in &x.data {
-            let range = netlist.node(*node).range;
-            let mut mark = |_| {
-                draw.draw();
-                range.lo + ((draw.state >> 4) % (range.hi - range.lo + 1) as u64) as i64
-            };
-            pixels.insert(*node, (0..x.positions).map(&mut mark).collect());
+/// Which pixel each element of each window is to be.
+struct Wanted {
+    /// By place in a window and window, the pixel; none in the padding.
+    pixels: Vec<Vec<Option<usize>>>,
+    /// By element that leaves, its lane and its place in the window.
+    elements: Vec<(NodeId, usize)>,
+}
+
+impl Wanted {
+    fn new(unit: &Windows, built: &Built) -> Self {
+        let [rows, columns] = unit.window.kernel;
+        let taps = rows * columns;
+        let mut pixels = vec![vec![None; unit.window.positions()]; taps];
+        for (tap, pixels) in pixels.iter_mut().enumerate() {
+            unit.window.each([tap / columns, tap % columns], |window, pixel| pixels[window] = Some(pixel));
         }
-        let window = &unit.window;
-        let taps = window.kernel[0] * window.kernel[1];
-        let mut windows = vec![vec![0; y.order.len()]; y.positions];
-        for (k, element) in y.order.iter().map(|e| *e as usize).enumerate() {
-            let tap = [element % taps / window.kernel[1], element % window.kernel[1]];
-            let lane = x.order.iter().position(|c| *c as usize == element / taps);
-            let Some(words) = lane.map(|lane| &pixels[&x.data[lane]]) else { continue };
-            window.each(tap, |at, pixel| windows[at][k] = words[pixel]);
-        }
-        Image { pixels, windows }
+        let lanes: HashMap<u32, NodeId> =
+            built.x.order.iter().copied().zip(built.x.data.iter().copied()).collect();
+        let element = |e: &u32| (lanes[&(e / taps as u32)], *e as usize % taps);
+        Wanted { pixels, elements: built.y.order.iter().map(element).collect() }
+    }
+
+    fn source(&self, element: usize, window: usize) -> (NodeId, Option<usize>) {
+        let (lane, tap) = self.elements[element];
+        (lane, self.pixels[tap][window])
     }
 }
 
@@ -135,7 +139,7 @@ mod tests {
     use crate::lower::{build, plan};
     use crate::{Error, Options};
     use sterna_ir::netlist::MemoryKind;
-    use sterna_ir::{Conv2d, Input, Layer, LayerOp, Network, Range, Window};
+    use sterna_ir::{Conv2d, Input, Layer, LayerOp, Network, Window};
 
     /// Two channels of 8 bits in rows long enough for memories, every place of the window read.
     fn network(padding: [usize; 2], stride: [usize; 2]) -> Network {
