@@ -129,7 +129,7 @@ pub fn stages(netlist: &Netlist, steps: &[Step], results: &[NodeId], limit: Limi
             Limit::Levels(most, inverters) => inverters && most == 1 && paths.subtracts_input(group),
             Limit::Period(delays, period) => {
                 let latest = paths.latest(group, &delays, &mut HashMap::new());
-                latest + delays.setup > period && delays.inverters && paths.subtracts_input(group)
+                latest + delays.setup > period && delays.inverter > 0 && paths.subtracts_input(group)
             }
         };
     }
@@ -205,7 +205,7 @@ impl<'a> Paths<'a> {
 
     /// Finds the sums that leave no time for inverters behind them.
     fn complement_later(&mut self, groups: &[Group], delays: &Delays, period: u32) {
-        for group in groups.iter().filter(|_| delays.inverters) {
+        for group in groups.iter().filter(|_| delays.inverter > 0) {
             let latest = self.latest(group, delays, &mut HashMap::new());
             if latest + delays.setup > period {
                 let nodes: Vec<NodeId> = self.nodes(group).filter(|n| self.both.contains(n)).collect();
@@ -249,16 +249,17 @@ impl<'a> Paths<'a> {
         for node in self.nodes(group) {
             // Registers hold what is subtracted as its complement.
             let inverts = |x: NodeId| at.contains_key(&x) || (self.is_input(x) && !group.is_late);
-            let inverters = delays.inverters && self.subtracted(node).any(inverts);
-            let arrival =
-                Delays { inverters, ..*delays }.through(self.netlist, node, |id| match at.get(&id) {
+            let inverter = if self.subtracted(node).any(inverts) { delays.inverter } else { 0 };
+            let mut arrival =
+                Delays { inverter, ..*delays }.through(self.netlist, node, |id| match at.get(&id) {
                     Some(bits) => bits,
                     None if matches!(self.netlist.node(id).op, Op::Const(_)) => &[],
                     None => &launched[..self.netlist.node(id).range.width() as usize],
                 });
-            let inverted = delays.inverters && self.both.contains(&node) && !self.later.contains(&node);
-            let inverter = if inverted { delays.route + delays.lut } else { 0 };
+            let inverted = self.both.contains(&node) && !self.later.contains(&node);
+            let inverter = if inverted { delays.inverter } else { 0 };
             latest = latest.max(arrival.iter().copied().max().unwrap_or(0) + inverter);
+            delays.leave_chain(self.netlist, node, &mut arrival);
             at.insert(node, arrival);
         }
         latest
