@@ -180,6 +180,13 @@ impl Delays {
         let mut cones: Vec<Vec<NodeId>> = vec![Vec::new(); netlist.nodes.len()];
         let live = live(netlist);
         let registered = registered(netlist, &live);
+        // Read as they are; a sum that never is leaves its tables inverted.
+        let mut plain = vec![false; netlist.nodes.len()];
+        for id in netlist.ids().filter(|id| live[id.index()] && complemented(netlist, *id).is_none()) {
+            let minus: Vec<NodeId> = subtracted(netlist, id).collect();
+            let operands = netlist.node(id).op.operands();
+            operands.into_iter().filter(|x| !minus.contains(x)).for_each(|x| plain[x.index()] = true);
+        }
         for id in netlist.ids().filter(|id| live[id.index()]) {
             let node = netlist.node(id);
             // The tables of a sum that is wanted no other way give its complement.
@@ -205,7 +212,11 @@ impl Delays {
             // Ports are taken to be registered next to the circuit.
             at[id.index()] = match node.op.is_sequential() || node.op == Op::Input {
                 true => vec![self.clock_to_q; node.range.width() as usize],
-                false => self.through(netlist, id, |id| &at[id.index()]),
+                false => {
+                    let sees = |x: &NodeId| plain[x.index()] || !matches!(netlist.node(*x).op, Op::Sum(_));
+                    let inverter = if subtracted(netlist, id).any(|x| sees(&x)) { self.inverter } else { 0 };
+                    Delays { inverter, ..*self }.through(netlist, id, |id| &at[id.index()])
+                }
             };
             if !registered[id.index()] {
                 self.leave_chain(netlist, id, &mut at[id.index()]);
@@ -225,6 +236,15 @@ impl Delays {
         let latest = ends.chain(written).filter_map(|id| at[id.index()].iter().copied().max()).max()?;
         Some(latest + self.setup)
     }
+}
+
+/// Operands that a sum subtracts.
+pub fn subtracted(netlist: &Netlist, id: NodeId) -> impl Iterator<Item = NodeId> + use<'_> {
+    let terms = match &netlist.node(id).op {
+        Op::Sum(terms) => &terms[..],
+        _ => &[],
+    };
+    terms.iter().filter(|t| t.negate).map(|t| t.node)
 }
 
 /// What a bit of logic depends on, seen through the tables in front of it.

@@ -15,7 +15,7 @@ use sterna_ir::netlist::{Netlist, NodeId, Op};
 
 use crate::Options;
 use crate::complement;
-use crate::delay::Delays;
+use crate::delay::{Delays, subtracted};
 use crate::estimate::Resources;
 
 /// Capacity of what must not be cut; all bits of a stage together are fewer.
@@ -192,14 +192,13 @@ struct Paths<'a> {
 impl<'a> Paths<'a> {
     fn new(netlist: &'a Netlist, firsts: &'a [usize], results: &[NodeId]) -> Self {
         let mut paths = Paths { netlist, firsts, both: HashSet::new(), later: HashSet::new() };
-        let (mut plain, mut subtracted) =
-            (HashSet::<NodeId>::from_iter(results.iter().copied()), HashSet::new());
+        let (mut plain, mut taken) = (HashSet::<NodeId>::from_iter(results.iter().copied()), HashSet::new());
         for id in netlist.ids().skip(firsts.first().copied().unwrap_or(netlist.nodes.len())) {
-            let minus: Vec<NodeId> = paths.subtracted(id).collect();
+            let minus: Vec<NodeId> = subtracted(netlist, id).collect();
             plain.extend(netlist.node(id).op.operands().into_iter().filter(|x| !minus.contains(x)));
-            subtracted.extend(minus);
+            taken.extend(minus);
         }
-        paths.both = subtracted.into_iter().filter(|x| plain.contains(x) && !paths.is_input(*x)).collect();
+        paths.both = taken.into_iter().filter(|x| plain.contains(x) && !paths.is_input(*x)).collect();
         paths
     }
 
@@ -216,7 +215,7 @@ impl<'a> Paths<'a> {
 
     /// What a group subtracts that has to be complemented behind a register.
     fn subtracted_later(&self, group: &Group) -> impl Iterator<Item = NodeId> {
-        self.nodes(group).flat_map(|n| self.subtracted(n)).filter(|x| self.later.contains(x))
+        self.nodes(group).flat_map(|n| subtracted(self.netlist, n)).filter(|x| self.later.contains(x))
     }
 
     fn nodes(&self, group: &Group) -> impl Iterator<Item = NodeId> + use<'a> {
@@ -225,21 +224,12 @@ impl<'a> Paths<'a> {
         nodes.into_iter().flatten().map(|n| NodeId(n as u32))
     }
 
-    /// Operands that a sum subtracts.
-    fn subtracted(&self, node: NodeId) -> impl Iterator<Item = NodeId> + use<'a> {
-        let terms = match &self.netlist.node(node).op {
-            Op::Sum(terms) => &terms[..],
-            _ => &[],
-        };
-        terms.iter().filter(|t| t.negate).map(|t| t.node)
-    }
-
     fn is_input(&self, node: NodeId) -> bool {
         maker(self.firsts, node).is_none() && !matches!(self.netlist.node(node).op, Op::Const(_))
     }
 
     fn subtracts_input(&self, group: &Group) -> bool {
-        self.nodes(group).any(|n| self.subtracted(n).any(|x| self.is_input(x)))
+        self.nodes(group).any(|n| subtracted(self.netlist, n).any(|x| self.is_input(x)))
     }
 
     /// The latest arrival in a group, given those in front of it that run in the same stage; its own are added to them.
@@ -248,8 +238,12 @@ impl<'a> Paths<'a> {
         let mut latest = 0;
         for node in self.nodes(group) {
             // Registers hold what is subtracted as its complement.
-            let inverts = |x: NodeId| at.contains_key(&x) || (self.is_input(x) && !group.is_late);
-            let inverter = if self.subtracted(node).any(inverts) { delays.inverter } else { 0 };
+            let inverts = |x: NodeId| match self.is_input(x) {
+                true => !group.is_late,
+                // A sum that is wanted no other way leaves its tables inverted.
+                false => at.contains_key(&x) && self.both.contains(&x),
+            };
+            let inverter = if subtracted(self.netlist, node).any(inverts) { delays.inverter } else { 0 };
             let mut arrival =
                 Delays { inverter, ..*delays }.through(self.netlist, node, |id| match at.get(&id) {
                     Some(bits) => bits,
