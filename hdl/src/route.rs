@@ -63,6 +63,14 @@ pub struct Used {
     pub available: u64,
 }
 
+/// Name and version of the nextpnr for this family.
+///
+/// # Errors
+/// When there is none, or none on the PATH.
+pub fn version(family: Family) -> Result<String, Error> {
+    Ok(Tool::find(family)?.version)
+}
+
 /// A circuit in its frame of shift registers, synthesised for a part.
 #[derive(Debug)]
 pub struct Framed {

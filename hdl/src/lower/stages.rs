@@ -15,7 +15,7 @@ use sterna_ir::netlist::{Netlist, NodeId, Op};
 
 use crate::Options;
 use crate::complement;
-use crate::delay::Delays;
+use crate::delay::{Delays, subtracted};
 use crate::estimate::Resources;
 
 /// Capacity of what must not be cut; all bits of a stage together are fewer.
@@ -129,7 +129,7 @@ pub fn stages(netlist: &Netlist, steps: &[Step], results: &[NodeId], limit: Limi
             Limit::Levels(most, inverters) => inverters && most == 1 && paths.subtracts_input(group),
             Limit::Period(delays, period) => {
                 let latest = paths.latest(group, &delays, &mut HashMap::new());
-                latest + delays.setup > period && delays.inverters && paths.subtracts_input(group)
+                latest + delays.setup > period && delays.inverter > 0 && paths.subtracts_input(group)
             }
         };
     }
@@ -192,20 +192,19 @@ struct Paths<'a> {
 impl<'a> Paths<'a> {
     fn new(netlist: &'a Netlist, firsts: &'a [usize], results: &[NodeId]) -> Self {
         let mut paths = Paths { netlist, firsts, both: HashSet::new(), later: HashSet::new() };
-        let (mut plain, mut subtracted) =
-            (HashSet::<NodeId>::from_iter(results.iter().copied()), HashSet::new());
+        let (mut plain, mut taken) = (HashSet::<NodeId>::from_iter(results.iter().copied()), HashSet::new());
         for id in netlist.ids().skip(firsts.first().copied().unwrap_or(netlist.nodes.len())) {
-            let minus: Vec<NodeId> = paths.subtracted(id).collect();
+            let minus: Vec<NodeId> = subtracted(netlist, id).collect();
             plain.extend(netlist.node(id).op.operands().into_iter().filter(|x| !minus.contains(x)));
-            subtracted.extend(minus);
+            taken.extend(minus);
         }
-        paths.both = subtracted.into_iter().filter(|x| plain.contains(x) && !paths.is_input(*x)).collect();
+        paths.both = taken.into_iter().filter(|x| plain.contains(x) && !paths.is_input(*x)).collect();
         paths
     }
 
     /// Finds the sums that leave no time for inverters behind them.
     fn complement_later(&mut self, groups: &[Group], delays: &Delays, period: u32) {
-        for group in groups.iter().filter(|_| delays.inverters) {
+        for group in groups.iter().filter(|_| delays.inverter > 0) {
             let latest = self.latest(group, delays, &mut HashMap::new());
             if latest + delays.setup > period {
                 let nodes: Vec<NodeId> = self.nodes(group).filter(|n| self.both.contains(n)).collect();
@@ -216,7 +215,7 @@ impl<'a> Paths<'a> {
 
     /// What a group subtracts that has to be complemented behind a register.
     fn subtracted_later(&self, group: &Group) -> impl Iterator<Item = NodeId> {
-        self.nodes(group).flat_map(|n| self.subtracted(n)).filter(|x| self.later.contains(x))
+        self.nodes(group).flat_map(|n| subtracted(self.netlist, n)).filter(|x| self.later.contains(x))
     }
 
     fn nodes(&self, group: &Group) -> impl Iterator<Item = NodeId> + use<'a> {
@@ -225,21 +224,12 @@ impl<'a> Paths<'a> {
         nodes.into_iter().flatten().map(|n| NodeId(n as u32))
     }
 
-    /// Operands that a sum subtracts.
-    fn subtracted(&self, node: NodeId) -> impl Iterator<Item = NodeId> + use<'a> {
-        let terms = match &self.netlist.node(node).op {
-            Op::Sum(terms) => &terms[..],
-            _ => &[],
-        };
-        terms.iter().filter(|t| t.negate).map(|t| t.node)
-    }
-
     fn is_input(&self, node: NodeId) -> bool {
         maker(self.firsts, node).is_none() && !matches!(self.netlist.node(node).op, Op::Const(_))
     }
 
     fn subtracts_input(&self, group: &Group) -> bool {
-        self.nodes(group).any(|n| self.subtracted(n).any(|x| self.is_input(x)))
+        self.nodes(group).any(|n| subtracted(self.netlist, n).any(|x| self.is_input(x)))
     }
 
     /// The latest arrival in a group, given those in front of it that run in the same stage; its own are added to them.
@@ -248,17 +238,22 @@ impl<'a> Paths<'a> {
         let mut latest = 0;
         for node in self.nodes(group) {
             // Registers hold what is subtracted as its complement.
-            let inverts = |x: NodeId| at.contains_key(&x) || (self.is_input(x) && !group.is_late);
-            let inverters = delays.inverters && self.subtracted(node).any(inverts);
-            let arrival =
-                Delays { inverters, ..*delays }.through(self.netlist, node, |id| match at.get(&id) {
+            let inverts = |x: NodeId| match self.is_input(x) {
+                true => !group.is_late,
+                // A sum that is wanted no other way leaves its tables inverted.
+                false => at.contains_key(&x) && self.both.contains(&x),
+            };
+            let inverter = if subtracted(self.netlist, node).any(inverts) { delays.inverter } else { 0 };
+            let mut arrival =
+                Delays { inverter, ..*delays }.through(self.netlist, node, |id| match at.get(&id) {
                     Some(bits) => bits,
                     None if matches!(self.netlist.node(id).op, Op::Const(_)) => &[],
                     None => &launched[..self.netlist.node(id).range.width() as usize],
                 });
-            let inverted = delays.inverters && self.both.contains(&node) && !self.later.contains(&node);
-            let inverter = if inverted { delays.route + delays.lut } else { 0 };
+            let inverted = self.both.contains(&node) && !self.later.contains(&node);
+            let inverter = if inverted { delays.inverter } else { 0 };
             latest = latest.max(arrival.iter().copied().max().unwrap_or(0) + inverter);
+            delays.leave_chain(self.netlist, node, &mut arrival);
             at.insert(node, arrival);
         }
         latest

@@ -8,7 +8,7 @@ use indicatif::ProgressBar;
 use serde_json::{Value, json};
 use sterna_hdl::estimate::{Estimate, estimate};
 use sterna_hdl::family::Family;
-use sterna_hdl::route::{Device, Effort, Framed, Routed};
+use sterna_hdl::route::{self, Device, Effort, Framed, Routed};
 
 use crate::build::Build;
 use crate::ui::{Ui, table, thousands};
@@ -45,17 +45,20 @@ pub struct Result {
 }
 
 impl RouteArgs {
-    /// Parts to place on, one for each family that an open tool knows.
+    /// Parts to place on, one for each family that an open tool knows; an error where the tool is missing.
     pub fn devices(&self, families: &[Family]) -> anyhow::Result<Vec<Device>> {
         if !self.route {
             return Ok(Vec::new());
         }
-        match (families, &self.device) {
-            ([family], Some(text)) => Ok(vec![Device::parse(*family, text)?]),
-            ([family], None) => Ok(vec![Device::usual(*family)?]),
+        let devices = match (families, &self.device) {
+            ([family], Some(text)) => vec![Device::parse(*family, text)?],
+            ([family], None) => vec![Device::usual(*family)?],
             (_, Some(_)) => bail!("--device goes with one family; give --family"),
-            (_, None) => Ok(families.iter().filter_map(|f| Device::usual(*f).ok()).collect()),
-        }
+            (_, None) => families.iter().filter_map(|f| Device::usual(*f).ok()).collect(),
+        };
+        // Before anything takes time.
+        devices.iter().try_for_each(|d| route::version(d.family).map(drop))?;
+        Ok(devices)
     }
 
     /// Places and routes `build` in its frame of shift registers. `folder` keeps scripts and logs in a folder of their own.
