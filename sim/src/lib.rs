@@ -2,6 +2,7 @@
 
 mod arrange;
 mod bench;
+mod clock;
 mod compile;
 pub mod dual;
 mod error;
@@ -15,6 +16,7 @@ mod packed;
 mod planes;
 mod program;
 mod run;
+mod settle;
 mod simulator;
 mod slice;
 mod sliced;
@@ -25,6 +27,6 @@ mod word;
 pub use error::{Error, Result};
 pub use packed::{Noise, Packed, Source};
 pub use program::{Program, Watch};
-pub use run::{Options, Run, Segment, run};
+pub use run::{Options, Run, Segment, run, stream};
 pub use simulator::{Bitwise, Simulator};
 pub use word::WordSize;

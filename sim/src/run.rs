@@ -32,9 +32,12 @@ pub struct Options {
     pub results: bool,
     /// Keep the vectors on the probes.
     pub probes: bool,
-    /// Segments simulated side by side: 1, or the next of 16 and 32 (16 at most for 64-bit values) in words; 64 and 512 bit by
-    /// bit, where there are no memories. By default what seems fastest. The results do not depend on it.
+    /// Segments simulated side by side: 1, or the next of 16, 32 and 64 (fewer for wide values); bit by bit 64 or 512. By
+    /// default what seems fastest. The results do not depend on it.
     pub lanes: Option<usize>,
+    /// Whether to simulate bit by bit, which a design without memories allows; by default where that seems faster. The
+    /// results do not depend on it.
+    pub bitwise: Option<bool>,
     /// Threads; by default all of the machine's. The results do not depend on it.
     pub threads: Option<usize>,
 }
@@ -49,6 +52,7 @@ impl Default for Options {
             results: true,
             probes: false,
             lanes: None,
+            bitwise: None,
             threads: None,
         }
     }
@@ -170,7 +174,7 @@ pub(crate) fn run_hashed(
     let jobs: Vec<Job> = bounds.iter().enumerate().map(job).collect();
     let done = AtomicU64::new(0);
     let tell = |new: u64| progress(done.fetch_add(new, Ordering::Relaxed) + new, source.count() as u64);
-    let simulate = || dispatch(&bench, &jobs, options.lanes, &tell);
+    let simulate = || dispatch(&bench, &jobs, options, &tell);
     let outcomes = match options.threads {
         None => simulate(),
         Some(threads) => rayon::ThreadPoolBuilder::new()
@@ -213,22 +217,23 @@ pub(crate) fn run_hashed(
 fn dispatch(
     bench: &Bench,
     jobs: &[Job],
-    lanes: Option<usize>,
+    options: &Options,
     done: &(dyn Fn(u64) + Sync),
 ) -> std::result::Result<Vec<Outcome>, String> {
     let program = Program::for_design(bench.design);
     let size = program.word_size();
-    if let Some((planes, lanes)) = sliced(bench.design, &program, jobs.len(), lanes) {
+    if let Some((planes, lanes)) = sliced(bench.design, &program, jobs.len(), options) {
         return match lanes {
-            ..=64 => batches::<Sliced<1>>(bench, &planes, jobs, done),
+            64 => batches::<Sliced<1>>(bench, &planes, jobs, done),
             _ => batches::<Sliced<8>>(bench, &planes, jobs, done),
         };
     }
-    let lanes = lanes.unwrap_or(if jobs.len() == 1 { 1 } else { per_vector(size) });
+    let lanes = options.lanes.unwrap_or(if jobs.len() == 1 { 1 } else { side_by_side(size) });
     match (size, lanes) {
         (WordSize::W16, 0 | 1) => batches::<Machine<i16, 1>>(bench, &program, jobs, done),
         (WordSize::W16, 2..=16) => batches::<Machine<i16, 16>>(bench, &program, jobs, done),
-        (WordSize::W16, _) => batches::<Machine<i16, 32>>(bench, &program, jobs, done),
+        (WordSize::W16, 17..=32) => batches::<Machine<i16, 32>>(bench, &program, jobs, done),
+        (WordSize::W16, _) => batches::<Machine<i16, 64>>(bench, &program, jobs, done),
         (WordSize::W32, 0 | 1) => batches::<Machine<i32, 1>>(bench, &program, jobs, done),
         (WordSize::W32, 2..=16) => batches::<Machine<i32, 16>>(bench, &program, jobs, done),
         (WordSize::W32, _) => batches::<Machine<i32, 32>>(bench, &program, jobs, done),
@@ -237,25 +242,27 @@ fn dispatch(
     }
 }
 
-/// Words in a vector of 64 bytes, but at least 16: more work for every instruction that is looked at.
-fn per_vector(size: WordSize) -> usize {
+/// Lanes that are simulated together: two vectors of 64 bytes, more work for every instruction that is looked at.
+fn side_by_side(size: WordSize) -> usize {
     match size {
-        WordSize::W16 => 32,
-        WordSize::W32 | WordSize::W64 => 16,
+        WordSize::W16 => 64,
+        WordSize::W32 => 32,
+        WordSize::W64 => 16,
     }
 }
 
 /// The design in planes and the number of lanes, where that is asked for or cheaper than words.
-fn sliced(design: &Design, program: &Program, jobs: usize, lanes: Option<usize>) -> Option<(Planes, usize)> {
-    if lanes.map_or(jobs < 2, |lanes| lanes < 64) {
+fn sliced(design: &Design, program: &Program, jobs: usize, options: &Options) -> Option<(Planes, usize)> {
+    if !options.bitwise.unwrap_or(jobs > 1 && options.lanes.is_none()) {
         return None;
     }
     let planes = slice(&design.netlist, Watch::Nodes(&stream_nodes(design)))?;
-    let wide = lanes.unwrap_or(jobs) > 64;
-    // Reads and writes per lane: an instruction on words has three, for a vector of lanes each.
-    let words = program.args.len() * 3 / per_vector(program.word_size());
-    let bits = planes.cost() / if wide { 512 } else { 64 };
-    (lanes.is_some() || bits < words).then_some((planes, if wide { 512 } else { 64 }))
+    let lanes = if options.lanes.unwrap_or(jobs) > 64 { 512 } else { 64 };
+    // Vectors of 64 bytes read or written, or words of a narrow machine; an instruction on words has three operands of two.
+    let side_by_side = side_by_side(program.word_size());
+    let words = jobs.div_ceil(side_by_side) * program.args.len() * 3 * 2;
+    let bits = jobs.div_ceil(lanes) * planes.cost();
+    (options.bitwise.is_some() || bits < words).then_some((planes, lanes))
 }
 
 /// Runs the jobs in batches that fill a machine.

@@ -98,12 +98,10 @@ fn transpose<const B: usize>(rows: &mut [[u64; B]; 64]) {
     let mut gap = 32;
     while gap > 0 {
         for i in (0..64).filter(|i| i & gap == 0) {
-            for b in 0..B {
-                let (low, high) = (rows[i][b], rows[i + gap][b]);
-                let swap = (low >> gap ^ high) & mask;
-                rows[i][b] = low ^ swap << gap;
-                rows[i + gap][b] = high ^ swap;
-            }
+            let (low, high) = (rows[i], rows[i + gap]);
+            let swap: [u64; B] = map(|b| (low[b] >> gap ^ high[b]) & mask);
+            rows[i] = map(|b| low[b] ^ swap[b] << gap);
+            rows[i + gap] = map(|b| high[b] ^ swap[b]);
         }
         gap /= 2;
         mask ^= mask << gap;
