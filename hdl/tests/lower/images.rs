@@ -138,3 +138,13 @@ fn circuits_of_images_equal_their_networks_under_stalls() {
     assert!(wide < 30, "{wide} of 300 networks are too wide");
     assert!(queues > 20, "{queues} queues in 300 networks");
 }
+
+#[test]
+fn a_vector_that_is_read_as_an_image_is_refused_by_name() {
+    let mut network = of_pixels(1, 2, 2);
+    let dense = random::dense(&mut Draw::new(1), 4, 4);
+    network.layers.insert(0, Layer { name: "mix".into(), op: LayerOp::Dense(dense) });
+    network.check().unwrap();
+    let error = lower(&network, &Options::default()).unwrap_err().to_string();
+    assert_eq!(error, "layer 1 (pool): no circuit is known for a pool over a vector");
+}
