@@ -48,7 +48,7 @@ impl Planner<'_> {
             }
             LayerOp::Conv2d(c) => {
                 self.about.push(format!(
-                    "{} x {} x {} x {} weights, {} nonzeros of {}; {} of {} channels after removing what cannot matter.",
+                    "{} x {} x {} x {} weights, {} nonzeros of {}; {} x {} channels matter.",
                     c.outputs,
                     c.channels(),
                     c.window.kernel[0],
@@ -96,9 +96,8 @@ impl Planner<'_> {
     pub fn unrolled(&mut self, rows: Vec<Row>, threshold: Option<&Threshold>, x: Vec<Range>) {
         let thermometer = threshold.is_some_and(|t| t.thermometer);
         let what = if self.flow.positions > 1 { "pixel" } else { "vector" };
-        self.about.push(format!(
-            "Unrolled: one {what} per cycle while `ce` is 1; all registers of the sums share that enable."
-        ));
+        self.about
+            .push(format!("Unrolled: one {what} per cycle while `ce` is 1; the registers of sums share it."));
         self.flow.order = rows.iter().flat_map(|r| r.outputs(thermometer)).collect();
         self.flow.lanes = self.flow.order.len();
         if let Some(t) = threshold {
