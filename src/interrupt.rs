@@ -2,6 +2,7 @@
 
 use std::collections::HashMap;
 use std::fs;
+use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
 
@@ -24,7 +25,8 @@ pub fn guard() -> Result<tempfile::TempDir> {
         if let Some(signal) = signals.forever().next() {
             ENDING.store(true, Ordering::SeqCst);
             end(&folder);
-            eprintln!("interrupted");
+            // Whoever read this may be gone, too.
+            let _ = writeln!(std::io::stderr(), "interrupted");
             std::process::exit(128 + signal);
         }
     });

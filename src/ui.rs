@@ -46,7 +46,8 @@ impl Ui {
     /// A remark on the way, on standard error.
     pub fn note(&self, text: impl AsRef<str>) {
         if !self.quiet && !self.json {
-            eprintln!("{}", text.as_ref());
+            // A closed terminal is no reason to stop.
+            let _ = writeln!(std::io::stderr(), "{}", text.as_ref());
         }
     }
 

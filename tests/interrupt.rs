@@ -16,7 +16,8 @@ fn a_signal_leaves_no_process_and_no_file() {
         let network = folder.put("net.sterna", small_network());
         let scratch = folder.put("tmp/.keep", "").parent().unwrap().to_path_buf();
         let mut command = command(folder.path(), &["synth", network.to_str().unwrap(), "--unrolled"]);
-        let mut running = command.env("TMPDIR", &scratch).stdout(Stdio::null()).spawn().unwrap();
+        let mut running =
+            command.env("TMPDIR", &scratch).stdout(Stdio::null()).stderr(Stdio::piped()).spawn().unwrap();
         let children = format!("/proc/{0}/task/{0}/children", running.id());
         let tool = || std::fs::read_to_string(&children).unwrap_or_default().trim().to_string();
         let start = Instant::now();
@@ -28,6 +29,8 @@ fn a_signal_leaves_no_process_and_no_file() {
             waited = if tool().is_empty() { 0 } else { waited + 1 };
         }
         let yosys = tool();
+        // Nobody listens any more, as when a whole pipeline is ended.
+        drop(running.stderr.take());
         let id = running.id().to_string();
         assert!(std::process::Command::new("kill").args([signal, &id]).status().unwrap().success());
         assert_eq!(running.wait().unwrap().code(), Some(status));
