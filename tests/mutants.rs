@@ -121,7 +121,7 @@ fn a_table_is_found_by_proof() {
     }
     let folder = Folder::new();
     folder.put("net.sterna", small_network());
-    folder.ok(&["compile", "net.sterna", "--pes", "1", "--target", "xcup", "-o", "out"]);
+    folder.ok(&["compile", "net.sterna", "--pes", "3", "--target", "xcup", "-o", "out"]);
     let verify = ["verify", "out", "--samples", "2", "--formal"];
     let before = proofs(&folder.json(0, &verify));
     assert!(before.iter().all(|(_, v)| v == "plain" || v == "proved"), "{before:?}");
