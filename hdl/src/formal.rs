@@ -11,8 +11,8 @@ use serde::Serialize;
 use crate::synth::{self, Error, legal};
 use crate::verilog::{Emitted, SourceFile};
 
-/// Most lines of a module that is tried: SAT on more takes hours.
-const MOST_LINES: usize = 1500;
+/// Most signals of a module that is tried: SAT on more takes hours.
+const MOST_SIGNALS: usize = 1500;
 
 /// Signals named of a module that differs.
 const SHOWN: usize = 8;
@@ -38,8 +38,8 @@ pub enum Verdict {
     },
     /// Not tried.
     TooLarge {
-        /// Lines of the module.
-        lines: usize,
+        /// Signals of the module.
+        signals: usize,
     },
 }
 
@@ -98,9 +98,11 @@ fn module(
     if found.text == file.text {
         return Ok(Verdict::Plain);
     }
-    let lines = file.text.lines().count();
-    if lines > MOST_LINES {
-        return Ok(Verdict::TooLarge { lines });
+    let declares =
+        |line: &&str| ["wire ", "reg ", "assign "].iter().any(|w| line.trim_start().starts_with(w));
+    let signals = file.text.lines().filter(declares).count();
+    if signals > MOST_SIGNALS {
+        return Ok(Verdict::TooLarge { signals });
     }
     let script = script(plain, sources, name);
     let path = folder.join(format!("{name}.ys"));

@@ -33,7 +33,7 @@ pub fn report(modules: &[Module], ui: &Ui) -> Result<()> {
             Verdict::Unproven { bits, signals } => {
                 format!("NOT PROVED: {bits} signal bits, open are {}", signals.join(", "))
             }
-            Verdict::TooLarge { lines } => format!("not tried: {lines} lines are too many"),
+            Verdict::TooLarge { signals } => format!("not tried: {signals} signals are too many"),
             _ => "unknown".to_string(),
         };
         vec![m.module.clone(), text]
