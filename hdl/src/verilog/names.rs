@@ -15,6 +15,9 @@ const MAX_NAME: usize = 48;
 /// Longest comment line taken from user text.
 const MAX_COMMENT: usize = 90;
 
+/// Most lines of one remark.
+const MAX_LINES: usize = 4;
+
 /// The names of one scope: the modules of a netlist, or everything inside one module.
 #[derive(Debug, Default)]
 pub struct Names {
@@ -70,6 +73,27 @@ pub fn identifier(text: &str) -> String {
     }
     // The suffix makes a word that is in none of the lists, and reads as "value of".
     if is_reserved(&name) { name + "_v" } else { name }
+}
+
+/// `text` as the insides of up to four comment lines, broken at spaces; what is longer is cut, and so are long words.
+pub fn comments(text: &str) -> Vec<String> {
+    let mut lines: Vec<String> = vec![String::new()];
+    for word in text.split(' ').filter(|word| !word.is_empty()) {
+        let line = lines.last_mut().expect("there is one");
+        match line.len() {
+            0 => line.push_str(word),
+            used if used + 1 + word.len() <= MAX_COMMENT => {
+                line.push(' ');
+                line.push_str(word);
+            }
+            _ => lines.push(word.to_string()),
+        }
+    }
+    if MAX_LINES < lines.len() {
+        lines.truncate(MAX_LINES);
+        lines[MAX_LINES - 1].push_str(" and so on");
+    }
+    lines.iter().map(|line| comment(line)).collect()
 }
 
 /// `text` as the inside of one comment line: printable ASCII, no end of a block comment, no line continuation, nothing
@@ -145,6 +169,12 @@ mod tests {
             assert_eq!(comment(text), line);
         }
         assert_eq!(comment(&"x".repeat(10_000)).len(), MAX_COMMENT);
+        let text = format!("{} `end {}", "word ".repeat(20), "x".repeat(100));
+        let lines = comments(&text);
+        assert_eq!(lines[..2], ["word ".repeat(18).trim(), "word word 'end"]);
+        assert_eq!((lines.len(), lines[2].len()), (3, MAX_COMMENT));
+        assert_eq!(comments(""), [""]);
+        assert_eq!(comments(&"word ".repeat(1000)).len(), MAX_LINES);
     }
 
     proptest! {
