@@ -224,6 +224,20 @@ impl Build {
         estimate(&self.design.netlist, self.options.family?).mhz
     }
 
+    /// The families to look at: the one asked for, else the one that the design is mapped to, else all.
+    ///
+    /// # Errors
+    /// Another family than the design is mapped to.
+    pub fn families(&self, asked: Option<Family>) -> Result<Vec<Family>> {
+        match (asked, self.options.family) {
+            (Some(asked), Some(mapped)) if asked != mapped => {
+                bail!("--family {asked}: the design is mapped to {mapped}; compile it with --target {asked}")
+            }
+            (Some(family), _) | (None, Some(family)) => Ok(vec![family]),
+            (None, None) => Ok(Family::ALL.to_vec()),
+        }
+    }
+
     /// Two-operand additions of the unrolled design: what the network costs as adders, however it is folded here.
     pub fn adders(&self) -> u64 {
         let row = |row: &[i16]| {

@@ -2,8 +2,11 @@
 
 pub mod board;
 pub mod build;
+pub mod check;
+pub mod choices;
 pub mod cli;
 mod cost;
+pub mod describe;
 #[cfg(unix)]
 pub mod interrupt;
 pub mod pins;
