@@ -4,10 +4,12 @@ use std::path::Path;
 
 use anyhow::{Context, Result, bail};
 use serde::Serialize;
+use sterna_hdl::cocotb::cocotb;
 use sterna_hdl::constraints::constraints;
 use sterna_hdl::estimate::estimate;
 use sterna_hdl::family::Family;
 use sterna_hdl::manifest::{self, ClockEntry, FileEntry};
+use sterna_hdl::package::package;
 use sterna_hdl::testbench::testbench;
 use sterna_hdl::verilog::{self, Emitted, PrintOptions, SourceFile};
 use sterna_hdl::{LayerInfo, Options};
@@ -67,10 +69,20 @@ impl StageInfo {
     }
 }
 
-/// Board and clock that constraints are written for.
+/// Files that a build folder holds when they are asked for.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Extras {
+    /// A cocotb test and its vectors.
+    pub cocotb: bool,
+    /// What FuseSoC, Vivado's IP integrator and VHDL projects take a core by.
+    pub package: bool,
+}
+
+/// Board and clock that constraints are written for, and what is written for other tools.
 #[derive(Clone, Debug)]
 pub struct Target {
     khz: u32,
+    extras: Extras,
     /// The board and its constraint files.
     board: Option<(Board, Vec<SourceFile>)>,
 }
@@ -83,7 +95,12 @@ impl Target {
         if !(0.001..=10_000.0).contains(&mhz) {
             bail!("clock of {mhz} MHz: want 0.001 to 10000 MHz");
         }
-        Ok(Target { khz: (mhz * 1000.0).round() as u32, board })
+        Ok(Target { khz: (mhz * 1000.0).round() as u32, extras: Extras::default(), board })
+    }
+
+    /// The same with files that are asked for.
+    pub fn with(self, extras: Extras) -> Self {
+        Target { extras, ..self }
     }
 
     /// The board, when one was named.
@@ -163,6 +180,12 @@ pub fn write(build: &Build, target: &Target, folder: &Path, force: bool) -> Resu
     let mut files = build.emitted.files.clone();
     files.push(testbench(&build.design, &build.emitted, &samples, &results)?);
     files.extend(constraints(&build.emitted, target.khz).into_iter().filter(|f| target.takes(&f.name)));
+    if target.extras.cocotb {
+        files.extend(cocotb(&build.emitted, &samples, &results));
+    }
+    if target.extras.package {
+        files.extend(package(&build.emitted, target.board.is_none()));
+    }
     files.push(SourceFile { name: NETWORK.into(), text: text.clone() });
     files.extend(target.board.iter().flat_map(|(_, files)| files).cloned());
     let stages = build.stages()?.iter().map(serde_json::to_value).collect::<Result<_, _>>()?;

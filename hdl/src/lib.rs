@@ -1,6 +1,7 @@
 //! Sterna's compiler: integer network to netlist to Verilog, with a cost model and drivers for Yosys and nextpnr.
 
 mod adder;
+pub mod cocotb;
 pub mod complement;
 pub mod constraints;
 pub mod delay;
@@ -12,6 +13,7 @@ mod frame;
 pub mod lower;
 pub mod manifest;
 mod options;
+pub mod package;
 mod pairs;
 pub mod route;
 pub mod share;

@@ -11,7 +11,7 @@ use sterna_hdl::{Folding, Options, Style};
 use sterna_ir::{Network, Range, Task};
 
 use super::estimate::parse_family;
-use crate::build::{self, Build, StageInfo, Target};
+use crate::build::{self, Build, Extras, StageInfo, Target};
 use crate::ui::{Outcome, Ui, counted, percent, table, thousands};
 use crate::{board, choices, store};
 
@@ -178,6 +178,7 @@ Examples:
   sterna compile digits.sterna --unrolled --target xcup  look-up tables and carry chains of a family
   sterna compile digits.sterna --target ecp5 --clock 150MHz  registers where the clock needs them
   sterna compile digits.sterna --board ulx3s-85f         family, clock and pins of a board
+  sterna compile digits.sterna --cocotb --package        also for cocotb, FuseSoC, Vivado and VHDL projects
   sterna compile w.npy --input s8                        a bare matrix, y = x @ w")]
 pub struct Args {
     /// Network file, as `sterna train` writes it, or a matrix of small integers, [inputs, outputs] in a .npy.
@@ -191,13 +192,20 @@ pub struct Args {
     /// Board, for its clock and pins.
     #[arg(long, value_name = "NAME", value_parser = PossibleValuesParser::new(board::names()))]
     board: Option<String>,
+    /// Add a cocotb 2 test of the circuit, for Icarus and Verilator, and its vectors.
+    #[arg(long)]
+    cocotb: bool,
+    /// Add a file list, a FuseSoC core file, a script that packages the core with Vivado, and a VHDL component.
+    #[arg(long)]
+    package: bool,
     #[command(flatten)]
     design: DesignArgs,
 }
 
 /// Runs `sterna compile`.
 pub fn run(args: &Args, ui: &Ui) -> Result<Outcome> {
-    let target = Target::choose(args.board.as_deref(), args.design.clock)?;
+    let extras = Extras { cocotb: args.cocotb, package: args.package };
+    let target = Target::choose(args.board.as_deref(), args.design.clock)?.with(extras);
     let design = args.design.with_target(target.board().and_then(|b| b.family()));
     let network = design.network(&args.network)?;
     let options = design.options(&network.0)?;
