@@ -119,6 +119,7 @@ fn script(files: &[&str], top: &str, family: Family) -> String {
     let flow = match family {
         Family::Ice40 => format!("synth_ice40 -top {top}"),
         Family::Ecp5 => format!("synth_ecp5 -nodsp -abc9 -top {top}"),
+        Family::Gowin => format!("synth_gowin -top {top}"),
         Family::Xcup => {
             format!("synth_xilinx -family xcup -flatten -abc9 -noiopad -noclkbuf -nodsp -nosrl -top {top}")
         }
@@ -182,6 +183,23 @@ fn parse(stat: &str, family: Family) -> Option<Cells> {
             sum(&|n| u64::from(n.starts_with("TRELLIS_FF"))),
             sum(&|n| u64::from(n == "CCU2C")),
             sum(&|n| u64::from(n.starts_with("DP16KD") || n.starts_with("PDPW16KD"))),
+            sum(&|n| u64::from(n.starts_with("MULT"))),
+        ),
+        Family::Gowin => (
+            // A RAM16SDP4 takes four LUT4 of storage.
+            sum(&|n| match n {
+                "LUT1" | "LUT2" | "LUT3" | "LUT4" | "ALU" => 1,
+                "RAM16SDP4" => 4,
+                _ => 0,
+            }),
+            sum(&|n| u64::from(n.starts_with("DFF"))),
+            sum(&|n| u64::from(n == "ALU")),
+            sum(&|n| {
+                u64::from(matches!(
+                    n.trim_end_matches("X9"),
+                    "SP" | "SDP" | "DP" | "pROM" | "SDPB" | "DPB" | "SDPX9B" | "DPX9B"
+                ))
+            }),
             sum(&|n| u64::from(n.starts_with("MULT"))),
         ),
         Family::Xcup => (

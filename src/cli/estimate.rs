@@ -20,7 +20,7 @@ Examples:
 pub struct Args {
     /// Build folder, or network file to be compiled with the flags below.
     input: PathBuf,
-    /// Family: ice40, ecp5 or xcup. Default: all.
+    /// Family: ice40, ecp5, gowin or xcup. Default: all.
     #[arg(long, value_parser = parse_family)]
     family: Option<Family>,
     #[command(flatten)]
@@ -29,7 +29,7 @@ pub struct Args {
 
 /// Reads a family's name.
 pub fn parse_family(text: &str) -> Result<Family, String> {
-    Family::from_name(text).ok_or_else(|| format!("{text:?}; want ice40, ecp5 or xcup"))
+    Family::from_name(text).ok_or_else(|| format!("{text:?}; want ice40, ecp5, gowin or xcup"))
 }
 
 /// The families to look at: the one asked for, else the one that a design is mapped to, else all.
