@@ -5,6 +5,7 @@ mod data;
 mod demo;
 mod estimate;
 mod formal;
+mod host;
 mod info;
 mod simulate;
 mod synth;
@@ -60,6 +61,8 @@ enum Command {
     Estimate(estimate::Args),
     /// Measure cell counts with Yosys, beside the estimate.
     Synth(synth::Args),
+    /// Send samples to a board over its serial port and compare its answers with the network.
+    Host(Box<host::Args>),
     /// Describe a network file or a build folder.
     Info(info::Args),
 }
@@ -81,6 +84,7 @@ pub fn run(cli: Cli) -> anyhow::Result<Outcome> {
         Command::Verify(args) => verify::run(args, &ui),
         Command::Estimate(args) => estimate::run(args, &ui),
         Command::Synth(args) => synth::run(args, &ui),
+        Command::Host(args) => host::run(args, &ui),
         Command::Info(args) => info::run(args, &ui),
     }
 }

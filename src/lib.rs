@@ -4,6 +4,7 @@ pub mod board;
 pub mod build;
 pub mod cli;
 mod cost;
+pub mod host;
 #[cfg(unix)]
 pub mod interrupt;
 pub mod pins;

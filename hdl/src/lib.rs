@@ -14,6 +14,7 @@ pub mod manifest;
 mod options;
 mod pairs;
 pub mod route;
+pub mod serial;
 pub mod share;
 pub mod synth;
 pub mod testbench;

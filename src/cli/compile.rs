@@ -46,7 +46,7 @@ pub struct DesignArgs {
     /// images].
     #[arg(long, value_name = "N")]
     input_lanes: Option<usize>,
-    /// Family whose look-up tables and carry chains the circuit is mapped to: ice40, ecp5 or xcup. Default: the board's,
+    /// Family whose look-up tables and carry chains the circuit is mapped to: ice40, ecp5, gowin or xcup. Default: the board's,
     /// else plain operators that every tool understands.
     #[arg(long, value_name = "FAMILY", value_parser = parse_family)]
     target: Option<Family>,
@@ -222,17 +222,20 @@ pub struct Args {
 /// Runs `sterna compile`.
 pub fn run(args: &Args, ui: &Ui) -> Result<Outcome> {
     let target = Target::choose(args.board.as_deref(), args.design.clock)?;
-    let design = args.design.with_target(target.board().and_then(|b| b.family()));
+    let design = args.design.with_target(target.board.as_ref().and_then(|b| b.family()));
     let network = design.network(&args.network)?;
     let options = design.options(&network.0)?;
-    let build = build::compile(network, options)?;
+    let mut build = build::compile(network, options)?;
+    if let Some(board) = &target.board {
+        build.mount(board)?;
+    }
     let files = build::write(&build, &target, &args.output, args.force)?;
     report(&build, ui)?;
-    let place = target.board().map_or(String::new(), |b| format!("{}, ", b.name));
+    let place = target.board.as_ref().map_or(String::new(), |b| format!("{}, ", b.name));
     ui.say(format!("{} files in {}; {place}{} MHz", files.len(), args.output.display(), target.mhz()))?;
     clock_notes(&build, &target, args.design.clock, ui);
-    let family = target.board().and_then(|b| b.family());
-    let lacks = match (target.board(), family) {
+    let family = target.board.as_ref().and_then(|b| b.family());
+    let lacks = match (&target.board, family) {
         (Some(board), Some(family)) => board.lacks(&estimate(&build.design.netlist, family).total),
         _ => Vec::new(),
     };
@@ -253,11 +256,11 @@ pub fn run(args: &Args, ui: &Ui) -> Result<Outcome> {
 
 /// What there is to know about the clock that was asked for.
 fn clock_notes(build: &Build, target: &Target, asked: Option<f64>, ui: &Ui) {
-    if let (Some(asked), Some(board)) = (asked, target.board())
+    if let (Some(asked), Some(board)) = (asked, &target.board)
         && asked != board.clock_mhz
     {
         ui.note(format!(
-            "the board's oscillator has {} MHz: a PLL has to make {asked} MHz of it",
+            "the top level runs the circuit at the {} MHz of the board's oscillator; a PLL there could make {asked} MHz",
             board.clock_mhz
         ));
     }
