@@ -6,6 +6,7 @@ mod demo;
 mod estimate;
 mod formal;
 mod host;
+mod import;
 mod info;
 mod simulate;
 mod synth;
@@ -51,6 +52,8 @@ enum Command {
     Demo(demo::Args),
     /// Train a network on a data set and write it as integers.
     Train(Box<train::Args>),
+    /// Turn a model of ONNX or QONNX into a network of integers.
+    Import(import::Args),
     /// Turn a network into Verilog, a test bench, constraints and a manifest.
     Compile(compile::Args),
     /// Run a design cycle by cycle on samples, with waveforms.
@@ -79,6 +82,7 @@ pub fn run(cli: Cli) -> anyhow::Result<Outcome> {
     match &cli.command {
         Command::Demo(args) => demo::run(args, &ui),
         Command::Train(args) => train::run(args, &ui),
+        Command::Import(args) => import::run(args, &ui),
         Command::Compile(args) => compile::run(args, &ui),
         Command::Simulate(args) => simulate::run(args, &ui),
         Command::Verify(args) => verify::run(args, &ui),

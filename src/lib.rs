@@ -15,5 +15,6 @@ pub mod ui;
 
 pub use sterna_hdl as hdl;
 pub use sterna_ir as ir;
+pub use sterna_onnx as onnx;
 pub use sterna_sim as sim;
 pub use sterna_trainer as trainer;

@@ -85,7 +85,7 @@ fn parse_clock(text: &str) -> Result<f64, String> {
         .ok_or_else(|| format!("{text:?}; want 0.001 to 10000 MHz, such as 150MHz or 12.5"))
 }
 
-fn parse_range(text: &str) -> Result<Range, String> {
+pub fn parse_range(text: &str) -> Result<Range, String> {
     let bits = |digits: &str| digits.parse::<u32>().ok().filter(|bits| (1..=32).contains(bits));
     let signed = text.strip_prefix('s').and_then(bits).map(Range::signed);
     let unsigned = text.strip_prefix('u').and_then(bits).map(Range::unsigned);
