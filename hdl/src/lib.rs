@@ -11,6 +11,7 @@ pub mod formal;
 mod frame;
 pub mod lower;
 pub mod manifest;
+pub mod mutate;
 mod options;
 mod pairs;
 pub mod route;
