@@ -10,6 +10,7 @@ use sterna_hdl::estimate::estimate;
 use sterna_hdl::family::Family;
 use sterna_hdl::manifest::{self, ClockEntry, FileEntry};
 use sterna_hdl::package::package;
+use sterna_hdl::serial::Line;
 use sterna_hdl::testbench::testbench;
 use sterna_hdl::verilog::{self, Emitted, PrintOptions, SourceFile};
 use sterna_hdl::{LayerInfo, Options};
@@ -46,6 +47,19 @@ pub struct Build {
     pub sources: Vec<SourceFile>,
     /// Files in the folder that are not what the compiler prints.
     pub edited: Vec<String>,
+    /// Its place on a board.
+    pub board: Option<OnBoard>,
+}
+
+/// A circuit on a board.
+#[derive(Clone, Debug)]
+pub struct OnBoard {
+    /// The board.
+    pub board: Board,
+    /// Verilog around the circuit: its top module is [`sterna_hdl::serial::BOARD`].
+    pub verilog: Vec<SourceFile>,
+    /// Pins and timing.
+    pub constraints: Vec<SourceFile>,
 }
 
 /// Figures of one dense layer or convolution in hardware.
@@ -83,15 +97,15 @@ pub struct Extras {
 pub struct Target {
     khz: u32,
     extras: Extras,
-    /// The board and its constraint files.
-    board: Option<(Board, Vec<SourceFile>)>,
+    /// The board, when one was named.
+    pub board: Option<Board>,
 }
 
 impl Target {
     /// A board by name, or a bare clock in MHz.
     pub fn choose(name: Option<&str>, mhz: Option<f64>) -> Result<Self> {
         let board = name.map(board::find).transpose()?;
-        let mhz = mhz.unwrap_or(board.as_ref().map_or(DEFAULT_MHZ, |(board, _)| board.clock_mhz));
+        let mhz = mhz.unwrap_or(board.as_ref().map_or(DEFAULT_MHZ, |board| board.clock_mhz));
         if !(0.001..=10_000.0).contains(&mhz) {
             bail!("clock of {mhz} MHz: want 0.001 to 10000 MHz");
         }
@@ -103,21 +117,9 @@ impl Target {
         Target { extras, ..self }
     }
 
-    /// The board, when one was named.
-    pub fn board(&self) -> Option<&Board> {
-        self.board.as_ref().map(|(board, _)| board)
-    }
-
     /// Frequency of the clock.
     pub fn mhz(&self) -> f64 {
         f64::from(self.khz) / 1000.0
-    }
-
-    /// Whether the tools for the board read a timing file of this name: the vendor's only, the open tools take the clock
-    /// from the pin file.
-    fn takes(&self, file: &str) -> bool {
-        self.board()
-            .is_none_or(|board| board.family().is_some_and(|f| f == Family::Xcup) && file.ends_with(".xdc"))
     }
 }
 
@@ -127,7 +129,7 @@ pub fn compile((network, task): (Network, Task), options: Options) -> Result<Bui
     let print = PrintOptions { version: true, visible: visible(&design), family: options.family };
     let emitted = verilog::print(&design.netlist, &print)?;
     let sources = emitted.files.clone();
-    Ok(Build { network, task, options, design, emitted, sources, edited: Vec::new() })
+    Ok(Build { network, task, options, design, emitted, sources, edited: Vec::new(), board: None })
 }
 
 /// The streams between layers, which must be seen from outside.
@@ -160,7 +162,11 @@ pub fn open(folder: &Path) -> Result<Build> {
             path.display()
         );
     }
-    for file in &mut build.sources {
+    if let Some(name) = &manifest.board {
+        build.mount(&board::find(name).with_context(place)?)?;
+    }
+    let around = build.board.iter_mut().flat_map(|b| b.verilog.iter_mut().chain(&mut b.constraints));
+    for file in build.sources.iter_mut().chain(around) {
         let text = store::read_text(&folder.join(&file.name))?;
         if text != file.text {
             build.edited.push(file.name.clone());
@@ -179,15 +185,17 @@ pub fn write(build: &Build, target: &Target, folder: &Path, force: bool) -> Resu
     let results: Vec<Vec<i64>> = results.collect::<Result<_>>()?;
     let mut files = build.emitted.files.clone();
     files.push(testbench(&build.design, &build.emitted, &samples, &results)?);
-    files.extend(constraints(&build.emitted, target.khz).into_iter().filter(|f| target.takes(&f.name)));
     if target.extras.cocotb {
         files.extend(cocotb(&build.emitted, &samples, &results));
     }
     if target.extras.package {
-        files.extend(package(&build.emitted, target.board.is_none()));
+        files.extend(package(&build.emitted, build.board.is_none()));
+    }
+    match &build.board {
+        Some(on) => files.extend(on.verilog.iter().chain(&on.constraints).cloned()),
+        None => files.extend(constraints(&build.emitted, target.khz)),
     }
     files.push(SourceFile { name: NETWORK.into(), text: text.clone() });
-    files.extend(target.board.iter().flat_map(|(_, files)| files).cloned());
     let stages = build.stages()?.iter().map(serde_json::to_value).collect::<Result<_, _>>()?;
     let options = serde_json::to_value(&build.options)?;
     let clock = ClockEntry {
@@ -195,7 +203,7 @@ pub fn write(build: &Build, target: &Target, folder: &Path, force: bool) -> Resu
         planned_khz: build.options.clock_khz,
         estimated_khz: build.estimated_mhz().map(|mhz| (mhz * 1000.0).round() as u32),
     };
-    let manifest = manifest::manifest(
+    let mut manifest = manifest::manifest(
         &build.design,
         &build.emitted,
         &files,
@@ -203,6 +211,7 @@ pub fn write(build: &Build, target: &Target, folder: &Path, force: bool) -> Resu
         options,
         (stages, Some(clock)),
     );
+    manifest.board = build.board.as_ref().map(|on| on.board.key.clone());
     let mut bytes: Files = files.into_iter().map(|f| (f.name, f.text.into_bytes())).collect();
     bytes.push((MANIFEST.into(), manifest.to_text().into_bytes()));
     let marker = folder.join(MANIFEST);
@@ -225,6 +234,23 @@ pub fn write(build: &Build, target: &Target, folder: &Path, force: bool) -> Resu
 }
 
 impl Build {
+    /// The circuit as it is seen over a serial line.
+    pub fn line(&self) -> Result<Line> {
+        Line::new(&self.design, &self.emitted, &format::write(&self.network, &self.task))
+            .context("the streams of the design are not at its ports")
+    }
+
+    /// Puts the circuit on a board, behind its serial port.
+    pub fn mount(&mut self, board: &Board) -> Result<()> {
+        let shell = self.line()?.shell(&self.design, &self.emitted, board.divider());
+        let mut verilog = shell.context("a design without a clock cannot be put on a board")?;
+        let (top, constraints): (Vec<_>, Vec<_>) =
+            board.files.iter().cloned().partition(|file| file.name.ends_with(".v"));
+        verilog.extend(top);
+        self.board = Some(OnBoard { board: board.clone(), verilog, constraints });
+        Ok(())
+    }
+
     /// Nodes that the Verilog shows at its top.
     pub fn visible(&self) -> Vec<NodeId> {
         visible(&self.design)

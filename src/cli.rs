@@ -5,6 +5,8 @@ mod data;
 mod demo;
 mod estimate;
 mod formal;
+mod host;
+mod import;
 mod info;
 mod simulate;
 mod synth;
@@ -50,6 +52,8 @@ enum Command {
     Demo(demo::Args),
     /// Train a network on a data set and write it as integers.
     Train(Box<train::Args>),
+    /// Turn a model of ONNX or QONNX into a network of integers.
+    Import(import::Args),
     /// Turn a network into Verilog, a test bench, constraints and a manifest.
     Compile(compile::Args),
     /// Run a design cycle by cycle on samples, with waveforms.
@@ -60,6 +64,8 @@ enum Command {
     Estimate(estimate::Args),
     /// Measure cell counts with Yosys, beside the estimate.
     Synth(synth::Args),
+    /// Send samples to a board over its serial port and compare its answers with the network.
+    Host(Box<host::Args>),
     /// Describe a network file or a build folder.
     Info(info::Args),
 }
@@ -76,11 +82,13 @@ pub fn run(cli: Cli) -> anyhow::Result<Outcome> {
     match &cli.command {
         Command::Demo(args) => demo::run(args, &ui),
         Command::Train(args) => train::run(args, &ui),
+        Command::Import(args) => import::run(args, &ui),
         Command::Compile(args) => compile::run(args, &ui),
         Command::Simulate(args) => simulate::run(args, &ui),
         Command::Verify(args) => verify::run(args, &ui),
         Command::Estimate(args) => estimate::run(args, &ui),
         Command::Synth(args) => synth::run(args, &ui),
+        Command::Host(args) => host::run(args, &ui),
         Command::Info(args) => info::run(args, &ui),
     }
 }

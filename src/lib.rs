@@ -7,6 +7,7 @@ pub mod choices;
 pub mod cli;
 mod cost;
 pub mod describe;
+pub mod host;
 #[cfg(unix)]
 pub mod interrupt;
 pub mod pins;
@@ -17,5 +18,6 @@ pub mod ui;
 
 pub use sterna_hdl as hdl;
 pub use sterna_ir as ir;
+pub use sterna_onnx as onnx;
 pub use sterna_sim as sim;
 pub use sterna_trainer as trainer;

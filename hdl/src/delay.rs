@@ -49,7 +49,7 @@ impl Delays {
         let route = match family {
             Family::Ice40 => 230.0 * doublings - 1050.0,
             Family::Ecp5 => 170.0 * doublings - 560.0,
-            Family::Xcup => return None,
+            Family::Gowin | Family::Xcup => return None,
         };
         Self::with_route(family, route.max(400.0) as u32)
     }
@@ -59,7 +59,7 @@ impl Delays {
         let (clock_to_q, setup, lut, enter, carry, leave, inverter, odd) = match family {
             Family::Ice40 => (540, 0, 380, 250, 135_000, 574, 980, 0),
             Family::Ecp5 => (525, 130, 236, 447, 36_000, 443, 0, 836),
-            Family::Xcup => return None,
+            Family::Gowin | Family::Xcup => return None,
         };
         let inputs = family.lut_inputs();
         Some(Delays { clock_to_q, setup, route, lut, enter, carry, leave, inputs, inverter, odd })

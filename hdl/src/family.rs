@@ -10,19 +10,22 @@ pub enum Family {
     Ice40,
     /// Lattice ECP5: LUT4, CCU2C carry pairs, 18 kbit block RAM.
     Ecp5,
+    /// Gowin GW1N and GW2A: LUT4, ALU carry cells, 18 kbit block RAM.
+    Gowin,
     /// Xilinx UltraScale+: LUT6, carry chains, 18 and 36 kbit block RAM.
     Xcup,
 }
 
 impl Family {
     /// All of them.
-    pub const ALL: [Family; 3] = [Family::Ice40, Family::Ecp5, Family::Xcup];
+    pub const ALL: [Family; 4] = [Family::Ice40, Family::Ecp5, Family::Gowin, Family::Xcup];
 
     /// The name used on the command line.
     pub fn name(self) -> &'static str {
         match self {
             Family::Ice40 => "ice40",
             Family::Ecp5 => "ecp5",
+            Family::Gowin => "gowin",
             Family::Xcup => "xcup",
         }
     }
@@ -35,7 +38,7 @@ impl Family {
     /// Inputs of a look-up table.
     pub fn lut_inputs(self) -> u32 {
         match self {
-            Family::Ice40 | Family::Ecp5 => 4,
+            Family::Ice40 | Family::Ecp5 | Family::Gowin => 4,
             Family::Xcup => 6,
         }
     }
@@ -45,6 +48,7 @@ impl Family {
         match self {
             Family::Ice40 => "SB_LUT4",
             Family::Ecp5 => "LUT4 + 2 CCU2C + distributed RAM",
+            Family::Gowin => "LUT1..LUT4 + ALU + distributed RAM",
             Family::Xcup => "LUT1..LUT6 + LUT6_2 + LUT RAM",
         }
     }

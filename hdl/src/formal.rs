@@ -1,14 +1,14 @@
 //! Formal proof that Verilog computes what the netlist says: Yosys reads a module as it lies in the build folder, with its
 //! own models of the vendor's cells, and the same module in plain operators, printed from the proved netlist; every signal
-//! and register of the same name is shown equal by SAT, given that those before it are (`equiv_make`, `equiv_simple`).
+//! and register of the same name is shown equal by SAT, given that those before it are (`equiv_make`, `equiv_simple`); so is
+//! what enters a memory or an instance of another module. What memories hold must be equal as it stands.
 
-use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
+use std::path::Path;
 
 use rayon::prelude::*;
 use serde::Serialize;
 
-use crate::synth::{self, Error, legal};
+use crate::synth::{self, Error, put};
 use crate::verilog::{Emitted, SourceFile};
 
 /// Most signals of a module that is tried: SAT on more takes hours.
@@ -62,16 +62,11 @@ pub fn prove(
     done: &(dyn Fn(&Module) + Sync),
 ) -> Result<Vec<Module>, Error> {
     synth::version()?;
-    let put = |name: String, text: &str| {
-        legal(&name)?;
-        let path = folder.join(name);
-        std::fs::write(&path, text).map_err(|source| Error::Io { path, source })
-    };
     for file in sources {
-        put(file.name.clone(), &file.text)?;
+        put(folder, &file.name, &file.text)?;
     }
     for file in &plain.files {
-        put(format!("plain_{}", file.name), &file.text)?;
+        put(folder, &format!("plain_{}", file.name), &file.text)?;
     }
     let prove = |file: &SourceFile| {
         let verdict = module(plain, sources, file, folder)?;
@@ -104,23 +99,19 @@ fn module(
     if signals > MOST_SIGNALS {
         return Ok(Verdict::TooLarge { signals });
     }
-    let script = script(plain, sources, name);
-    let path = folder.join(format!("{name}.ys"));
-    std::fs::write(&path, script).map_err(|source| Error::Io { path, source })?;
-    let output = Command::new("yosys")
-        .args(["-q", "-l", &format!("{name}.log"), "-s", &format!("{name}.ys")])
-        .current_dir(folder)
-        .stdin(Stdio::null())
-        .output()
-        .map_err(|source| Error::Io { path: PathBuf::from("yosys"), source })?;
-    if !output.status.success() {
-        let text = String::from_utf8_lossy(&output.stderr);
-        let said = text.lines().find_map(|l| l.split_once("ERROR: ")).map_or("no message", |(_, what)| what);
-        return Err(failed(said));
+    let ended = synth::run(folder, name, &script(plain, sources, name))?;
+    let read = |what: &str| {
+        let path = folder.join(format!("{name}.{what}"));
+        std::fs::read_to_string(&path).map_err(|source| Error::Io { path, source })
+    };
+    // First of all: memories that differ are what Yosys fails on.
+    if let (Ok(meant), Ok(found)) = (read("plain"), read("built"))
+        && let Some(memory) = first_difference(&memories(&meant), &memories(&found))
+    {
+        return Ok(Verdict::Unproven { bits: 0, signals: vec![memory] });
     }
-    let path = folder.join(format!("{name}.status"));
-    let status = std::fs::read_to_string(&path).map_err(|source| Error::Io { path, source })?;
-    parse(&status).ok_or_else(|| failed("no verdict in the output of `equiv_status`"))
+    ended.map_err(|what| failed(&what))?;
+    parse(&read("status")?).ok_or_else(|| failed("no verdict in the output of `equiv_status`"))
 }
 
 /// Both readings of module `name`, and the proof.
@@ -137,19 +128,41 @@ fn script(plain: &Emitted, sources: &[SourceFile], name: &str) -> String {
         .collect();
     let read = |cells: &str, file: &str, label: &str| {
         format!(
-            "{cells}{boxes}read_verilog {file}\nhierarchy -top {name}\nproc\nflatten\nmemory_collect\n\
-             rename {name} {label}\nsplitnets -ports\ndesign -stash {label}\n"
+            "{cells}{boxes}read_verilog {file}\nhierarchy -top {name}\nproc\nflatten\ncheck -assert\n\
+             memory_collect\nrename {name} {label}\nsplitnets -ports\ndesign -stash {label}\n"
         )
     };
-    // Registers become ports: what enters them must be equal, given that what leaves them is.
+    // Registers, memories and instances become ports: what enters them must be equal, given that what leaves them is. Black
+    // boxes tell which is which. What memories hold is compared as text.
     format!(
-        "{}{}design -copy-from plain -as plain plain\ndesign -copy-from built -as built built\n\
-         expose -evert-dff -shared plain built\nequiv_make plain built proof\ncd proof\nopt_expr\nopt_clean\n\
+        "{}{}{boxes}design -copy-from plain -as plain plain\ndesign -copy-from built -as built built\n\
+         dump -o {name}.plain plain/t:$mem_v2\ndump -o {name}.built built/t:$mem_v2\n\
+         expose -evert -evert-dff -shared plain built\nequiv_make plain built proof\ncd proof\nopt_expr\nopt_clean\n\
          equiv_struct\nequiv_simple -short\nequiv_simple\n\
          tee -q -o {name}.status equiv_status\n",
         read("", &format!("plain_{name}.v"), "plain"),
         read(&format!("read_verilog +/xilinx/cells_sim.v\n{blocks}"), &format!("{name}.v"), "built"),
     )
+}
+
+/// Name and parameters (contents, size, kinds of ports) of every memory in the text of `dump`, in its order, that of names.
+fn memories(dump: &str) -> Vec<(&str, Vec<&str>)> {
+    let mut all: Vec<(&str, Vec<&str>)> = Vec::new();
+    for line in dump.lines().map(str::trim) {
+        if let Some(name) = line.strip_prefix("cell $mem_v2 ") {
+            all.push((name.trim_start_matches('\\'), Vec::new()));
+        } else if line.starts_with("parameter ")
+            && let Some((_, parameters)) = all.last_mut()
+        {
+            parameters.push(line);
+        }
+    }
+    all
+}
+
+fn first_difference(meant: &[(&str, Vec<&str>)], found: &[(&str, Vec<&str>)]) -> Option<String> {
+    let at = (0..meant.len().max(found.len())).find(|&i| meant.get(i) != found.get(i))?;
+    meant.get(at).or(found.get(at)).map(|(name, _)| name.to_string())
 }
 
 fn parse(status: &str) -> Option<Verdict> {

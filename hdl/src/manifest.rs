@@ -40,6 +40,9 @@ pub struct Manifest {
     pub input: StreamEntry,
     /// The results.
     pub output: StreamEntry,
+    /// The board whose top level and constraints are among the files.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub board: Option<String>,
     /// Timing without stalls.
     pub timing: TimingEntry,
     /// How the network was compiled: what compiling it again needs.
@@ -170,6 +173,7 @@ pub fn manifest(
         reset: design.netlist.reset.map(|reset| pin(emitted, reset).name),
         input: stream(design, emitted, &design.input),
         output: stream(design, emitted, &design.output),
+        board: None,
         timing: TimingEntry { latency: design.timing.latency, interval: design.timing.interval, clock },
         options,
         stages,

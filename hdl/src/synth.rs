@@ -73,38 +73,44 @@ pub fn version() -> Result<String, Error> {
 /// `FAMILY.json`.
 pub fn synthesise(files: &[(&str, &str)], top: &str, family: Family, folder: &Path) -> Result<Cells, Error> {
     version()?;
-    let write = |name: &str, text: &str| {
-        let path = folder.join(name);
-        std::fs::write(&path, text).map_err(|source| Error::Io { path, source })
-    };
     for (name, text) in files {
-        legal(name)?;
-        write(name, text)?;
+        put(folder, name, text)?;
     }
     legal(top)?;
-    write("add2alu.v", include_str!("synth/add2alu.v"))?;
+    put(folder, "add2alu.v", include_str!("synth/add2alu.v"))?;
     let names: Vec<&str> = files.iter().map(|(name, _)| *name).collect();
-    let script = script(&names, top, family);
-    write(&format!("{family}.ys"), &script)?;
-
-    let output = Command::new("yosys")
-        .args(["-q", "-l", &format!("{family}.log"), "-s", &format!("{family}.ys")])
-        .current_dir(folder)
-        .stdin(Stdio::null())
-        .output()
-        .map_err(|source| Error::Io { path: folder.to_path_buf(), source })?;
     let failed = |what: String| Error::Failed { top: top.to_string(), family, what };
-    if !output.status.success() {
-        let text = String::from_utf8_lossy(&output.stderr);
-        let said = text.lines().find_map(|l| l.split_once("ERROR: ")).map_or("no message", |(_, what)| what);
-        return Err(failed(said.to_string()));
-    }
+    run(folder, family.name(), &script(&names, top, family))?.map_err(failed)?;
     let path = folder.join(format!("{family}.stat"));
     let stat = std::fs::read_to_string(&path).map_err(|source| Error::Io { path, source })?;
     parse(&stat, family).ok_or_else(|| failed("no cell counts in the output of `stat`".into()))
 }
 
-pub(crate) fn legal(name: &str) -> Result<(), Error> {
+/// Writes a file with a name that Yosys can be given.
+pub(crate) fn put(folder: &Path, name: &str, text: &str) -> Result<(), Error> {
+    legal(name)?;
+    let path = folder.join(name);
+    std::fs::write(&path, text).map_err(|source| Error::Io { path, source })
+}
+
+/// Runs a script as `NAME.ys` inside `folder`, with its log in `NAME.log`; inside, the error line of Yosys.
+pub(crate) fn run(folder: &Path, name: &str, script: &str) -> Result<Result<(), String>, Error> {
+    put(folder, &format!("{name}.ys"), script)?;
+    let output = Command::new("yosys")
+        .args(["-q", "-l", &format!("{name}.log"), "-s", &format!("{name}.ys")])
+        .current_dir(folder)
+        .stdin(Stdio::null())
+        .output()
+        .map_err(|source| Error::Io { path: folder.to_path_buf(), source })?;
+    if output.status.success() {
+        return Ok(Ok(()));
+    }
+    let text = String::from_utf8_lossy(&output.stderr);
+    let said = text.lines().find_map(|l| l.split_once("ERROR: ")).map_or("no message", |(_, what)| what);
+    Ok(Err(said.to_string()))
+}
+
+fn legal(name: &str) -> Result<(), Error> {
     let fine = |c: char| c.is_ascii_alphanumeric() || matches!(c, '_' | '-' | '.');
     match !name.is_empty() && !name.starts_with(['-', '.']) && name.chars().all(fine) {
         true => Ok(()),
@@ -119,6 +125,7 @@ fn script(files: &[&str], top: &str, family: Family) -> String {
     let flow = match family {
         Family::Ice40 => format!("synth_ice40 -top {top}"),
         Family::Ecp5 => format!("synth_ecp5 -nodsp -abc9 -top {top}"),
+        Family::Gowin => format!("synth_gowin -top {top}"),
         Family::Xcup => {
             format!("synth_xilinx -family xcup -flatten -abc9 -noiopad -noclkbuf -nodsp -nosrl -top {top}")
         }
@@ -182,6 +189,23 @@ fn parse(stat: &str, family: Family) -> Option<Cells> {
             sum(&|n| u64::from(n.starts_with("TRELLIS_FF"))),
             sum(&|n| u64::from(n == "CCU2C")),
             sum(&|n| u64::from(n.starts_with("DP16KD") || n.starts_with("PDPW16KD"))),
+            sum(&|n| u64::from(n.starts_with("MULT"))),
+        ),
+        Family::Gowin => (
+            // A RAM16SDP4 takes four LUT4 of storage.
+            sum(&|n| match n {
+                "LUT1" | "LUT2" | "LUT3" | "LUT4" | "ALU" => 1,
+                "RAM16SDP4" => 4,
+                _ => 0,
+            }),
+            sum(&|n| u64::from(n.starts_with("DFF"))),
+            sum(&|n| u64::from(n == "ALU")),
+            sum(&|n| {
+                u64::from(matches!(
+                    n.trim_end_matches("X9"),
+                    "SP" | "SDP" | "DP" | "pROM" | "SDPB" | "DPB" | "SDPX9B" | "DPX9B"
+                ))
+            }),
             sum(&|n| u64::from(n.starts_with("MULT"))),
         ),
         Family::Xcup => (

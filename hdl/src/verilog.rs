@@ -152,7 +152,7 @@ pub fn print(netlist: &Netlist, options: &PrintOptions) -> Result<Emitted> {
 /// Modules are named after the top one, so that two circuits can stand in one project.
 fn module_names(netlist: &Netlist, family: Option<Family>) -> Vec<String> {
     let mut names = Names::default();
-    for name in blocks::reserved(family) {
+    for name in blocks::reserved(family).chain(crate::serial::reserved()) {
         names.claim(name);
     }
     let top = names.claim(&netlist.modules[0].name);

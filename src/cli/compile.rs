@@ -40,7 +40,7 @@ pub struct DesignArgs {
     /// images].
     #[arg(long, value_name = "N")]
     input_lanes: Option<usize>,
-    /// Family whose look-up tables and carry chains the circuit is mapped to: ice40, ecp5 or xcup. Default: the board's,
+    /// Family whose look-up tables and carry chains the circuit is mapped to: ice40, ecp5, gowin or xcup. Default: the board's,
     /// else plain operators that every tool understands.
     #[arg(long, value_name = "FAMILY", value_parser = parse_family)]
     target: Option<Family>,
@@ -79,7 +79,7 @@ fn parse_clock(text: &str) -> Result<f64, String> {
         .ok_or_else(|| format!("{text:?}; want 0.001 to 10000 MHz, such as 150MHz or 12.5"))
 }
 
-fn parse_range(text: &str) -> Result<Range, String> {
+pub fn parse_range(text: &str) -> Result<Range, String> {
     let bits = |digits: &str| digits.parse::<u32>().ok().filter(|bits| (1..=32).contains(bits));
     let signed = text.strip_prefix('s').and_then(bits).map(Range::signed);
     let unsigned = text.strip_prefix('u').and_then(bits).map(Range::unsigned);
@@ -206,17 +206,20 @@ pub struct Args {
 pub fn run(args: &Args, ui: &Ui) -> Result<Outcome> {
     let extras = Extras { cocotb: args.cocotb, package: args.package };
     let target = Target::choose(args.board.as_deref(), args.design.clock)?.with(extras);
-    let design = args.design.with_target(target.board().and_then(|b| b.family()));
+    let design = args.design.with_target(target.board.as_ref().and_then(|b| b.family()));
     let network = design.network(&args.network)?;
     let options = design.options(&network.0)?;
-    let build = build::compile(network, options)?;
+    let mut build = build::compile(network, options)?;
+    if let Some(board) = &target.board {
+        build.mount(board)?;
+    }
     let files = build::write(&build, &target, &args.output, args.force)?;
     report(&build, ui)?;
-    let place = target.board().map_or(String::new(), |b| format!("{}, ", b.name));
+    let place = target.board.as_ref().map_or(String::new(), |b| format!("{}, ", b.name));
     ui.say(format!("{} files in {}; {place}{} MHz", files.len(), args.output.display(), target.mhz()))?;
     clock_notes(&build, &target, args.design.clock, ui);
-    let family = target.board().and_then(|b| b.family());
-    let lacks = match (target.board(), family) {
+    let family = target.board.as_ref().and_then(|b| b.family());
+    let lacks = match (&target.board, family) {
         (Some(board), Some(family)) => board.lacks(&estimate(&build.design.netlist, family).total),
         _ => Vec::new(),
     };
@@ -237,11 +240,11 @@ pub fn run(args: &Args, ui: &Ui) -> Result<Outcome> {
 
 /// What there is to know about the clock that was asked for.
 fn clock_notes(build: &Build, target: &Target, asked: Option<f64>, ui: &Ui) {
-    if let (Some(asked), Some(board)) = (asked, target.board())
+    if let (Some(asked), Some(board)) = (asked, &target.board)
         && asked != board.clock_mhz
     {
         ui.note(format!(
-            "the board's oscillator has {} MHz: a PLL has to make {asked} MHz of it",
+            "the top level runs the circuit at the {} MHz of the board's oscillator; a PLL there could make {asked} MHz",
             board.clock_mhz
         ));
     }

@@ -40,7 +40,8 @@ pub fn run(args: &Args, ui: &Ui) -> Result<Outcome> {
     Ok(Outcome::Done)
 }
 
-fn layers(network: &Network, ui: &Ui) -> Result<()> {
+/// Prints a table of the layers.
+pub fn layers(network: &Network, ui: &Ui) -> Result<()> {
     let layers = describe::layers(network)?;
     let row = |l: &LayerText| {
         let [name, kind, range, detail] = [&l.name, l.kind, &l.range, &l.detail].map(str::to_string);

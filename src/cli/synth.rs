@@ -19,14 +19,14 @@ use crate::ui::{Outcome, Ui, table, thousands};
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
 Examples:
-  sterna synth build                          all three families
+  sterna synth build                          all four families
   sterna synth build --family ecp5 --keep synth   keep Yosys's script and log
   sterna synth build --family ice40 --route   clock and cells after place and route
   sterna synth net.sterna --unrolled --family ecp5 --route --device 85k --timeout 600")]
 pub struct Args {
     /// Build folder, or network file to be compiled with the flags below.
     input: PathBuf,
-    /// Family: ice40, ecp5 or xcup. Default: all.
+    /// Family: ice40, ecp5, gowin or xcup. Default: all.
     #[arg(long, value_parser = parse_family)]
     family: Option<Family>,
     /// Folder to keep scripts and logs in. Default: a temporary one; with --route `synth`, inside a build folder or here.

@@ -11,7 +11,7 @@ pub fn is_block(memory: &Memory, family: Family) -> bool {
     let rom = matches!(memory.kind, MemoryKind::Rom(_));
     bits >= match (family, rom) {
         (Family::Ice40, _) => 256,
-        (Family::Ecp5, _) => 2048,
+        (Family::Ecp5 | Family::Gowin, _) => 2048,
         (Family::Xcup, _) => 4096,
     }
 }
@@ -32,7 +32,7 @@ pub fn cost(memory: &Memory, family: Family) -> Resources {
             let tables = (depth / inputs.exp2()).ceil();
             width * (tables + (tables - 1.0) / 2.0)
         }
-        (Family::Ecp5, false) => 4.0 * (depth / 16.0).ceil() * (width / 4.0).ceil(),
+        (Family::Ecp5 | Family::Gowin, false) => 4.0 * (depth / 16.0).ceil() * (width / 4.0).ceil(),
         (Family::Xcup, false) => 8.0 * (depth / 64.0).ceil() * (width / 7.0).ceil(),
         // No distributed RAM: a register per bit, a write decoder and a read multiplexer.
         (Family::Ice40, false) => depth * (1.0 + width),
@@ -45,7 +45,7 @@ pub fn cost(memory: &Memory, family: Family) -> Resources {
 fn blocks(depth: u64, width: u64, family: Family) -> u64 {
     let shapes: &[(u64, u64)] = match family {
         Family::Ice40 => &[(256, 16), (512, 8), (1024, 4), (2048, 2)],
-        Family::Ecp5 => &[(512, 36), (1024, 18), (2048, 9), (4096, 4), (8192, 2), (16384, 1)],
+        Family::Ecp5 | Family::Gowin => &[(512, 36), (1024, 18), (2048, 9), (4096, 4), (8192, 2), (16384, 1)],
         Family::Xcup => &[(512, 36), (1024, 18), (2048, 9), (4096, 4), (8192, 2), (16384, 1)],
     };
     shapes.iter().map(|(d, w)| depth.div_ceil(*d) * width.div_ceil(*w)).min().expect("there are shapes")

@@ -132,6 +132,7 @@ fn compare(width: f64, constant: bool, family: Family) -> Resources {
         (Family::Ecp5, _) => {
             Resources { lut: 2.0 * (width / 2.0).ceil() + 1.0, carry: width, ..Resources::default() }
         }
+        (Family::Gowin, _) => Resources { lut: width, carry: width, ..Resources::default() },
         (Family::Xcup, true) => luts((width / 5.0).ceil()),
         (Family::Xcup, false) => Resources { lut: width, carry: width, ..Resources::default() },
     }

@@ -36,7 +36,7 @@ pub struct Sums {
 fn chain(family: Option<Family>) -> Chain {
     match family {
         Some(Family::Xcup) => Chain { operands: 3, tables: true, inverts: true },
-        Some(Family::Ecp5) => Chain { operands: 2, tables: false, inverts: true },
+        Some(Family::Ecp5 | Family::Gowin) => Chain { operands: 2, tables: false, inverts: true },
         Some(Family::Ice40) => Chain { operands: 2, tables: false, inverts: false },
         None => Chain { operands: 2, tables: false, inverts: true },
     }

@@ -57,7 +57,7 @@ fn sizes(family: Family) -> Result<&'static [(&'static str, &'static str)], Erro
     match family {
         Family::Ice40 => Ok(&ICE40),
         Family::Ecp5 => Ok(&ECP5),
-        Family::Xcup => Err(Error::Family(family)),
+        Family::Gowin | Family::Xcup => Err(Error::Family(family)),
     }
 }
 

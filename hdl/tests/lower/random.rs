@@ -131,8 +131,8 @@ pub fn options(draw: &mut Draw, network: &Network) -> Options {
     let levels_per_stage = draw.within(1, 4) as u32;
     let sharing = [None, Some(0), Some(1)][draw.within(0, 2) as usize];
     let depth = draw.chance(30).then(|| draw.within(0, 4) as u32);
-    let family =
-        [None, Some(Family::Xcup), Some(Family::Ecp5), Some(Family::Ice40)][draw.within(0, 3) as usize];
+    let family = [None, Some(Family::Xcup), Some(Family::Ecp5), Some(Family::Ice40), Some(Family::Gowin)]
+        [draw.within(0, 4) as usize];
     Options { folding, levels_per_stage, input_lanes: lanes, sharing, depth, family, ..Options::default() }
 }
 

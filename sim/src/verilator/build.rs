@@ -23,13 +23,15 @@ pub(super) struct Model {
 
 /// What goes into a model besides Verilog.
 pub(super) struct Harness<'a> {
+    /// The C++ program that drives the model.
+    pub program: &'a str,
     pub header: &'a str,
     pub visible: &'a str,
     /// Flags of the C++ compiler for the code that runs.
     pub optimise: &'a str,
+    /// Macros of the Verilog, with their values.
+    pub defines: &'a [(&'a str, String)],
 }
-
-const HARNESS: &str = include_str!("harness.cpp");
 
 /// Lines of a tool's message that are shown.
 const LINES: usize = 12;
@@ -168,10 +170,12 @@ pub(super) fn build(cache: &Path, sources: &[Source], top: &str, harness: &Harne
         &makeflags,
     ];
     let mut hash = Sha256::new();
+    let defines: Vec<String> =
+        harness.defines.iter().map(|(name, value)| format!("-D{name}={value}")).collect();
+    let rest = [version.as_str(), harness.program, harness.header, harness.visible];
+    let rest = rest.into_iter().chain(defines.iter().map(String::as_str));
     let texts = sources.iter().flat_map(|s| [s.name.as_str(), s.text.as_str()]);
-    for text in
-        flags.into_iter().chain([version.as_str(), HARNESS, harness.header, harness.visible]).chain(texts)
-    {
+    for text in flags.into_iter().chain(rest).chain(texts) {
         hash.update((text.len() as u64).to_le_bytes());
         hash.update(text);
     }
@@ -184,13 +188,13 @@ pub(super) fn build(cache: &Path, sources: &[Source], top: &str, harness: &Harne
     let folder = tempfile::tempdir().map_err(Error::io("temporary folder"))?;
     write_sources(folder.path(), sources)?;
     for (name, text) in
-        [("harness.cpp", HARNESS), ("model.h", harness.header), ("visible.vlt", harness.visible)]
+        [("harness.cpp", harness.program), ("model.h", harness.header), ("visible.vlt", harness.visible)]
     {
         std::fs::write(folder.path().join(name), text).map_err(Error::io(name))?;
     }
     let mut command = Command::new("verilator");
     // The model is compiled in `obj`; the harness and its header lie above.
-    command.current_dir(folder.path()).args(flags).args(["-j", &jobs, "-CFLAGS", "-I.."]);
+    command.current_dir(folder.path()).args(flags).args(&defines).args(["-j", &jobs, "-CFLAGS", "-I.."]);
     command.arg("visible.vlt").args(sources.iter().map(|s| &s.name)).arg("harness.cpp");
     let output = tool(&mut command)?;
     let built = folder.path().join("obj").join("model");

@@ -8,11 +8,13 @@ mod model;
 mod pins;
 mod race;
 mod report;
+mod serial;
 
 pub use build::{Source, lint, version};
 pub use pins::{Pins, Signal, StreamPins};
 pub use race::{Race, RaceRequest, Spent, race};
 pub use report::{Kind, Mismatch, Place, VerifyReport};
+pub use serial::{Board, Serial};
 
 use crate::Result;
 use crate::fold::{BLOCK, Watched};
@@ -49,6 +51,9 @@ pub struct VerifyRequest<'a> {
     pub waveform: Option<&'a Path>,
 }
 
+/// Drives a model by the test bench protocol.
+const HARNESS: &str = include_str!("harness.cpp");
+
 /// Cycles from which a slower build with a faster model pays.
 const LONG: u64 = 3_000_000;
 
@@ -73,9 +78,11 @@ pub fn verify(request: &VerifyRequest, progress: &dyn Fn(u64, u64)) -> Result<Ve
         request.sources,
         request.top,
         &build::Harness {
+            program: HARNESS,
             header: &generate::header(design, request.top, request.pins, request.probes)?,
             visible: &generate::visible(request.top, request.pins, request.probes),
             optimise: if run.cycles() < LONG { "-O1" } else { "-O3" },
+            defines: &[],
         },
     )?;
     let build_seconds = start.elapsed().as_secs_f64();

@@ -2,7 +2,7 @@
 
 use super::build::{Harness, build};
 use super::model::{self, Event, Mode, Task};
-use super::{Pins, Source, generate, shape, watched};
+use super::{HARNESS, Pins, Source, generate, shape, watched};
 use crate::run::{Options, Segment, run_hashed, stalls};
 use crate::{Noise, Packed, Result};
 use std::path::Path;
@@ -75,9 +75,11 @@ pub fn race(request: &RaceRequest) -> Result<Race> {
     let options = Options { results: false, probes: false, ..request.options };
     generate::check(design, request.top, pins, &[])?;
     let harness = Harness {
+        program: HARNESS,
         header: &generate::header(design, request.top, pins, &[])?,
         visible: &generate::visible(request.top, pins, &[]),
         optimise: "-O3 -march=native",
+        defines: &[],
     };
     let model = build(request.cache, request.sources, request.top, &harness)?;
     let source = Packed::from_source(design, &Noise::new(design, request.samples, 1)?);

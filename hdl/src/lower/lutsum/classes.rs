@@ -25,8 +25,8 @@ pub fn tables(family: Family, inputs: u32, outputs: u32) -> Option<u32> {
         (Family::Xcup, 2..=5) => Some(outputs.div_ceil(2)),
         // Beyond six, multiplexers behind the tables select.
         (Family::Xcup, 6..=8) => Some(outputs << (inputs - 6)),
-        (Family::Ecp5 | Family::Ice40, 2..=4) => Some(outputs),
-        (Family::Ecp5, 5 | 6) => Some(outputs << (inputs - 4)),
+        (Family::Ecp5 | Family::Gowin | Family::Ice40, 2..=4) => Some(outputs),
+        (Family::Ecp5 | Family::Gowin, 5 | 6) => Some(outputs << (inputs - 4)),
         (Family::Ice40, 5) => Some(outputs * 3),
         (Family::Ice40, 6) => Some(outputs * 6),
         _ => None,
