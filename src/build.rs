@@ -15,7 +15,7 @@ use sterna_hdl::testbench::testbench;
 use sterna_hdl::verilog::{self, Emitted, PrintOptions, SourceFile};
 use sterna_hdl::{LayerInfo, Options};
 use sterna_ir::netlist::NodeId;
-use sterna_ir::{Design, LayerOp, Network, Task, eval, format};
+use sterna_ir::{Design, LayerOp, Network, Task, format};
 
 use crate::board::{self, Board};
 use crate::stimuli;
@@ -180,9 +180,7 @@ pub fn open(folder: &Path) -> Result<Build> {
 /// compiled, unless `force`.
 pub fn write(build: &Build, target: &Target, folder: &Path, force: bool) -> Result<Vec<String>> {
     let text = format::write(&build.network, &build.task);
-    let samples = stimuli::made(&build.network, BENCH_SAMPLES, 1);
-    let results = samples.iter().map(|s| Ok(eval::evaluate(&build.network, s)?.pop().unwrap_or_default()));
-    let results: Vec<Vec<i64>> = results.collect::<Result<_>>()?;
+    let (samples, results) = stimuli::varied(&build.network, BENCH_SAMPLES, 1)?;
     let mut files = build.emitted.files.clone();
     files.push(testbench(&build.design, &build.emitted, &samples, &results)?);
     if target.extras.cocotb {
