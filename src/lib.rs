@@ -12,6 +12,7 @@ pub mod host;
 pub mod interrupt;
 pub mod pins;
 mod place;
+mod plot;
 pub mod stimuli;
 pub mod store;
 pub mod ui;

@@ -7,6 +7,7 @@ pub mod constraints;
 pub mod delay;
 mod error;
 pub mod estimate;
+pub mod explore;
 pub mod family;
 pub mod formal;
 mod frame;
