@@ -180,7 +180,8 @@ pub fn open(folder: &Path) -> Result<Build> {
 /// compiled, unless `force`.
 pub fn write(build: &Build, target: &Target, folder: &Path, force: bool) -> Result<Vec<String>> {
     let text = format::write(&build.network, &build.task);
-    let (samples, results) = stimuli::varied(&build.network, BENCH_SAMPLES, 1)?;
+    let (samples, results): (Vec<_>, Vec<_>) =
+        stimuli::varied(&build.network, BENCH_SAMPLES, 1)?.into_iter().unzip();
     let mut files = build.emitted.files.clone();
     files.push(testbench(&build.design, &build.emitted, &samples, &results)?);
     if target.extras.cocotb {

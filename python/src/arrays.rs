@@ -117,18 +117,12 @@ impl<'py> Samples<'py> {
             Some((_, rest)) if rest == [elements] || rest == inner.as_slice() => {
                 Ok(Samples { values, elements })
             }
-            _ => Err(anyhow!(
-                "samples of shape {}: want {}{}",
-                tuple(&shape),
-                tuple(&[&["n".to_string()], &[elements.to_string()][..]].concat()),
-                if inner.len() > 1 {
-                    let sizes = inner.iter().map(usize::to_string);
-                    format!(" or {}", tuple(&["n".to_string()].into_iter().chain(sizes).collect::<Vec<_>>()))
-                } else {
-                    String::new()
-                }
-            )
-            .into()),
+            _ => {
+                let rows = |sizes: &[usize]| format!("(n, {})", list(sizes));
+                let images = if inner.len() > 1 { format!(" or {}", rows(inner)) } else { String::new() };
+                let (shape, want) = (tuple(&shape), rows(&[elements]));
+                Err(anyhow!("samples of shape {shape}: want {want}{images}").into())
+            }
         }
     }
 
@@ -145,10 +139,13 @@ pub fn wide<T: Copy + Into<i64>>(values: &[T]) -> Vec<i64> {
     values.iter().map(|value| (*value).into()).collect()
 }
 
+fn list(sizes: &[usize]) -> String {
+    sizes.iter().map(usize::to_string).collect::<Vec<_>>().join(", ")
+}
+
 /// A shape as Python writes it.
-pub fn tuple(sizes: &[impl ToString]) -> String {
-    let sizes: Vec<String> = sizes.iter().map(ToString::to_string).collect();
-    format!("({}{})", sizes.join(", "), if sizes.len() == 1 { "," } else { "" })
+pub fn tuple(sizes: &[usize]) -> String {
+    format!("({}{})", list(sizes), if sizes.len() == 1 { "," } else { "" })
 }
 
 /// Vectors of `width` elements as the rows of an array.
