@@ -1,6 +1,7 @@
 //! Sterna's compiler: integer network to netlist to Verilog, with a cost model and drivers for Yosys and nextpnr.
 
 mod adder;
+pub mod cocotb;
 pub mod complement;
 pub mod constraints;
 pub mod delay;
@@ -14,6 +15,7 @@ pub mod lower;
 pub mod manifest;
 pub mod mutate;
 mod options;
+pub mod package;
 mod pairs;
 pub mod route;
 pub mod serial;

@@ -12,8 +12,8 @@ use sterna_sim::verilator::{Board, Serial, Source};
 use super::compile::DesignArgs;
 use super::data::{DataArgs, SPEC_HELP};
 use super::simulate::{Samples, Stimuli};
-use super::verify::cache;
 use crate::build::Build;
+use crate::check::cache;
 use crate::host::{Device, Port, Session};
 use crate::ui::{Outcome, Ui, percent, table, thousands};
 

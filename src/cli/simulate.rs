@@ -3,19 +3,17 @@
 use std::path::{Path, PathBuf};
 
 use anyhow::{Result, bail};
-use rayon::prelude::*;
 use serde_json::json;
 use sterna_ir::bench::{self, Stalls};
-use sterna_ir::{LayerOp, Network, Task, eval};
-use sterna_sim::{self as sim, Run};
+use sterna_ir::{Network, Task, eval};
+use sterna_sim as sim;
 
 use super::compile::DesignArgs;
 use super::data::{DataArgs, SPEC_HELP, load_test, samples};
 use crate::build::Build;
-use crate::place;
-use crate::stimuli::{self, Edges};
-use crate::store;
+use crate::check::{self, accuracy, difference, expected};
 use crate::ui::{Outcome, Ui, counted, percent, table, thousands};
+use crate::{stimuli, store};
 
 /// Flags of `sterna simulate`.
 #[derive(Debug, clap::Args)]
@@ -90,66 +88,9 @@ impl Stimuli {
     }
 
     /// The simulator's options.
-    pub fn options(&self) -> sim::Options {
-        let stall_level = (u32::from(self.stalls) * 256 / 100) as u8;
-        sim::Options { stall_level, seed: self.seed, ..sim::Options::default() }
+    pub fn options(&self) -> Result<sim::Options> {
+        check::options(self.stalls, self.seed)
     }
-}
-
-/// What the network evaluator says of each sample: the layers that probes and output show.
-pub struct Expected {
-    outputs: Vec<Vec<i64>>,
-    layers: Vec<Vec<Vec<i64>>>,
-    /// Thresholds that the samples tried from both sides.
-    pub edges: Edges,
-}
-
-/// Evaluates `samples` for comparison with runs of `build`.
-pub fn expected(build: &Build, samples: &[Vec<i64>]) -> Result<Expected> {
-    let last = build.network.layers.len() - 1;
-    let wanted: Vec<usize> = build.design.probes.iter().map(|p| p.layer).collect();
-    let mut edges = Edges::of(&build.network)?;
-    let (mut outputs, mut probes) = (Vec::new(), Vec::new());
-    // In parts, because the whole trace of every sample would fill the memory.
-    for part in samples.chunks(1024) {
-        let traces: Vec<_> =
-            part.par_iter().map(|s| eval::evaluate(&build.network, s)).collect::<Result<_, _>>()?;
-        for (sample, mut trace) in part.iter().zip(traces) {
-            edges.see(&build.network, sample, &trace);
-            probes.push(wanted.iter().map(|l| trace[*l].clone()).collect::<Vec<_>>());
-            outputs.push(trace.swap_remove(last));
-        }
-    }
-    let layers = (0..wanted.len()).map(|k| probes.iter().map(|p| p[k].clone()).collect()).collect();
-    Ok(Expected { outputs, layers, edges })
-}
-
-/// The first difference between a run and the evaluator, as a line for people.
-pub fn difference(build: &Build, expected: &Expected, run: &Run) -> Option<String> {
-    for (probe, (want, got)) in build.design.probes.iter().zip(expected.layers.iter().zip(&run.probes)) {
-        for (sample, (want, got)) in want.iter().zip(got).enumerate() {
-            let differs = |e: &&u32| got.get(**e as usize).is_some_and(|got| *got != want[**e as usize]);
-            let element = probe.stream.order.iter().find(differs);
-            if let Some(&e) = element {
-                let layer = &build.network.layers[probe.layer].name;
-                let (want, got) = (want[e as usize], got[e as usize]);
-                let place = place::element(&build.network, probe.layer, e as usize);
-                return Some(format!(
-                    "sample {sample}, layer {layer}, {place}: network {want}, simulator {got}"
-                ));
-            }
-        }
-    }
-    let sample = (0..run.outputs.len()).find(|&s| expected.outputs[s] != run.outputs[s])?;
-    let (want, got) = (&expected.outputs[sample], &run.outputs[sample]);
-    Some(format!("sample {sample}, output: network {want:?}, simulator {got:?}"))
-}
-
-/// Fraction of results that are the right class; `None` for a network that does not end in an arg max.
-pub fn accuracy(network: &Network, run: &Run, classes: &[u8]) -> Option<f64> {
-    let last = network.layers.last()?;
-    let right = run.outputs.iter().zip(classes).filter(|(o, c)| o[0] == i64::from(**c)).count();
-    (last.op == LayerOp::ArgMax && !classes.is_empty()).then(|| right as f64 / classes.len() as f64)
 }
 
 /// Samples in a waveform: enough to see the pipeline fill, few enough for a file that opens.
@@ -173,7 +114,7 @@ fn write_vcd(build: &Build, samples: &[Vec<i64>], options: &sim::Options, path: 
 pub fn run(args: &Args, ui: &Ui) -> Result<Outcome> {
     let build = args.design.open(&args.input, ui)?;
     let Samples { inputs: samples, classes } = args.stimuli.load(&build.network, &build.task, ui)?;
-    let options = sim::Options { probes: true, ..args.stimuli.options() };
+    let options = sim::Options { probes: true, ..args.stimuli.options()? };
     let bar = ui.bar("simulate", samples.len() as u64, "samples");
     let start = std::time::Instant::now();
     let run = sim::run(&build.design, &samples, &options, &|done, _| bar.set_position(done))?;

@@ -11,7 +11,7 @@ use sterna_hdl::family::Family;
 use sterna_hdl::synth::{self, Cells};
 
 use super::compile::DesignArgs;
-use super::estimate::{families, parse_family};
+use super::estimate::parse_family;
 use crate::build::Build;
 use crate::ui::{Outcome, Ui, table, thousands};
 
@@ -44,7 +44,7 @@ pub fn run(args: &Args, ui: &Ui) -> Result<Outcome> {
     let mapped = if args.input.is_dir() { args.design.clone() } else { args.design.with_target(args.family) };
     let build = mapped.open(&args.input, ui)?;
     let yosys = synth::version()?;
-    let wanted = families(&build, args.family)?;
+    let wanted = build.families(args.family)?;
     let devices = args.route.devices(&wanted)?;
     let steps = wanted.len() + 2 * devices.len();
     let bar = ui.bar("synth", steps as u64, "steps");

@@ -1,22 +1,17 @@
 //! `sterna verify`: network evaluator, simulator and Verilator on the same stimuli, with zero tolerance.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
+use std::sync::OnceLock;
 
-use anyhow::{Context, Result};
+use anyhow::Result;
 use serde_json::json;
-use sterna_ir::Design;
-use sterna_ir::design::Stream;
-use sterna_ir::netlist::{NodeId, Op};
-use sterna_sim as sim;
-use sterna_sim::verilator::{self, Place, Source, StreamPins, VerifyReport, VerifyRequest};
+use sterna_sim::verilator;
 
 use super::compile::DesignArgs;
 use super::formal;
-use super::simulate::{Samples, Stimuli, accuracy, difference, expected};
+use super::simulate::{Samples, Stimuli};
 use crate::build::Build;
-use crate::pins::{pins, stream};
-use crate::place;
-use crate::stimuli::Edges;
+use crate::check::{Progress, Request, Verdict, cache, check};
 use crate::ui::{Outcome, Ui, percent, table, thousands};
 
 /// Flags of `sterna verify`.
@@ -49,98 +44,25 @@ pub struct Args {
     design: DesignArgs,
 }
 
-/// What `verify` found.
-pub struct Verdict {
-    /// Evaluator against simulator: the first difference.
-    pub difference: Option<String>,
-    /// Simulator against Verilator.
-    pub verilator: VerifyReport,
-    /// Accuracy, when the classes are known.
-    pub accuracy: Option<f64>,
-    /// Thresholds that the samples tried from both sides.
-    pub edges: Edges,
-}
-
-impl Verdict {
-    /// Whether all is equal.
-    pub fn equal(&self) -> bool {
-        self.difference.is_none() && self.verilator.mismatch.is_none()
-    }
-}
-
-/// Compares evaluator, simulator and Verilator on `samples`.
-pub fn check(
-    build: &Build,
-    samples: &[Vec<i64>],
-    classes: Option<&[u8]>,
-    options: sim::Options,
-    cache: &Path,
-    vcd: Option<&Path>,
-    ui: &Ui,
-) -> Result<Verdict> {
-    let bar = ui.bar("simulate", samples.len() as u64, "samples");
-    let with_probes = sim::Options { probes: true, ..options };
-    let run = sim::run(&build.design, samples, &with_probes, &|done, _| bar.set_position(done))?;
-    let expected = expected(build, samples)?;
-    let difference = difference(build, &expected, &run);
-    bar.finish_and_clear();
-    let sources: Vec<Source> =
-        build.sources.iter().map(|f| Source { name: f.name.clone(), text: f.text.clone() }).collect();
-    let pins = pins(build)?;
-    let design = with_visible_probes(build);
-    let probes: Vec<StreamPins> =
-        design.probes.iter().map(|p| stream(build, &p.stream, false)).collect::<Result<_>>()?;
-    let bar = ui.bar("verilator", samples.len() as u64, "samples");
-    bar.set_message("building the model");
-    bar.enable_steady_tick(std::time::Duration::from_millis(200));
-    let request = VerifyRequest {
-        design: &design,
-        sources: &sources,
-        top: &build.emitted.top,
-        pins: &pins,
-        probes: &probes,
-        samples,
-        options,
-        cache,
-        processes: Some(rayon::current_num_threads()),
-        waveform: vcd,
-    };
-    let report = verilator::verify(&request, &|done, _| {
-        bar.set_message("");
-        bar.set_position(done);
+/// Compares evaluator, simulator and Verilator, with a bar for each step.
+pub fn checked(build: &Build, request: &Request, ui: &Ui) -> Result<Verdict> {
+    let total = request.samples.len() as u64;
+    let simulating = ui.bar("simulate", total, "samples");
+    let verifying = OnceLock::new();
+    let verifying = || verifying.get_or_init(|| ui.bar("verilator", total, "samples"));
+    let verdict = check(build, request, &|progress| match progress {
+        Progress::Simulated(done) => simulating.set_position(done),
+        Progress::Building => {
+            simulating.finish_and_clear();
+            verifying().set_message("building the model");
+        }
+        Progress::Verified(done) => {
+            verifying().set_message("");
+            verifying().set_position(done);
+        }
     });
-    bar.finish_and_clear();
-    let accuracy = classes.and_then(|c| accuracy(&build.network, &run, c));
-    Ok(Verdict { difference, verilator: report?, accuracy, edges: expected.edges })
-}
-
-/// The design without the probe lanes that are constants in the hardware: they have no signal that could be wrong. Only
-/// where all beats are full, as those of unrolled layers are.
-fn with_visible_probes(build: &Build) -> Design {
-    let mut design = build.design.clone();
-    let varies = |node: &NodeId| !matches!(build.design.netlist.node(*node).op, Op::Const(_));
-    let is_full = |stream: &Stream| stream.order.len().is_multiple_of(stream.data.len());
-    for stream in design.probes.iter_mut().map(|p| &mut p.stream).filter(|s| is_full(s)) {
-        let lanes = stream.data.len();
-        let kept = stream.order.iter().enumerate().filter(|(p, _)| varies(&stream.data[p % lanes]));
-        stream.order = kept.map(|(_, element)| *element).collect();
-        stream.data.retain(varies);
-    }
-    design.probes.retain(|p| !p.stream.data.is_empty());
-    design
-}
-
-/// Folder of built models.
-pub fn cache(given: Option<&Path>) -> Result<PathBuf> {
-    let folder = match given {
-        Some(folder) => folder.to_path_buf(),
-        None => dirs::cache_dir()
-            .context("no cache folder is known; give one with --cache-dir")?
-            .join("sterna/verilator"),
-    };
-    std::fs::create_dir_all(&folder)
-        .with_context(|| format!("cannot write {}; give another --cache-dir", folder.display()))?;
-    Ok(folder)
+    verifying().finish_and_clear();
+    verdict
 }
 
 /// Runs `sterna verify`.
@@ -149,24 +71,24 @@ pub fn run(args: &Args, ui: &Ui) -> Result<Outcome> {
     verilator::version()?;
     let cache = cache(args.cache_dir.as_deref())?;
     let Samples { inputs: samples, classes } = args.stimuli.load(&build.network, &build.task, ui)?;
-    let options = args.stimuli.options();
-    let verdict = check(&build, &samples, classes.as_deref(), options, &cache, Some(&args.vcd), ui)?;
+    let request = Request {
+        samples: &samples,
+        classes: classes.as_deref(),
+        options: args.stimuli.options()?,
+        cache: &cache,
+        vcd: Some(&args.vcd),
+    };
+    let verdict = checked(&build, &request, ui)?;
     report(&build, &verdict, ui)?;
     let proofs = args.formal.then(|| formal::prove(&build, ui)).transpose()?;
     if let Some(proofs) = &proofs {
         formal::report(proofs, ui)?;
     }
     let equal = verdict.equal() && proofs.as_deref().is_none_or(formal::holds);
-    let v = &verdict.verilator;
-    ui.object(&json!({
-        "equal": equal, "latency": build.design.timing.latency, "interval": build.design.timing.interval,
-        "samples": v.samples, "cycles": v.cycles, "streams": v.streams, "values": v.values,
-        "thresholds_tried": verdict.edges.tried().0, "thresholds": verdict.edges.tried().1,
-        "accuracy": verdict.accuracy, "difference": verdict.difference, "mismatch": v.mismatch, "edited": build.edited,
-        "verilator": v.verilator, "cached": v.cached, "simulate_seconds": v.simulate_seconds,
-        "build_seconds": v.build_seconds, "run_seconds": v.run_seconds,
-        "formal": proofs,
-    }))?;
+    let mut object = verdict.object(&build);
+    object["equal"] = equal.into();
+    object["formal"] = json!(proofs);
+    ui.object(&object)?;
     Ok(if equal { Outcome::Done } else { Outcome::CheckFailed })
 }
 
@@ -197,16 +119,8 @@ fn report(build: &Build, verdict: &Verdict, ui: &Ui) -> Result<()> {
         ui.say(format!("evaluator and simulator differ: {text}"))?;
     }
     if let Some(mismatch) = &v.mismatch {
-        if let Place::Probe { probe, layer } = mismatch.place {
-            let name = build.network.layers[layer].name.escape_debug();
-            let netlist = &build.design.netlist;
-            let probe = &with_visible_probes(build).probes[probe];
-            let module = &netlist.module(netlist.node(probe.stream.valid).module).name;
-            let element = mismatch.element.map(|e| (e, place::element(&build.network, layer, e)));
-            let element = element.map_or(String::new(), |(e, place)| format!("; element {e} is {place}"));
-            ui.say(format!(
-                "layer {layer} of the network is {name}, module {module} of the circuit (the files *_{module}*){element}"
-            ))?;
+        if let Some(text) = verdict.culprit(build) {
+            ui.say(text)?;
         }
         ui.say(format!("simulator and Verilog differ first at: {mismatch}"))?;
         if let Some(path) = &mismatch.waveform {
