@@ -15,7 +15,7 @@ use sterna_hdl::testbench::testbench;
 use sterna_hdl::verilog::{self, Emitted, PrintOptions, SourceFile};
 use sterna_hdl::{LayerInfo, Options};
 use sterna_ir::netlist::NodeId;
-use sterna_ir::{Design, LayerOp, Network, Task, eval, format};
+use sterna_ir::{Design, LayerOp, Network, Task, format};
 
 use crate::board::{self, Board};
 use crate::stimuli;
@@ -180,20 +180,18 @@ pub fn open(folder: &Path) -> Result<Build> {
 /// compiled, unless `force`.
 pub fn write(build: &Build, target: &Target, folder: &Path, force: bool) -> Result<Vec<String>> {
     let text = format::write(&build.network, &build.task);
-    let samples = stimuli::made(&build.network, BENCH_SAMPLES, 1);
-    let results = samples.iter().map(|s| Ok(eval::evaluate(&build.network, s)?.pop().unwrap_or_default()));
-    let results: Vec<Vec<i64>> = results.collect::<Result<_>>()?;
+    let (samples, results) = stimuli::varied(&build.network, BENCH_SAMPLES, 1)?;
     let mut files = build.emitted.files.clone();
     files.push(testbench(&build.design, &build.emitted, &samples, &results)?);
-    match &build.board {
-        Some(on) => files.extend(on.verilog.iter().chain(&on.constraints).cloned()),
-        None => files.extend(constraints(&build.emitted, target.khz)),
-    }
     if target.extras.cocotb {
         files.extend(cocotb(&build.emitted, &samples, &results));
     }
     if target.extras.package {
-        files.extend(package(&build.emitted, target.board.is_none()));
+        files.extend(package(&build.emitted, build.board.is_none()));
+    }
+    match &build.board {
+        Some(on) => files.extend(on.verilog.iter().chain(&on.constraints).cloned()),
+        None => files.extend(constraints(&build.emitted, target.khz)),
     }
     files.push(SourceFile { name: NETWORK.into(), text: text.clone() });
     let stages = build.stages()?.iter().map(serde_json::to_value).collect::<Result<_, _>>()?;

@@ -1,6 +1,6 @@
 //! What the compiler is told where the user leaves it open.
 
-use anyhow::{Result, bail};
+use anyhow::bail;
 use sterna_hdl::delay::Delays;
 use sterna_hdl::family::Family;
 use sterna_hdl::{Folding, Options};
@@ -10,6 +10,11 @@ use sterna_ir::{LayerOp, Network};
 const UNROLL_LIMIT: usize = 20_000;
 /// Processing elements of a folded design when nothing is asked for.
 const DEFAULT_PES: usize = 64;
+
+/// Reads a family's name.
+pub fn family(text: &str) -> Result<Family, String> {
+    Family::from_name(text).ok_or_else(|| format!("{text:?}; want ice40, ecp5, gowin or xcup"))
+}
 
 /// How a network is folded when nothing is asked for: unrolled when small, 64 processing elements when not.
 pub fn default_folding(network: &Network) -> Folding {
@@ -30,7 +35,7 @@ pub fn registers(
     family: Option<Family>,
     mhz: Option<f64>,
     levels: Option<u32>,
-) -> Result<(Option<u32>, u32)> {
+) -> anyhow::Result<(Option<u32>, u32)> {
     let is_known = |family: &Family| Delays::with_route(*family, 0).is_some();
     let khz = family.filter(is_known).and(mhz).map(|mhz| (mhz * 1000.0).round() as u32);
     if khz.is_some() && levels.is_some() {

@@ -8,7 +8,9 @@ use pyo3::types::PyDict;
 use serde_json::json;
 use sterna::build::{self, Build, Extras, Target};
 use sterna::check::{self, Request};
+use sterna::hdl::Options;
 use sterna::hdl::estimate::estimate;
+use sterna::ir::{Network, Task};
 use sterna::sim::{self, Rows};
 use sterna::{describe, stimuli};
 
@@ -18,12 +20,18 @@ use crate::network::family;
 
 /// A compiled network.
 #[pyclass(frozen, module = "sterna")]
-pub struct Design(pub Build);
+pub struct Design {
+    build: Build,
+    target: Target,
+}
 
 /// Reads a build folder.
 #[pyfunction]
 pub fn open(py: Python<'_>, folder: PathBuf) -> Result<Design> {
-    Ok(Design(py.detach(|| build::open(&folder))?))
+    let build = py.detach(|| build::open(&folder))?;
+    let board = build.board.as_ref().map(|on| on.board.key.as_str());
+    let target = Target::choose(board, build.options.clock_khz.map(|khz| f64::from(khz) / 1000.0))?;
+    Ok(Design { build, target })
 }
 
 /// What a simulation gave.
@@ -39,39 +47,50 @@ pub struct Simulation {
     cycles: u64,
 }
 
+impl Design {
+    /// Compiles a network, for the board and clock of `target`.
+    pub fn compile(network: (Network, Task), options: Options, target: Target) -> anyhow::Result<Self> {
+        let mut build = build::compile(network, options)?;
+        if let Some(board) = &target.board {
+            build.mount(board)?;
+        }
+        Ok(Design { build, target })
+    }
+}
+
 #[pymethods]
 impl Design {
     #[getter]
     fn top(&self) -> &str {
-        &self.0.emitted.top
+        &self.build.emitted.top
     }
 
     #[getter]
     fn latency(&self) -> u64 {
-        self.0.design.timing.latency
+        self.build.design.timing.latency
     }
 
     #[getter]
     fn interval(&self) -> u64 {
-        self.0.design.timing.interval
+        self.build.design.timing.interval
     }
 
     /// The Verilog, file by file.
     #[getter]
     fn verilog<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyDict>> {
         let files = PyDict::new(py);
-        self.0.sources.iter().try_for_each(|file| files.set_item(&file.name, &file.text))?;
+        self.build.sources.iter().try_for_each(|file| files.set_item(&file.name, &file.text))?;
         Ok(files)
     }
 
     fn info<'py>(&self, py: Python<'py>) -> Result<Bound<'py, PyAny>> {
-        Ok(object(py, &describe::build(&self.0)?)?)
+        Ok(object(py, &describe::build(&self.build)?)?)
     }
 
     #[pyo3(signature = (family=None))]
     fn estimate<'py>(&self, py: Python<'py>, family: Option<&str>) -> Result<Bound<'py, PyAny>> {
-        let families = self.0.families(family.map(self::family).transpose()?)?;
-        let design = &self.0.design;
+        let families = self.build.families(family.map(self::family).transpose()?)?;
+        let design = &self.build.design;
         let estimates: Vec<_> =
             py.detach(|| families.iter().map(|family| estimate(&design.netlist, *family)).collect());
         let timing = &design.timing;
@@ -88,9 +107,9 @@ impl Design {
         seed: u64,
         threads: Option<usize>,
     ) -> Result<Simulation> {
-        let design = &self.0.design;
+        let design = &self.build.design;
         let options = sim::Options { threads, ..check::options(stalls, seed)? };
-        let Samples { values, elements } = Samples::new(&self.0.network, samples)?;
+        let Samples { values, elements } = Samples::new(&self.build.network, samples)?;
         let run = with_values!(&values, values => py.detach(|| {
             sim::stream(design, &Rows::new(design, values, elements)?, &options, &|_, _| ())
         }))?;
@@ -115,7 +134,7 @@ impl Design {
         cache_dir: Option<PathBuf>,
         vcd: Option<PathBuf>,
     ) -> Result<Bound<'py, PyAny>> {
-        let build = &self.0;
+        let build = &self.build;
         let options = check::options(stalls, seed)?;
         let samples = match samples {
             Some(samples) => Samples::new(&build.network, samples)?.to_rows()?,
@@ -130,27 +149,24 @@ impl Design {
         Ok(object(py, &verdict.object(build))?)
     }
 
-    #[pyo3(signature = (folder, *, board=None, clock_mhz=None, cocotb=false, package=false, force=false))]
-    #[expect(clippy::too_many_arguments, reason = "keywords in Python")]
+    #[pyo3(signature = (folder, *, cocotb=false, package=false, force=false))]
     fn write(
         &self,
         py: Python<'_>,
         folder: PathBuf,
-        board: Option<&str>,
-        clock_mhz: Option<f64>,
         cocotb: bool,
         package: bool,
         force: bool,
     ) -> Result<Vec<String>> {
-        let target = Target::choose(board, clock_mhz)?.with(Extras { cocotb, package });
-        Ok(py.detach(|| build::write(&self.0, &target, &folder, force))?)
+        let target = self.target.clone().with(Extras { cocotb, package });
+        Ok(py.detach(|| build::write(&self.build, &target, &folder, force))?)
     }
 
     fn __repr__(&self) -> String {
-        let timing = &self.0.design.timing;
+        let timing = &self.build.design.timing;
         format!(
             "<sterna.Design {:?}: latency {} cycles, a sample every {}>",
-            self.0.emitted.top, timing.latency, timing.interval
+            self.build.emitted.top, timing.latency, timing.interval
         )
     }
 }

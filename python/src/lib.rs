@@ -21,7 +21,7 @@ mod _sterna {
     #[pymodule_export]
     use super::layer::Layer;
     #[pymodule_export]
-    use super::network::{Network, load};
+    use super::network::{Network, import_onnx, load};
 
     use super::*;
 

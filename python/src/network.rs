@@ -6,10 +6,12 @@ use anyhow::bail;
 use numpy::PyArray2;
 use pyo3::prelude::*;
 use rayon::prelude::*;
+use sterna::board::Board;
+use sterna::build::Target;
 use sterna::hdl::family::Family;
 use sterna::hdl::{Folding, Options, Style};
 use sterna::ir::{self, Input, LayerOp, Range, Task, eval, format};
-use sterna::{build, choices, describe, store};
+use sterna::{choices, describe, store};
 
 use crate::arrays::{Integers, Samples, narrow, rows, tuple, wide, with_values};
 use crate::design::Design;
@@ -21,13 +23,33 @@ use crate::layer::Layer;
 pub struct Network {
     network: ir::Network,
     task: Task,
+    /// What the import of a model says of it.
+    #[pyo3(get)]
+    notes: Vec<String>,
 }
 
 /// Reads a network file.
 #[pyfunction]
 pub fn load(path: PathBuf) -> Result<Network> {
     let (network, task) = store::read_network(&path)?;
-    Ok(Network { network, task })
+    Ok(Network { network, task, notes: Vec::new() })
+}
+
+/// Reads a model of ONNX or QONNX.
+#[pyfunction]
+#[pyo3(signature = (path, *, range=None, scale="1", offset="0", name=None, scores=false))]
+pub fn import_onnx(
+    py: Python<'_>,
+    path: PathBuf,
+    range: Option<(i64, i64)>,
+    scale: &str,
+    offset: &str,
+    name: Option<&str>,
+    scores: bool,
+) -> Result<Network> {
+    let input = range.map(|(lo, hi)| (Range { lo, hi }, scale, offset));
+    let import = py.detach(|| store::read_model(&path, input, name, scores))?;
+    Ok(Network { network: import.network, task: Task::default(), notes: import.notes })
 }
 
 /// The style of one layer: `"unrolled"`, or a number of processing elements.
@@ -49,10 +71,7 @@ impl StyleName {
 
 /// Reads a family's name.
 pub fn family(name: &str) -> anyhow::Result<Family> {
-    match Family::from_name(name) {
-        Some(family) => Ok(family),
-        None => bail!("{name:?}; want ice40, ecp5 or xcup"),
-    }
+    choices::family(name).map_err(anyhow::Error::msg)
 }
 
 #[pymethods]
@@ -64,7 +83,7 @@ impl Network {
         let layers = layers.iter().map(|l| l.0.clone()).collect();
         let network = ir::Network { name: name.into(), input, layers };
         network.check()?;
-        Ok(Network { network, task: Task::default() })
+        Ok(Network { network, task: Task::default(), notes: Vec::new() })
     }
 
     #[staticmethod]
@@ -78,13 +97,13 @@ impl Network {
         let transposed = (0..outputs).flat_map(|o| values.iter().skip(o).step_by(outputs).copied()).collect();
         let range = Range { lo: range.0, hi: range.1 };
         let network = sterna::hdl::matrix::network(name, inputs, outputs, transposed, range)?;
-        Ok(Network { network, task: Task::default() })
+        Ok(Network { network, task: Task::default(), notes: Vec::new() })
     }
 
     #[staticmethod]
     fn from_text(text: &str) -> Result<Self> {
         let (network, task) = format::read(text)?;
-        Ok(Network { network, task })
+        Ok(Network { network, task, notes: Vec::new() })
     }
 
     fn to_text(&self) -> String {
@@ -153,7 +172,7 @@ impl Network {
             .collect()
     }
 
-    #[pyo3(signature = (*, unrolled=false, pes=None, style=None, target=None, clock_mhz=None, levels_per_stage=None,
+    #[pyo3(signature = (*, unrolled=false, pes=None, style=None, target=None, board=None, clock_mhz=None, levels_per_stage=None,
                         input_lanes=None, sharing=Some(1), top=None))]
     #[expect(clippy::too_many_arguments, reason = "keywords in Python, one per choice")]
     fn compile(
@@ -163,6 +182,7 @@ impl Network {
         pes: Option<usize>,
         style: Option<Vec<StyleName>>,
         target: Option<&str>,
+        board: Option<&str>,
         clock_mhz: Option<f64>,
         levels_per_stage: Option<u32>,
         input_lanes: Option<usize>,
@@ -178,7 +198,8 @@ impl Network {
             }
             _ => return Err(anyhow::anyhow!("give one of unrolled, pes and style").into()),
         };
-        let family = target.map(family).transpose()?;
+        let place = Target::choose(board, clock_mhz)?;
+        let family = target.map(family).transpose()?.or(place.board.as_ref().and_then(Board::family));
         let (clock_khz, levels_per_stage) = choices::registers(family, clock_mhz, levels_per_stage)?;
         let options = Options {
             folding,
@@ -191,7 +212,7 @@ impl Network {
             ..Options::default()
         };
         let network = (self.network.clone(), self.task.clone());
-        Ok(Design(py.detach(|| build::compile(network, options))?))
+        Ok(py.detach(|| Design::compile(network, options, place))?)
     }
 
     fn __repr__(&self) -> String {

@@ -8,6 +8,7 @@ use sterna_hdl::estimate::{Estimate, Resources, estimate};
 use sterna_hdl::family::Family;
 
 use super::compile::{DesignArgs, rate};
+pub use crate::choices::family as parse_family;
 use crate::ui::{Outcome, Ui, counted, table, thousands};
 
 /// Flags of `sterna estimate`.
@@ -24,11 +25,6 @@ pub struct Args {
     family: Option<Family>,
     #[command(flatten)]
     design: DesignArgs,
-}
-
-/// Reads a family's name.
-pub fn parse_family(text: &str) -> Result<Family, String> {
-    Family::from_name(text).ok_or_else(|| format!("{text:?}; want ice40, ecp5, gowin or xcup"))
 }
 
 /// Runs `sterna estimate`.

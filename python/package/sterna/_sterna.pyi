@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 Path: TypeAlias = str | PathLike[str]
-Family: TypeAlias = Literal["ice40", "ecp5", "xcup"]
+Family: TypeAlias = Literal["ice40", "ecp5", "gowin", "xcup"]
 Style: TypeAlias = Literal["unrolled"] | int
 
 __version__: str
@@ -19,6 +19,20 @@ class SternaError(Exception):
 
 def load(path: Path) -> Network:
     """Reads a network file, as `sterna train` writes it."""
+
+def import_onnx(
+    path: Path,
+    *,
+    range: tuple[int, int] | None = None,
+    scale: str = "1",
+    offset: str = "0",
+    name: str | None = None,
+    scores: bool = False,
+) -> Network:
+    """Reads a model in ONNX with the quantisers of ONNX or QONNX, as `sterna import` does; all nodes that an integer network
+    cannot hold are refused at once. Samples are the codes of the model's own input quantiser, or the integers of `range`,
+    of which 1 stands for `scale` and 0 for `offset` in the model, as decimals or fractions (`"1/255"`). `scores` ends the
+    network with the scores instead of the class."""
 
 def open(folder: Path) -> Design:
     """Reads a build folder, as `sterna compile` and `Design.write` write it, with its Verilog as it lies there."""
@@ -115,6 +129,10 @@ class Network:
     @property
     def range(self) -> tuple[int, int]: ...
     @property
+    def notes(self) -> list[str]:
+        """What the import of a model says of it; empty otherwise."""
+
+    @property
     def classes(self) -> list[str]:
         """Names of the classes, their numbers where no names are known; empty where the network gives no class."""
 
@@ -134,6 +152,7 @@ class Network:
         pes: int | None = None,
         style: Sequence[Style] | None = None,
         target: Family | None = None,
+        board: str | None = None,
         clock_mhz: float | None = None,
         levels_per_stage: int | None = None,
         input_lanes: int | None = None,
@@ -143,7 +162,8 @@ class Network:
         """Compiles the network to a circuit that is proved to compute it; the choices are those of `sterna compile`.
 
         Give at most one of `unrolled` (adder trees: a sample every cycle), `pes` (folded onto so many processing elements
-        in all) and `style` (one choice per layer of weights). `sharing=None` gives every neuron adders of its own.
+        in all) and `style` (one choice per layer of weights). `board` brings its family, clock, pins and top level.
+        `sharing=None` gives every neuron adders of its own.
         """
 
 @final
@@ -194,8 +214,6 @@ class Design:
         self,
         folder: Path,
         *,
-        board: str | None = None,
-        clock_mhz: float | None = None,
         cocotb: bool = False,
         package: bool = False,
         force: bool = False,
