@@ -7,6 +7,7 @@ mod cost;
 pub mod host;
 #[cfg(unix)]
 pub mod interrupt;
+pub mod on_board;
 pub mod pins;
 mod place;
 pub mod stimuli;

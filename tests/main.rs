@@ -1,5 +1,6 @@
 //! Integration tests through the command itself: one binary, a module per concern.
 
+mod boards;
 mod errors;
 mod interrupt;
 mod lint;

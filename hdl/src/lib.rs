@@ -1,6 +1,7 @@
 //! Sterna's compiler: integer network to netlist to Verilog, with a cost model and drivers for Yosys and nextpnr.
 
 mod adder;
+pub mod bitstream;
 pub mod complement;
 pub mod constraints;
 pub mod delay;
@@ -13,6 +14,7 @@ pub mod lower;
 pub mod manifest;
 mod options;
 mod pairs;
+mod process;
 pub mod route;
 pub mod serial;
 pub mod share;
