@@ -1,11 +1,14 @@
 //! What may be typed: the commands and their flags. What they mean is in the files beside this one.
 
+mod budget;
 mod compile;
 mod data;
 mod demo;
 mod estimate;
+mod explore;
 mod formal;
 mod host;
+mod import;
 mod info;
 mod simulate;
 mod synth;
@@ -23,6 +26,7 @@ Examples:
   sterna demo                                        the whole road on the built-in digits
   sterna train mnist -o digits.sterna                train on MNIST, 784-256-256-10, ternary weights
   sterna compile digits.sterna --pes 64 -o build     Verilog for 64 processing elements
+  sterna compile digits.sterna --target ice40 --max-luts 5000   the fastest design that fits
   sterna verify build --data mnist --samples 1000    simulator against Verilator, cycle by cycle
   sterna synth build --family ecp5                   cell counts by Yosys, beside the estimate
 
@@ -51,8 +55,12 @@ enum Command {
     Demo(demo::Args),
     /// Train a network on a data set and write it as integers.
     Train(Box<train::Args>),
+    /// Turn a model of ONNX or QONNX into a network of integers.
+    Import(import::Args),
     /// Turn a network into Verilog, a test bench, constraints and a manifest.
     Compile(compile::Args),
+    /// The designs of a network from smallest to fastest: cells against cycles.
+    Explore(explore::Args),
     /// Run a design cycle by cycle on samples, with waveforms.
     Simulate(simulate::Args),
     /// Prove equality: network evaluator, simulator and Verilator on the same stimuli.
@@ -79,7 +87,9 @@ pub fn run(cli: Cli) -> anyhow::Result<Outcome> {
     match &cli.command {
         Command::Demo(args) => demo::run(args, &ui),
         Command::Train(args) => train::run(args, &ui),
+        Command::Import(args) => import::run(args, &ui),
         Command::Compile(args) => compile::run(args, &ui),
+        Command::Explore(args) => explore::run(args, &ui),
         Command::Simulate(args) => simulate::run(args, &ui),
         Command::Verify(args) => verify::run(args, &ui),
         Command::Estimate(args) => estimate::run(args, &ui),

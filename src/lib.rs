@@ -10,11 +10,13 @@ pub mod interrupt;
 pub mod on_board;
 pub mod pins;
 mod place;
+mod plot;
 pub mod stimuli;
 pub mod store;
 pub mod ui;
 
 pub use sterna_hdl as hdl;
 pub use sterna_ir as ir;
+pub use sterna_onnx as onnx;
 pub use sterna_sim as sim;
 pub use sterna_trainer as trainer;

@@ -1,6 +1,7 @@
 //! Integration tests through the command itself: one binary, a module per concern.
 
 mod boards;
+mod budget;
 mod errors;
 mod interrupt;
 mod lint;

@@ -29,6 +29,12 @@ pub enum Error {
         /// Dense layers and convolutions of the network.
         layers: usize,
     },
+    /// A search for a design by its cells, without a family to count them on.
+    #[error("automatic folding: no family to count cells on; want ice40, ecp5 or xcup")]
+    NoFamily,
+    /// A search for a design of a network that has nothing to choose.
+    #[error("automatic folding: the network has no layer of weights")]
+    NothingToFold,
     /// Input beats of an impossible size.
     #[error("input lanes: {lanes}; want 1 to {elements}, the elements of a sample")]
     InputLanes {

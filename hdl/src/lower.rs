@@ -35,8 +35,11 @@ use sterna_ir::{Design, LayerOp, Network};
 
 use crate::estimate::estimate;
 use crate::{Options, Result};
+pub(crate) use folded::MOST_LANES;
 pub use folded::ScheduleInfo;
 use pipe::{Gate, Link, open_pipe};
+pub(crate) use plan::Searched;
+pub(crate) use plan::folding::pes_worth_trying;
 use plan::{Plan, Stage, Unit};
 use prove::{Claim, prove, prove_plan};
 pub use windows::WindowInfo;
@@ -49,16 +52,8 @@ pub use windows::WindowInfo;
 pub fn lower(network: &Network, options: &Options) -> Result<Design> {
     let mut plan = plan::plan(network, options)?;
     prove_plan(network, &plan)?;
-    plan.share(options);
-    let (mut design, mut claims, queues) = build(network, options, &plan);
-    if !queues.is_empty() {
-        // What waits when nothing ever stalls is what the layers between need before they give: with room for it no stall can
-        // lock the streams up, and with one more no queue is ever full in that run.
-        check(&design.netlist)?;
-        let (_, most) = timing::observe(&design, &queues)?;
-        plan.set_queues(most);
-        (design, claims, _) = build(network, options, &plan);
-    }
+    plan.share(options, &mut Searched::default());
+    let (mut design, claims) = build_fitting(network, options, &mut plan)?;
     prove(&design.netlist, &claims)?;
     check(&design.netlist)?;
     design.timing = timing::measure(&design)?;
@@ -67,9 +62,50 @@ pub fn lower(network: &Network, options: &Options) -> Result<Design> {
     Ok(design)
 }
 
+/// Builds `plan` with queues that have the room they need.
+fn build_fitting(network: &Network, options: &Options, plan: &mut Plan) -> Result<(Design, Vec<Claim>)> {
+    let (design, claims, queues) = build(network, options, plan);
+    if queues.is_empty() {
+        return Ok((design, claims));
+    }
+    // What waits when nothing ever stalls is what the layers between need before they give: with room for it no stall can
+    // lock the streams up, and with one more no queue is ever full in that run.
+    check(&design.netlist)?;
+    let (_, most) = timing::observe(&design, &queues)?;
+    plan.set_queues(most);
+    let (design, claims, _) = build(network, options, plan);
+    Ok((design, claims))
+}
+
+/// What [`lower`] would return, neither proved nor checked nor timed and with queues that are too long, and its layers of
+/// weights: for searches, which look at many designs. Sums that were found before are taken from `known`.
+pub(crate) fn sketch(
+    network: &Network,
+    options: &Options,
+    known: &mut Searched,
+) -> Result<(Design, Vec<LayerInfo>)> {
+    let mut plan = plan::plan(network, options)?;
+    plan.share(options, known);
+    let (design, ..) = build(network, options, &plan);
+    Ok((design, infos(&plan)))
+}
+
+/// What [`lower`] would return, neither proved nor checked.
+pub(crate) fn trial(network: &Network, options: &Options, known: &mut Searched) -> Result<Design> {
+    let mut plan = plan::plan(network, options)?;
+    plan.share(options, known);
+    let (mut design, _) = build_fitting(network, options, &mut plan)?;
+    design.timing = timing::measure(&design)?;
+    Ok(design)
+}
+
 /// Figures of a layer of weights in hardware.
-#[derive(Clone, Copy, Debug, PartialEq, serde::Serialize)]
+#[derive(Clone, Debug, PartialEq, serde::Serialize)]
 pub struct LayerInfo {
+    /// Module that holds the layer.
+    pub module: String,
+    /// Cycles that a sample takes in this layer when its neighbours never make it wait.
+    pub least_cycles: u64,
     /// The schedule, for a folded layer.
     #[serde(flatten)]
     pub schedule: Option<ScheduleInfo>,
@@ -82,8 +118,13 @@ pub struct LayerInfo {
 ///
 /// Errors as [`lower`] does.
 pub fn layers(network: &Network, options: &Options) -> Result<Vec<LayerInfo>> {
-    let plan = plan::plan(network, options)?;
+    Ok(infos(&plan::plan(network, options)?))
+}
+
+fn infos(plan: &Plan) -> Vec<LayerInfo> {
     let info = |stage: &Stage| LayerInfo {
+        module: stage.name.clone(),
+        least_cycles: stage.least_cycles(),
         schedule: stage.units.iter().find_map(|unit| match unit {
             Unit::Folded(folded) => Some(folded.schedule.info()),
             _ => None,
@@ -93,8 +134,7 @@ pub fn layers(network: &Network, options: &Options) -> Result<Vec<LayerInfo>> {
             _ => None,
         }),
     };
-    let weighted = |stage: &&Stage| stage.name.starts_with("layer");
-    Ok(plan.stages.iter().filter(weighted).map(info).collect())
+    plan.stages.iter().filter(|stage| stage.name.starts_with("layer")).map(info).collect()
 }
 
 /// Builds the plan. Timing is left at zero. The last part counts what waits in each queue.

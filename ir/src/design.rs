@@ -1,5 +1,7 @@
 //! A design: a netlist with its streams, as the compiler hands it to simulators and reports.
 
+use serde::Serialize;
+
 use crate::netlist::{Netlist, NodeId};
 
 /// A vector carried over a valid/ready handshake in one or more beats.
@@ -39,7 +41,7 @@ pub struct Probe {
 }
 
 /// Exact timing, when neither stream stalls.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 pub struct Timing {
     /// Cycles from the first input beat of a sample into an idle design to its last output beat: 1 when the output moves
     /// in the cycle after the input.

@@ -11,6 +11,7 @@ use sterna_hdl::family::Family;
 use sterna_hdl::{Folding, Options, Style};
 use sterna_ir::{LayerOp, Network, Range, Task};
 
+use super::budget::{BudgetArgs, choose};
 use super::estimate::parse_family;
 use crate::build::{self, Build, StageInfo, Target};
 use crate::ui::{Outcome, Ui, counted, percent, table, thousands};
@@ -85,7 +86,7 @@ fn parse_clock(text: &str) -> Result<f64, String> {
         .ok_or_else(|| format!("{text:?}; want 0.001 to 10000 MHz, such as 150MHz or 12.5"))
 }
 
-fn parse_range(text: &str) -> Result<Range, String> {
+pub fn parse_range(text: &str) -> Result<Range, String> {
     let bits = |digits: &str| digits.parse::<u32>().ok().filter(|bits| (1..=32).contains(bits));
     let signed = text.strip_prefix('s').and_then(bits).map(Range::signed);
     let unsigned = text.strip_prefix('u').and_then(bits).map(Range::unsigned);
@@ -124,7 +125,7 @@ impl DesignArgs {
     }
 
     /// Reads what is to be compiled: a network, or a bare matrix.
-    fn network(&self, path: &Path) -> Result<(Network, Task)> {
+    pub fn network(&self, path: &Path) -> Result<(Network, Task)> {
         let is_matrix = path.extension().is_some_and(|e| e.eq_ignore_ascii_case("npy"));
         match (is_matrix, self.input_range) {
             (true, Some(range)) => Ok((store::read_matrix(path, range)?, Task::default())),
@@ -136,6 +137,16 @@ impl DesignArgs {
             }
             (false, None) => store::read_network(path),
         }
+    }
+
+    /// Whether a folding was asked for.
+    pub fn folds(&self) -> bool {
+        self.unrolled || self.pes.is_some() || self.style.is_some()
+    }
+
+    /// The clock asked for, in MHz.
+    pub fn clock(&self) -> Option<f64> {
+        self.clock
     }
 
     /// The same, mapped to `family` unless something was chosen.
@@ -199,6 +210,8 @@ Examples:
   sterna compile digits.sterna -o build                 unrolled when small, 64 processing elements when not
   sterna compile digits.sterna --pes 16 -o build        folded onto 16 processing elements in all
   sterna compile digits.sterna --style 32,8,unrolled    one choice per layer
+  sterna compile digits.sterna --target ecp5 --max-luts 8000   the fastest design that fits
+  sterna compile digits.sterna --board ulx3s-85f --rate 5000 --clock 50MHz  the smallest that is fast enough
   sterna compile digits.sterna --unrolled --target xcup  look-up tables and carry chains of a family
   sterna compile digits.sterna --target ecp5 --clock 150MHz  registers where the clock needs them
   sterna compile digits.sterna --board ulx3s-85f         family, clock and pins of a board
@@ -215,6 +228,11 @@ pub struct Args {
     /// Board, for its clock and pins.
     #[arg(long, value_name = "NAME", value_parser = PossibleValuesParser::new(board::names()))]
     board: Option<String>,
+    /// Count the cells of a design that a budget chooses with Yosys, and step back while they are too many.
+    #[arg(long)]
+    synth: bool,
+    #[command(flatten)]
+    budget: BudgetArgs,
     #[command(flatten)]
     design: DesignArgs,
 }
@@ -225,6 +243,17 @@ pub fn run(args: &Args, ui: &Ui) -> Result<Outcome> {
     let design = args.design.with_target(target.board.as_ref().and_then(|b| b.family()));
     let network = design.network(&args.network)?;
     let options = design.options(&network.0)?;
+    let chosen = match args.budget.budget(args.design.clock)? {
+        Some(budget) => match choose(&network, &options, &budget, args.synth, ui)? {
+            Some(chosen) => Some(chosen),
+            None => return Ok(Outcome::CheckFailed),
+        },
+        None if args.synth => {
+            bail!("--synth checks a budget: give --max-luts, --max-bram, --cycles or --rate")
+        }
+        None => None,
+    };
+    let options = chosen.as_ref().map_or(options, |chosen| chosen.options.clone());
     let mut build = build::compile(network, options)?;
     if let Some(board) = &target.board {
         build.mount(board)?;
@@ -250,6 +279,7 @@ pub fn run(args: &Args, ui: &Ui) -> Result<Outcome> {
         "board": args.board, "clock_mhz": target.mhz(), "exceeds_board": lacks,
         "latency": build.design.timing.latency, "interval": build.design.timing.interval,
         "estimated_mhz": build.estimated_mhz(), "stages": build.stages()?,
+        "choice": chosen.map(|chosen| chosen.object),
     }))?;
     Ok(Outcome::Done)
 }

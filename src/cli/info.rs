@@ -47,7 +47,8 @@ pub fn run(args: &Args, ui: &Ui) -> Result<Outcome> {
     Ok(Outcome::Done)
 }
 
-fn layers(network: &Network, ui: &Ui) -> Result<Value> {
+/// Prints a table of the layers.
+pub fn layers(network: &Network, ui: &Ui) -> Result<Value> {
     let ranges = network.ranges()?;
     let mut rows = Vec::new();
     let mut objects = Vec::new();

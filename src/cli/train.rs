@@ -31,6 +31,7 @@ Examples:
   sterna train mnist --weights tga -o digits.sterna            a threshold trained through the scale
   sterna train mnist --weights sca --zeros 0.9 -o d.sterna     a regulariser steered to 90 % zeros
   sterna train mnist --weights fan-in --fan-in 6,6,32 --activation 1 --input 1
+  sterna train mnist --hidden 800,400,150 --fan-in 6 --votes --activation 1 --input 1
   sterna train mnist --budget 8000 --target xcup               the most accurate network of 8,000 LUT6
   sterna train mnist --cycles 1000 --pes 16                    at most 1,000 cycles on 16 elements a layer
   sterna train mnist --teacher 1024,1024 --shift 1 --rotate 10 --average 0.999
@@ -69,6 +70,10 @@ pub struct Recipe {
     /// Outputs of the hidden layers of `mlp`, separated by commas [default: 256,256].
     #[arg(long, value_name = "LIST", value_delimiter = ',')]
     hidden: Option<Vec<usize>>,
+    /// The last hidden layer votes, its neuron j for class j modulo the number of classes: no trained last layer.
+    /// Cheapest with one-bit activations.
+    #[arg(long)]
+    votes: bool,
     #[command(flatten)]
     method: MethodArgs,
     #[command(flatten)]
@@ -171,6 +176,7 @@ impl Recipe {
         if self.hidden.is_some() && c.model != Architecture::Mlp {
             bail!("--hidden goes with --model mlp only; leave out one of them");
         }
+        c.votes |= self.votes;
         set(&mut c.activation, &self.activation);
         set(&mut c.input, &self.input);
         set(&mut c.epochs, &self.epochs);

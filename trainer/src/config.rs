@@ -20,11 +20,14 @@ pub struct Config {
     pub model: Architecture,
     /// Outputs of each hidden layer of the default model, `[256, 256]` by default; may be empty.
     pub hidden: Vec<usize>,
-    /// How the weights of every layer, the last included, are quantised. TWN with factor 0.7 by default.
+    /// How the weights of every layer, the last included unless it counts votes, are quantised. TWN with factor 0.7 by default.
     pub weights: Weights,
     /// Part of the training after which the choice of zeros stays and only signs are trained on. By default the
     /// method's own: never for those that do not aim at a number of zeros.
     pub freeze: Option<f64>,
+    /// Whether the last layer is not trained: the neurons of the last hidden layer vote, each for one class. False by
+    /// default.
+    pub votes: bool,
     /// What follows the batch-norm of each hidden layer. Two-bit codes by default.
     pub activation: Activation,
     /// How 8-bit features enter the first layer. As they are by default.
@@ -151,6 +154,7 @@ impl Default for Config {
             hidden: vec![256, 256],
             weights: Weights::twn(),
             freeze: None,
+            votes: false,
             activation: Activation::Codes { bits: 2, step: 0.7, margin: 0.5 },
             input: Input::Raw,
             epochs: 40,
@@ -188,6 +192,11 @@ impl Config {
     /// Number of layers with weights, the last included.
     pub fn weight_layers(&self) -> usize {
         self.blocks().len() + 1
+    }
+
+    /// Number of layers whose weights are trained.
+    pub fn trained_layers(&self) -> usize {
+        self.weight_layers() - usize::from(self.votes)
     }
 
     /// Part of the training after which the choice of zeros stays; 1 or more: never.

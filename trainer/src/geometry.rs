@@ -115,7 +115,14 @@ pub fn places(config: &Config, shape: &[usize], width: usize, classes: usize) ->
         image = place.geometry.image(place.outputs);
         places.push(place);
     }
-    Ok(places)
+    match places.last() {
+        Some(last) if config.votes && last.inputs < classes => {
+            let what =
+                format!("{} neurons vote for {classes} classes; want at least one for each", last.inputs);
+            Err(Error::config("votes", what))
+        }
+        _ => Ok(places),
+    }
 }
 
 /// Reorders `[height][width][channels]` to `[channels][height][width]`.

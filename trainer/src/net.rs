@@ -10,7 +10,7 @@ use crate::cost;
 use crate::geometry::{Geometry, Place};
 use crate::kernel::{CHUNK, IMAGES, ROWS, wide};
 use crate::optim::Param;
-use crate::quantise::{Choice, Layer, Pass, Quantised, quantise, tga};
+use crate::quantise::{Choice, Layer, Pass, Quantised, quantise, tga, votes};
 
 /// Layers of weights with batch-norm between them.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -254,6 +254,10 @@ impl Net {
 
     /// Quantises dense layer `index` at `part` (0 to 1) of the training.
     pub fn quantise(&self, config: &Config, index: usize, part: f64, pass: Pass, out: &mut Quantised) {
+        if index >= config.trained_layers() {
+            let dense = &self.dense[index];
+            return votes::quantise(dense.outputs, dense.inputs, out);
+        }
         quantise(&config.weights, &self.layer(config, index, part, pass), out);
     }
 

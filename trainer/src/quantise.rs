@@ -15,6 +15,7 @@ pub mod sca;
 pub mod tga;
 pub mod top_k;
 pub mod twn;
+pub mod votes;
 
 use crate::config::Weights;
 

@@ -151,7 +151,9 @@ pub fn step(net: &mut Net, config: &Config, space: &mut Workspace, part: f64) ->
                 images::gradients(w, x, x_grad, layer, &mut space.images);
             }
             None => {
-                weight_gradient(dense, done.last().map_or(&space.input, |l| &l.codes), layer);
+                if index < config.trained_layers() {
+                    weight_gradient(dense, done.last().map_or(&space.input, |l| &l.codes), layer);
+                }
                 if let Some(before) = done.last_mut() {
                     input_gradient(dense, layer, &mut before.grad);
                 }

@@ -15,7 +15,9 @@ pub fn apply(net: &mut Net, config: &Config, space: &Workspace, rate: f64, step:
     let update = |param: &mut Param, grad: &[f32], rule| {
         param.update(grad, config.optimiser, rate, step, rule);
     };
-    for (index, (dense, layer)) in net.dense.iter_mut().zip(&space.layers).enumerate() {
+    for (index, (dense, layer)) in
+        net.dense.iter_mut().zip(&space.layers).take(config.trained_layers()).enumerate()
+    {
         let bound = dense.bound();
         update(&mut dense.weight, &layer.weight_grad, weight_rule(config, bound, dense.mask.is_some()));
         if let (Some(k), 0, None) =
@@ -35,7 +37,10 @@ pub fn apply(net: &mut Net, config: &Config, space: &Workspace, rate: f64, step:
         blend(&mut norm.var, &layer.var);
     }
     update(&mut net.head.gain, &[space.gain_grad], plain);
-    update(&mut net.head.bias, &space.bias_grad, plain);
+    // A bias would cost an adder for every class that counts votes.
+    if !config.votes {
+        update(&mut net.head.bias, &space.bias_grad, plain);
+    }
 }
 
 /// Moves TGA's thresholds alone: gradients clipped, Nesterov momentum. `relative` is the learning rate over its highest.

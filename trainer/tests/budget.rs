@@ -2,7 +2,7 @@
 
 use sterna_ir::cost::{CostTable, LayerCost, Total};
 use sterna_ir::{LayerOp, Network};
-use sterna_trainer::config::Weights;
+use sterna_trainer::config::{Activation, Weights};
 use sterna_trainer::{Config, Error, train};
 
 use crate::util::{config, dataset, table};
@@ -107,6 +107,23 @@ fn fan_in_is_exact_in_every_neuron() {
     for (d, k) in dense.zip([6, 8, 5]) {
         assert!((0..d.outputs).all(|o| d.row(o).iter().filter(|w| **w != 0).count() == k));
     }
+}
+
+#[test]
+fn votes_are_counted_by_a_last_layer_that_is_not_trained() {
+    let data = dataset();
+    let weights = Weights::FanIn { inputs: vec![6, 8], anneal: 0.4 };
+    let config = Config { votes: true, activation: Activation::sign(), epochs: 20, ..config(weights) };
+    // Two votes for three classes, and one for the last.
+    let out = train(&data, &Config { hidden: vec![20, 7], ..config }, None, &mut ()).expect("training");
+    let LayerOp::Dense(last) = &out.network.layers[out.network.layers.len() - 2].op else {
+        panic!("{:?}", out.network.layers)
+    };
+    let voters = |o: usize| (0..7).filter(|&i| last.row(o)[i] == 1).collect::<Vec<_>>();
+    assert_eq!([0, 1, 2, 3].map(voters), [vec![0, 4], vec![1, 5], vec![2, 6], vec![3]]);
+    assert_eq!(last.nonzeros(), 7);
+    assert!(last.bias.iter().all(|b| *b == 0), "{:?}", last.bias);
+    assert!(out.test_accuracy.expect("test samples") > 0.5, "{:?}", out.test_accuracy);
 }
 
 #[test]

@@ -1,9 +1,11 @@
 //! From the network to stages of units: what each computes and how streams are adapted between them. No netlist yet.
 
-mod folding;
+pub mod folding;
 mod images;
 mod linear;
 mod residual;
+
+use std::collections::HashMap;
 
 use sterna_ir::{LayerOp, Network, Range, Threshold};
 
@@ -13,6 +15,7 @@ use crate::lower::folded::Folded;
 use crate::lower::maps::stream_order;
 use crate::lower::maxima::Maxima;
 use crate::lower::queue::Join;
+use crate::lower::rows::Row;
 use crate::lower::simplify::{Simplified, simplify};
 use crate::lower::sums::Sums;
 use crate::lower::table::Table;
@@ -93,14 +96,35 @@ impl Plan {
     }
 
     /// Searches for the sums of all unrolled stages; what takes time is left out of [`plan`].
-    pub fn share(&mut self, options: &Options) {
+    pub fn share(&mut self, options: &Options, known: &mut Searched) {
         for stage in &mut self.stages {
             for unit in &mut stage.units {
                 let Unit::Unrolled(unit) = unit else { continue };
-                unit.sums = Sums::new(&unit.rows, unit.thermometer, |e| unit.x[e as usize], options);
+                let key = (unit.rows.clone(), unit.thermometer, unit.x.clone());
+                let search = || Sums::new(&unit.rows, unit.thermometer, |e| unit.x[e as usize], options);
+                unit.sums = known.entry(key).or_insert_with(search).clone();
                 stage.about.extend(unit.sums.about());
             }
         }
+    }
+}
+
+/// Sums found by rows, thermometer code and ranges, all under the same options.
+pub type Searched = HashMap<(Vec<Row>, bool, Vec<Range>), Sums>;
+
+impl Stage {
+    /// Cycles that a sample takes when the stages around never make this one wait.
+    pub fn least_cycles(&self) -> u64 {
+        let (mut windows, mut steps, mut each) = (1, 1, 1);
+        for unit in &self.units {
+            match unit {
+                Unit::Windows(unit) => (windows, steps) = (unit.window.positions(), unit.steps()),
+                Unit::Serialise { from, to } => each = each.max(from.div_ceil(*to)),
+                Unit::Folded(unit) => each = each.max(unit.schedule.cycles()),
+                _ => {}
+            }
+        }
+        (windows * each).max(steps) as u64
     }
 }
 

@@ -129,7 +129,7 @@ mod tests {
         let options = Options { folding: Folding::PerLayer(vec![style; 2]), ..Options::default() };
         lower::lower(&network(), &options).unwrap();
         let mut plan = plan::plan(&network(), &options).unwrap();
-        plan.share(&options);
+        plan.share(&options, &mut plan::Searched::default());
         let (design, claims, _) = lower::build(&network(), &options, &plan);
         prove(&design.netlist, &claims).unwrap();
         (design.netlist, claims)
@@ -168,7 +168,7 @@ mod tests {
         network.layers.truncate(2);
         let options = Options { family: Some(Family::Xcup), ..Options::default() };
         let mut plan = plan::plan(&network, &options).unwrap();
-        plan.share(&options);
+        plan.share(&options, &mut plan::Searched::default());
         let (design, claims, _) = lower::build(&network, &options, &plan);
         prove(&design.netlist, &claims).unwrap();
         (design.netlist, claims)

@@ -84,7 +84,7 @@ mod tests {
         let network = Network { name: "residual".into(), input, layers };
         let options = Options::default();
         let mut plan = plan::plan(&network, &options).unwrap();
-        plan.share(&options);
+        plan.share(&options, &mut plan::Searched::default());
         let (design, _, queues) = build(&network, &options, &plan);
         let (timing, most) = timing::observe(&design, &queues).unwrap();
         // A row and a column of the image, padding included, before the first sum.

@@ -5,7 +5,7 @@ use sterna_ir::{Range, Threshold};
 use crate::lower::digits::digits;
 
 /// One output channel: a weighted sum, then maybe comparisons.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Row {
     /// Original number of the channel.
     pub element: u32,
@@ -18,7 +18,7 @@ pub struct Row {
 }
 
 /// Comparisons of one channel, one per level in the network's order.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Levels {
     /// Constants compared with.
     pub thresholds: Vec<i64>,

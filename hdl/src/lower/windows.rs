@@ -90,6 +90,11 @@ impl Windows {
         self.height() + self.window.padding[0]
     }
 
+    /// Steps of an image, padding included.
+    pub fn steps(&self) -> usize {
+        self.rows() * self.pitch()
+    }
+
     fn is_padded(&self) -> bool {
         self.window.padding != [0, 0]
     }

@@ -7,7 +7,10 @@ impl Config {
     /// Refuses settings out of range; the message names the setting, its value and what is allowed.
     pub fn validate(&self) -> Result<()> {
         self.validate_blocks()?;
-        self.weights.validate(self.weight_layers())?;
+        self.weights.validate(self.trained_layers())?;
+        if self.votes {
+            self.validate_votes()?;
+        }
         if matches!(self.weights, Weights::Cost { .. }) && self.reads_images() {
             let what = "no costs are known for convolutions yet; use a dense model, or another method";
             return Err(Error::config("weights", what));
@@ -67,6 +70,20 @@ impl Config {
         within("validation", self.validation, 0.0, 0.9)?;
         within("norm_momentum", self.norm_momentum, 0.0, 0.9999)?;
         within("norm_epsilon", self.norm_epsilon, 1e-9, 1e6)
+    }
+
+    fn validate_votes(&self) -> Result<()> {
+        let refused = |what: &str| Err(Error::config("votes", what));
+        match self.weights {
+            Weights::Cost { .. } => {
+                refused("no budget is known for a layer that counts votes; leave out one of them")
+            }
+            Weights::Float { .. } | Weights::Sca { .. } | Weights::Tga { .. } => {
+                refused("for the methods with signs and zeros throughout the training; choose another one")
+            }
+            _ if self.weight_layers() == 1 => refused("wants a hidden layer whose neurons vote"),
+            _ => Ok(()),
+        }
     }
 }
 

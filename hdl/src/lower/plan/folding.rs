@@ -1,11 +1,15 @@
 //! The style of each layer of weights: as asked, or with processing elements shared out over the layers.
 
-use sterna_ir::{LayerOp, Network};
+use sterna_ir::{Layer, LayerOp, Network};
 
 use super::clean;
 use crate::lower::digits::digits;
 use crate::lower::folded::{MOST_LANES, slots_of};
+use crate::lower::simplify::simplify;
 use crate::{Error, Folding, Result, Style};
+
+/// A good step: the cycles of the faster of two choices over those of the slower, at most.
+const STEP: (usize, usize) = (9, 10);
 
 /// What a layer of weights asks of processing elements.
 struct Load {
@@ -35,18 +39,42 @@ impl Load {
     }
 }
 
+/// What the layers of weights of a simplified network ask for.
+fn loads(small: &Network) -> Vec<Load> {
+    let load = |(i, l): (usize, &Layer)| match &l.op {
+        LayerOp::Dense(d) => Some(Load::new(i, &(0..d.outputs).map(|o| d.row(o)).collect::<Vec<_>>(), 1)),
+        LayerOp::Conv2d(c) => {
+            let rows: Vec<&[i16]> = (0..c.outputs).map(|o| c.row(o)).collect();
+            Some(Load::new(i, &rows, c.window.positions()))
+        }
+        _ => None,
+    };
+    small.layers.iter().enumerate().filter_map(load).collect()
+}
+
+/// Per layer of weights, numbers of processing elements between which a design can choose, ascending, and about how many
+/// cycles a sample takes on them: each a good step faster than the one before.
+///
+/// Errors for layers that no circuit is known for.
+pub fn pes_worth_trying(network: &Network) -> Result<Vec<Vec<(usize, usize)>>> {
+    let small = simplify(network)?;
+    let thin = |load: &Load| {
+        let all = frontier(load, load.lengths.len());
+        let mut kept: Vec<(usize, usize)> = Vec::new();
+        for (i, step) in all.iter().enumerate() {
+            let good = kept.last().is_none_or(|last| step.1 * STEP.1 <= last.1 * STEP.0);
+            if good || i + 1 == all.len() {
+                kept.push(*step);
+            }
+        }
+        kept
+    };
+    Ok(loads(&small.network).iter().map(thin).collect())
+}
+
 /// One style per layer of weights of `small`, the simplified `network`.
 pub fn styles(network: &Network, small: &Network, folding: &Folding) -> Result<Vec<Style>> {
-    let loads: Vec<Load> = (small.layers.iter().enumerate())
-        .filter_map(|(i, l)| match &l.op {
-            LayerOp::Dense(d) => Some(Load::new(i, &(0..d.outputs).map(|o| d.row(o)).collect::<Vec<_>>(), 1)),
-            LayerOp::Conv2d(c) => {
-                let rows: Vec<&[i16]> = (0..c.outputs).map(|o| c.row(o)).collect();
-                Some(Load::new(i, &rows, c.window.positions()))
-            }
-            _ => None,
-        })
-        .collect();
+    let loads = loads(small);
     let styles = match folding {
         Folding::Unrolled => vec![Style::Unrolled; loads.len()],
         Folding::Pes(0) => return Err(Error::NoPes { place: "the network".into() }),

@@ -157,7 +157,7 @@ mod tests {
     fn built(network: &Network) -> (Netlist, Vec<Claim>) {
         let options = Options::default();
         let mut plan = plan::plan(network, &options).unwrap();
-        plan.share(&options);
+        plan.share(&options, &mut plan::Searched::default());
         let (design, claims, _) = build(network, &options, &plan);
         prove_all(&design.netlist, &claims).unwrap();
         assert!(design.netlist.memories.iter().any(|m| matches!(m.kind, MemoryKind::Ram { .. })));

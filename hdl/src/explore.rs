@@ -1,0 +1,260 @@
+//! Automatic folding: the style and the processing elements of every layer, for so many cells or cycles.
+//!
+//! Every layer has candidates: unrolled, and folded on numbers of elements that are worth their cost ([`candidates`]). Layers
+//! work at the same time, so a design is as slow as its slowest layer: of every layer those candidates are left that keep a
+//! pace, and sets of sums that nothing beats combine them ([`combine`]). A combination is a guess, since layers are estimated
+//! among neighbours of their own kind; what is returned was built as a whole, and its figures are those of that very netlist.
+
+mod candidates;
+mod combine;
+mod reasons;
+
+use serde::Serialize;
+use sterna_ir::Network;
+use sterna_ir::design::Timing;
+
+use crate::estimate::{Resources, estimate};
+use crate::family::Family;
+use crate::lower::{Searched, trial};
+use crate::{Error, Folding, Options, Result, Style};
+use candidates::{Candidate, candidates};
+use combine::{Area, cheapest};
+pub use reasons::text;
+
+/// Designs built at most for one choice; each is nearer to the budget than the one before.
+const TRIES: usize = 12;
+
+/// Cells that a guess may be too large by, as a factor.
+const HOPE: f64 = 1.15;
+
+/// Cycles of neighbours on the frontier: the faster one's over the slower one's, at most.
+const STEP: f64 = 0.85;
+
+/// What a design may take; `None` is no bound.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub struct Budget {
+    /// Look-up tables, by [`Family::lut_convention`].
+    pub lut: Option<f64>,
+    /// Block RAMs, as [`Resources::bram`] counts them.
+    pub bram: Option<f64>,
+    /// Cycles between samples.
+    pub interval: Option<u64>,
+}
+
+impl Budget {
+    /// The budget for estimates, such that Yosys does not count more than this one on `family`: less the error that
+    /// `scripts/measure/budget` finds at worst.
+    pub fn with_margin(self, family: Family) -> Self {
+        let (lut, bram) = match family {
+            Family::Ice40 => (1.10, 1.0),
+            Family::Ecp5 => (1.10, 1.0),
+            Family::Xcup => (1.10, 1.0),
+            Family::Gowin => (1.10, 1.0),
+        };
+        Budget { lut: self.lut.map(|n| n / lut), bram: self.bram.map(|n| (n / bram).floor()), ..self }
+    }
+}
+
+/// A design of the whole network, with the figures of its netlist.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct Point {
+    /// By layer of weights.
+    pub styles: Vec<Style>,
+    /// Elements per input beat, where the search chose them.
+    pub input_lanes: Option<usize>,
+    /// Cycles, exactly.
+    pub timing: Timing,
+    /// The estimate.
+    pub cells: Resources,
+    /// Clock after place and route, in MHz, where the delay model knows the family.
+    pub mhz: Option<f64>,
+    /// By layer of weights, why this style.
+    pub reasons: Vec<String>,
+}
+
+impl Point {
+    /// The options that build it.
+    pub fn options(&self, options: &Options) -> Options {
+        let folding = Folding::PerLayer(self.styles.clone());
+        Options { folding, input_lanes: self.input_lanes, ..options.clone() }
+    }
+
+    /// Whether it keeps `budget`.
+    pub fn fits(&self, budget: &Budget) -> bool {
+        budget.lut.is_none_or(|most| self.cells.lut <= most)
+            && budget.bram.is_none_or(|most| self.cells.bram <= most)
+            && budget.interval.is_none_or(|most| self.timing.interval <= most)
+    }
+}
+
+/// What became of a search.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Choice {
+    /// The fastest design that fits, or the smallest where the cycles are given.
+    Fits(Point),
+    /// Nothing was found; the designs nearest to the budget: the fastest within the cells, or the smallest there is, and the
+    /// smallest within the cycles, or the fastest there is.
+    Nearest(Vec<Point>),
+}
+
+/// The candidates of a network, to choose from.
+#[derive(Debug)]
+pub struct Explorer<'a> {
+    network: &'a Network,
+    options: Options,
+    family: Family,
+    /// By layer of weights, slowest first.
+    layers: Vec<Vec<Candidate>>,
+    /// What stands around the layers of weights.
+    rest: Area,
+    known: Searched,
+}
+
+impl<'a> Explorer<'a> {
+    /// Builds and estimates all candidates of `network` with `options`, whose folding does not matter.
+    ///
+    /// Errors when no family is chosen, for a network without layers of weights, and as [`crate::lower()`] does.
+    pub fn new(network: &'a Network, options: &Options) -> Result<Self> {
+        let family = options.family.ok_or(Error::NoFamily)?;
+        let mut known = Searched::default();
+        let layers = candidates(network, options, family, &mut known)?;
+        if layers.is_empty() {
+            return Err(Error::NothingToFold);
+        }
+        let rest = Area::default();
+        let mut explorer = Explorer { network, options: options.clone(), family, layers, rest, known };
+        let fastest: Vec<usize> = explorer.layers.iter().map(|layer| layer.len() - 1).collect();
+        let point = explorer.point(&fastest, &Budget::default())?;
+        explorer.rest = Area::of(&point.cells).minus(Area::sum(&explorer.layers, &fastest));
+        Ok(explorer)
+    }
+
+    /// The design to build within `budget`.
+    pub fn choose(&mut self, budget: &Budget) -> Result<Choice> {
+        if let Some(point) = self.find(budget)? {
+            return Ok(Choice::Fits(point));
+        }
+        // With the cells whatever the cycles, and with the cycles whatever the cells.
+        let slow = self.find(&Budget { interval: None, ..*budget })?;
+        let mut nearest = vec![match slow {
+            Some(point) => point,
+            None => self.point(&self.smallest(budget), budget)?,
+        }];
+        if budget.interval.is_some() && (budget.lut.is_some() || budget.bram.is_some()) {
+            let fast = self.find(&Budget { interval: budget.interval, ..Budget::default() })?;
+            nearest.extend(match fast {
+                Some(point) => Some(point),
+                None => self.find(&Budget::default())?,
+            });
+        }
+        Ok(Choice::Nearest(nearest))
+    }
+
+    /// Designs that no other beats in cells and cycles, slowest first.
+    pub fn frontier(&mut self) -> Result<Vec<Point>> {
+        let mut paces = self.paces();
+        paces.reverse();
+        let mut points: Vec<Point> = Vec::new();
+        let mut last = f64::INFINITY;
+        for (i, pace) in paces.iter().enumerate() {
+            if *pace as f64 > STEP * last && i + 1 < paces.len() {
+                continue;
+            }
+            last = *pace as f64;
+            let Some(pick) = cheapest(&self.layers, *pace, self.family, Area::unbounded()) else { continue };
+            let point = self.point(&pick, &Budget::default())?;
+            // What is faster and no larger makes those before it pointless.
+            points.retain(|p| {
+                self.weight(p) < self.weight(&point) && p.timing.interval > point.timing.interval
+            });
+            points.push(point);
+        }
+        Ok(points)
+    }
+
+    fn weight(&self, point: &Point) -> f64 {
+        Area::of(&point.cells).weight(self.family)
+    }
+
+    /// Cycles that some candidate takes and that all layers can keep, ascending.
+    fn paces(&self) -> Vec<u64> {
+        let fastest = |layer: &Vec<Candidate>| layer.iter().map(|c| c.cycles).min().unwrap_or(0);
+        let floor = self.layers.iter().map(fastest).max().unwrap_or(0);
+        let mut paces: Vec<u64> =
+            self.layers.iter().flatten().map(|c| c.cycles).filter(|c| *c >= floor).collect();
+        paces.sort_unstable();
+        paces.dedup();
+        paces
+    }
+
+    /// A design within `budget`: guesses that are corrected by what was built.
+    fn find(&mut self, budget: &Budget) -> Result<Option<Point>> {
+        let paces = self.paces();
+        let mut aim =
+            Area { lut: budget.lut.unwrap_or(f64::INFINITY), bram: budget.bram.unwrap_or(f64::INFINITY) };
+        // Too much at first: what was built then says how much less it must be.
+        aim = Area { lut: HOPE * (aim.lut - self.rest.lut), bram: HOPE * (aim.bram - self.rest.bram) };
+        let mut pace = budget.interval;
+        for _ in 0..TRIES {
+            let (layers, family) = (&self.layers, self.family);
+            let at = |pace: u64| cheapest(layers, pace, family, aim);
+            let pick = match pace {
+                Some(pace) => at(pace),
+                None => {
+                    let first = paces.partition_point(|pace| at(*pace).is_none());
+                    paces.get(first).and_then(|pace| at(*pace))
+                }
+            };
+            let Some(pick) = pick else { return Ok(None) };
+            let point = self.point(&pick, budget)?;
+            if point.fits(budget) {
+                return Ok(Some(point));
+            }
+            let guess = Area::sum(&self.layers, &pick);
+            if let Some(most) = budget.lut.filter(|most| point.cells.lut > *most) {
+                aim.lut = aim.lut.min(guess.lut) - (point.cells.lut - most).max(1.0);
+            }
+            if let Some(most) = budget.bram.filter(|most| point.cells.bram > *most) {
+                aim.bram = aim.bram.min(guess.bram) - (point.cells.bram - most).max(1.0);
+            }
+            if let (Some(most), Some(pace)) = (budget.interval, pace.as_mut())
+                && point.timing.interval > most
+            {
+                // Neighbours that wait for one another are slower than each alone.
+                let slowest = pick.iter().zip(&self.layers).map(|(c, layer)| layer[*c].cycles).max();
+                *pace = slowest.unwrap_or(1).min(most * most / point.timing.interval).saturating_sub(1);
+            }
+        }
+        Ok(None)
+    }
+
+    /// The combination that exceeds the cells of `budget` least.
+    fn smallest(&self, budget: &Budget) -> Vec<usize> {
+        let over = |c: &Candidate| {
+            let part = |have: f64, most: Option<f64>| most.map_or(0.0, |most| have / most.max(1.0));
+            part(c.area.lut, budget.lut).max(part(c.area.bram, budget.bram))
+        };
+        let least = |layer: &Vec<Candidate>| {
+            let order = |a: &usize, b: &usize| over(&layer[*a]).total_cmp(&over(&layer[*b]));
+            (0..layer.len()).min_by(order).expect("a layer has candidates")
+        };
+        self.layers.iter().map(least).collect()
+    }
+
+    /// Builds the combination of these candidates.
+    fn point(&mut self, pick: &[usize], budget: &Budget) -> Result<Point> {
+        let chosen = || self.layers.iter().zip(pick).map(|(layer, c)| &layer[*c]);
+        let mut point = Point {
+            styles: chosen().map(|c| c.style).collect(),
+            input_lanes: self.options.input_lanes.or(self.layers[0][pick[0]].input_lanes),
+            timing: Timing { latency: 0, interval: 0 },
+            cells: Resources::default(),
+            mhz: None,
+            reasons: reasons::reasons(&self.layers, pick, budget),
+        };
+        let design = trial(self.network, &point.options(&self.options), &mut self.known)?;
+        let found = estimate(&design.netlist, self.family);
+        (point.timing, point.cells, point.mhz) = (design.timing, found.total, found.mhz);
+        Ok(point)
+    }
+}

@@ -1,0 +1,82 @@
+//! Automatic folding: budgets are kept, figures are those of the design that is built, and of the bench that runs it.
+
+use sterna_hdl::estimate::estimate;
+use sterna_hdl::explore::{Budget, Choice, Explorer, Point};
+use sterna_hdl::family::Family;
+use sterna_hdl::{Error, Options, lower};
+use sterna_ir::bench::Stalls;
+
+use crate::random::{self, Draw};
+use crate::{images, scale, simulate};
+
+fn options(family: Family) -> Options {
+    Options { family: Some(family), ..Options::default() }
+}
+
+fn chosen(explorer: &mut Explorer, budget: &Budget) -> Point {
+    match explorer.choose(budget).unwrap() {
+        Choice::Fits(point) => point,
+        Choice::Nearest(points) => panic!("{budget:?}: {points:?}"),
+    }
+}
+
+#[test]
+fn a_budget_is_kept_and_a_larger_one_is_no_slower() {
+    let network = scale::network(&[60, 40, 24, 10], 70);
+    for family in Family::ALL {
+        let mut explorer = Explorer::new(&network, &options(family)).unwrap();
+        let frontier = explorer.frontier().unwrap();
+        assert!(frontier.len() > 4 && frontier[0].timing.interval > 300, "{frontier:?}");
+        assert_eq!(frontier.last().unwrap().timing.interval, 1);
+        let mut last = u64::MAX;
+        for point in &frontier {
+            let budget = Budget { lut: Some(point.cells.lut), bram: Some(point.cells.bram), interval: None };
+            let found = chosen(&mut explorer, &budget);
+            assert!(found.fits(&budget) && found.timing.interval <= last, "{found:?}");
+            last = found.timing.interval;
+            assert_eq!(found.reasons.len(), 3);
+            let budget = Budget { interval: Some(point.timing.interval), ..Budget::default() };
+            let found = chosen(&mut explorer, &budget);
+            assert!(found.fits(&budget), "{found:?}");
+        }
+        // Not one table fits, nor a result every cycle into a few hundred.
+        let none = Budget { lut: Some(1.0), ..Budget::default() };
+        let Choice::Nearest(points) = explorer.choose(&none).unwrap() else { panic!("1 LUT") };
+        assert!(points.len() == 1 && points[0].cells.lut <= frontier[0].cells.lut, "{points:?}");
+        let none = Budget { lut: Some(2.0 * points[0].cells.lut), interval: Some(1), ..Budget::default() };
+        let Choice::Nearest(points) = explorer.choose(&none).unwrap() else { panic!("{none:?}") };
+        assert!(points[0].cells.lut <= none.lut.unwrap() && points[1].timing.interval == 1, "{points:?}");
+    }
+}
+
+#[test]
+fn figures_are_those_of_the_design() {
+    for seed in 0..30 {
+        let mut draw = Draw::new(20_000 + seed);
+        let network = if seed % 2 == 0 { random::network(&mut draw) } else { images::network(&mut draw) };
+        let options = options(Family::ALL[draw.within(0, 2) as usize]);
+        let mut explorer = match Explorer::new(&network, &options) {
+            Ok(explorer) => explorer,
+            Err(Error::NothingToFold | Error::TooWide { .. }) => continue,
+            Err(error) => panic!("seed {seed}: {error}"),
+        };
+        for point in explorer.frontier().unwrap() {
+            let design = lower(&network, &point.options(&options)).unwrap();
+            assert_eq!(design.timing, point.timing, "seed {seed}: {point:?}");
+            assert_eq!(estimate(&design.netlist, options.family.unwrap()).total, point.cells, "seed {seed}");
+            let samples = random::samples(&mut draw, &network, 8);
+            let run = simulate(&design, &samples, Stalls::none());
+            assert_eq!(run.finished[0] - run.started[0], point.timing.latency, "seed {seed}: {point:?}");
+            let span = run.finished[7] - run.finished[5];
+            assert_eq!(span.div_ceil(2), point.timing.interval, "seed {seed}: {point:?}");
+        }
+    }
+}
+
+#[test]
+fn what_cannot_be_searched_is_refused() {
+    let network = scale::network(&[6, 4], 50);
+    assert!(matches!(Explorer::new(&network, &Options::default()), Err(Error::NoFamily)));
+    let pixels = images::of_pixels(1, 2, 2);
+    assert!(matches!(Explorer::new(&pixels, &options(Family::Ecp5)), Err(Error::NothingToFold)));
+}

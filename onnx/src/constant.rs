@@ -1,0 +1,116 @@
+//! Constants of a graph: floats as they are in the file, and quantised ones as integers with a scale.
+
+use std::rc::Rc;
+
+use num_traits::{One, Signed, Zero};
+
+use crate::exact::{Ratio, as_integer, ratio, whole};
+use crate::stairs::Params;
+use crate::tensor::{Data, Tensor};
+
+/// `value = scale * integer`, the scale being one for all or one for each index along `axis`.
+#[derive(Clone, Debug)]
+pub struct Quantised {
+    /// Sizes along the axes.
+    pub shape: Vec<usize>,
+    /// Row-major.
+    pub ints: Vec<i64>,
+    /// Which axis has scales of its own.
+    pub axis: usize,
+    /// One, or as many as the axis is long.
+    pub scale: Params,
+}
+
+/// A constant.
+#[derive(Clone, Debug)]
+pub enum Constant {
+    /// As it is in the file, or computed from such.
+    Plain(Rc<Tensor>),
+    /// What left a quantiser.
+    Quantised(Rc<Quantised>),
+}
+
+impl Constant {
+    /// Sizes along the axes.
+    pub fn shape(&self) -> &[usize] {
+        match self {
+            Constant::Plain(t) => &t.shape,
+            Constant::Quantised(q) => &q.shape,
+        }
+    }
+
+    /// Exact values; an error for infinities and NaN.
+    pub fn ratios(&self) -> Result<Vec<Ratio>, String> {
+        match self {
+            Constant::Plain(t) => match &t.data {
+                Data::Int(v) => Ok(v.iter().map(|i| whole(*i)).collect()),
+                Data::Float(v) => {
+                    let exact =
+                        |v: &f32| ratio(*v).ok_or_else(|| format!("a constant is {v}; want finite ones"));
+                    v.iter().map(exact).collect()
+                }
+            },
+            Constant::Quantised(q) => {
+                let inner: usize = q.shape.iter().skip(q.axis + 1).product();
+                let scale = |i: usize| &q.scale[i / inner.max(1) % q.scale.len()];
+                Ok(q.ints.iter().enumerate().map(|(i, v)| whole(*v) * scale(i)).collect())
+            }
+        }
+    }
+
+    /// The only value of a constant with one element.
+    pub fn scalar(&self) -> Result<Ratio, String> {
+        match <[Ratio; 1]>::try_from(self.ratios()?) {
+            Ok([value]) => Ok(value),
+            Err(values) => Err(format!("a constant of {} elements; want one", values.len())),
+        }
+    }
+
+    /// Integers, as shapes and axes are given.
+    pub fn integers(&self) -> Result<Vec<i64>, String> {
+        match self {
+            Constant::Plain(t) => {
+                t.integers().ok_or_else(|| "a constant with fractions; want integers".into())
+            }
+            Constant::Quantised(_) => Err("a quantised constant; want integers".into()),
+        }
+    }
+
+    /// Integers with a scale: what a quantiser gave, or floats that are small multiples of one number, found exactly.
+    pub fn quantised(&self) -> Result<Rc<Quantised>, String> {
+        match self {
+            Constant::Quantised(q) => Ok(q.clone()),
+            Constant::Plain(t) => grid(t).map(Rc::new),
+        }
+    }
+}
+
+/// Floats as multiples of the largest number of which all are multiples.
+fn grid(tensor: &Tensor) -> Result<Quantised, String> {
+    const MOST: i64 = i16::MAX as i64;
+    let values = Constant::Plain(Rc::new(tensor.clone())).ratios()?;
+    let magnitudes = || values.iter().map(Signed::abs).filter(|v| !v.is_zero());
+    let limit = magnitudes().max().unwrap_or_else(Ratio::one) / whole(MOST);
+    let mut step: Option<Ratio> = None;
+    for value in magnitudes() {
+        let next = step.map_or(value.clone(), |step| common_divisor(step, value));
+        // Of weights that are not quantised the first few already show it.
+        if next < limit {
+            return Err("float weights; quantise them, with a Quant node or in training".into());
+        }
+        step = Some(next);
+    }
+    let step = step.unwrap_or_else(Ratio::one);
+    let int = |v: &Ratio| as_integer(&(v / &step)).expect("a small multiple of the step");
+    let ints = values.iter().map(int).collect();
+    Ok(Quantised { shape: tensor.shape.clone(), ints, axis: 0, scale: vec![step] })
+}
+
+/// The largest number of which both are integer multiples.
+fn common_divisor(mut a: Ratio, mut b: Ratio) -> Ratio {
+    while !b.is_zero() {
+        let rest = &a - (&a / &b).trunc() * &b;
+        a = std::mem::replace(&mut b, rest);
+    }
+    a
+}

@@ -1,0 +1,177 @@
+//! Automatic folding: what a design may take, and what was chosen for it.
+
+use anyhow::{Result, bail};
+use serde_json::{Value, json};
+use sterna_hdl::Options;
+use sterna_hdl::explore::{Budget, Choice, Explorer, Point, text};
+use sterna_hdl::synth::Cells;
+use sterna_ir::{LayerOp, Network, Task};
+
+use super::compile::rate;
+use super::synth::measure;
+use crate::build;
+use crate::ui::{Ui, table, thousands};
+
+/// Designs that Yosys is asked about at most.
+const TRIES: usize = 5;
+
+/// What a design may take. Anything given here leaves the style of every layer to a search.
+#[derive(Clone, Debug, clap::Args)]
+pub struct BudgetArgs {
+    /// Choose the fastest design of at most N look-up tables of the target, as Yosys counts them.
+    #[arg(long, value_name = "N", conflicts_with_all = ["unrolled", "pes", "style"])]
+    max_luts: Option<u64>,
+    /// Choose the fastest design of at most N block RAMs of the target (SB_RAM40_4K, DP16KD, halves of 18 kbit).
+    #[arg(long, value_name = "N", conflicts_with_all = ["unrolled", "pes", "style"])]
+    max_bram: Option<u64>,
+    /// Choose the smallest design that takes a new sample at least every N cycles.
+    #[arg(long, value_name = "N", conflicts_with_all = ["unrolled", "pes", "style"])]
+    cycles: Option<u64>,
+    /// The same by samples per second at the clock given with --clock.
+    #[arg(long, value_name = "RATE", requires = "clock", conflicts_with_all = ["cycles", "unrolled", "pes", "style"])]
+    rate: Option<f64>,
+}
+
+impl BudgetArgs {
+    /// The budget in cells and cycles, if one is asked for. `mhz` is the clock.
+    pub fn budget(&self, mhz: Option<f64>) -> Result<Option<Budget>> {
+        let interval = match (self.rate, mhz) {
+            (Some(rate), Some(mhz)) => {
+                let cycles = (mhz * 1e6 / rate).floor();
+                if !(rate > 0.0 && cycles >= 1.0) {
+                    bail!(
+                        "--rate {rate}: at {mhz} MHz want more than 0 and at most {} samples per second",
+                        mhz * 1e6
+                    );
+                }
+                Some(cycles as u64)
+            }
+            _ => self.cycles,
+        };
+        if interval == Some(0) {
+            bail!("--cycles 0: want at least 1");
+        }
+        let count = |n: Option<u64>| n.map(|n| n as f64);
+        let budget = Budget { lut: count(self.max_luts), bram: count(self.max_bram), interval };
+        Ok((budget != Budget::default()).then_some(budget))
+    }
+}
+
+/// A design that keeps a budget.
+#[derive(Debug)]
+pub struct Chosen {
+    /// What builds it.
+    pub options: Options,
+    /// Why, for programs.
+    pub object: Value,
+}
+
+/// Searches for a design of `network` within `budget`, by the cost model and its margin or, if `by_yosys`, by what Yosys counts. When
+/// there is none, says what comes nearest.
+pub fn choose(
+    network: &(Network, Task),
+    options: &Options,
+    budget: &Budget,
+    by_yosys: bool,
+    ui: &Ui,
+) -> Result<Option<Chosen>> {
+    let Some(family) = options.family else {
+        bail!("automatic folding counts cells of a family: give --target ice40, ecp5 or xcup, or --board");
+    };
+    let mut explorer = Explorer::new(&network.0, options)?;
+    let mut aim = if by_yosys { *budget } else { budget.with_margin(family) };
+    let mut last = None;
+    for _ in 0..if by_yosys { TRIES } else { 1 } {
+        let point = match explorer.choose(&aim)? {
+            Choice::Fits(point) => point,
+            Choice::Nearest(points) => {
+                nearest(network, &points, last.as_ref(), by_yosys, ui)?;
+                return Ok(None);
+            }
+        };
+        let options = point.options(options);
+        let cells = match by_yosys {
+            true => {
+                let build = build::compile(network.clone(), options.clone())?;
+                Some(measure(&build, family, tempfile::tempdir()?.path())?)
+            }
+            false => None,
+        };
+        let over =
+            |most: Option<f64>, have: u64| most.map(|most| have as f64 / most).filter(|over| *over > 1.0);
+        let (lut, bram) = match &cells {
+            Some(cells) => (over(budget.lut, cells.lut), over(budget.bram, cells.bram)),
+            None => (None, None),
+        };
+        if lut.is_none() && bram.is_none() {
+            report(&network.0, &point, cells.as_ref(), ui)?;
+            let object = json!({ "point": point, "yosys": cells });
+            return Ok(Some(Chosen { options, object }));
+        }
+        // As much less as Yosys finds too much.
+        aim.lut = lut.map(|over| point.cells.lut / over).or(aim.lut);
+        aim.bram = bram.map(|over| (point.cells.bram / over).min(point.cells.bram - 1.0)).or(aim.bram);
+        last = Some(point);
+    }
+    nearest(network, &Vec::from_iter(last), None, by_yosys, ui)?;
+    Ok(None)
+}
+
+/// The layers of weights by name.
+fn names(network: &Network) -> Vec<String> {
+    let weighted = network.layers.iter().filter(|l| matches!(l.op, LayerOp::Dense(_) | LayerOp::Conv2d(_)));
+    weighted.map(|l| l.name.clone()).collect()
+}
+
+fn report(network: &Network, point: &Point, cells: Option<&Cells>, ui: &Ui) -> Result<()> {
+    for ((name, style), reason) in names(network).into_iter().zip(&point.styles).zip(&point.reasons) {
+        ui.say(format!("{name}: {}: {reason}", text(*style)))?;
+    }
+    let count = |n: f64| thousands(n.round() as u64);
+    let found = match cells {
+        Some(cells) => format!("; Yosys: {} LUT, {} block RAM", thousands(cells.lut), thousands(cells.bram)),
+        None => String::new(),
+    };
+    let Point { cells, .. } = point;
+    ui.say(format!("estimate: {} LUT, {} block RAM{found}", count(cells.lut), count(cells.bram)))?;
+    Ok(())
+}
+
+/// Says that nothing keeps the budget, and what comes near.
+fn nearest(
+    network: &(Network, Task),
+    points: &[Point],
+    tried: Option<&Point>,
+    by_yosys: bool,
+    ui: &Ui,
+) -> Result<()> {
+    let points: Vec<&Point> = points.iter().chain(tried).collect();
+    let counted_by = if by_yosys { "as Yosys counts" } else { "by the estimate and its margin" };
+    ui.say(format!(
+        "no design of {} keeps the budget, {counted_by}; nearest, by the estimate:",
+        network.0.name
+    ))?;
+    let rows: Vec<Vec<String>> = points.iter().map(|p| row(p, None)).collect();
+    ui.say(table(&HEADER, &rows))?;
+    ui.object(&json!({ "fits": false, "nearest": points }))?;
+    Ok(())
+}
+
+/// Columns of [`row`].
+pub const HEADER: [&str; 7] = ["cycles a sample", "latency", "LUT", "FF", "BRAM", "rate", "by layer"];
+
+/// A design as a row of a table; its rate at `mhz`, or at the clock that the delay model expects.
+pub fn row(point: &Point, mhz: Option<f64>) -> Vec<String> {
+    let count = |n: f64| thousands(n.round() as u64);
+    let styles: Vec<String> = point.styles.iter().map(|style| text(*style)).collect();
+    let Point { timing, cells, .. } = point;
+    vec![
+        thousands(timing.interval),
+        thousands(timing.latency),
+        count(cells.lut),
+        count(cells.ff),
+        count(cells.bram),
+        mhz.or(point.mhz).map_or("-".into(), |mhz| format!("{} at {mhz} MHz", rate(mhz, timing.interval))),
+        styles.join(", "),
+    ]
+}
