@@ -33,9 +33,12 @@ pub fn made(network: &Network, count: usize, seed: u64) -> Vec<Vec<i64>> {
         .collect()
 }
 
+/// Vectors of integers, one after the other.
+pub type Vectors = Vec<Vec<i64>>;
+
 /// `count` samples and their results for test benches, which see results alone: of four times as many made samples first
 /// those with a result that none before them has, since noise mostly falls into one class.
-pub fn varied(network: &Network, count: usize, seed: u64) -> Result<(Vec<Vec<i64>>, Vec<Vec<i64>>)> {
+pub fn varied(network: &Network, count: usize, seed: u64) -> Result<(Vectors, Vectors)> {
     let results = |sample: &Vec<i64>| Ok(eval::evaluate(network, sample)?.pop().unwrap_or_default());
     let samples = made(network, 4 * count, seed);
     let results: Vec<Vec<i64>> = samples.par_iter().map(results).collect::<Result<_>>()?;
