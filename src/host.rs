@@ -1,14 +1,20 @@
 //! The host's side of a board's serial line: `hdl/rtl/serial/sterna_serial.v` says what goes over it.
 
 use std::io;
+use std::path::Path;
 use std::time::{Duration, Instant};
 
 use anyhow::{Result, anyhow, bail};
-use sterna_hdl::serial::Line;
+use sterna_hdl::serial::{BOARD, DIVIDER_MACRO, Line};
 use sterna_sim::verilator;
+
+use crate::build::Build;
 
 /// Bit times after which the board gives up an unfinished sample, and some.
 const GIVES_UP: u64 = 65_536 + 4_096;
+
+/// Clocks of a bit in simulation.
+pub const QUICK: u32 = 8;
 
 /// Something that bytes go to and come from.
 pub trait Port {
@@ -20,6 +26,38 @@ impl Port for verilator::Serial {
     fn exchange(&mut self, bytes: &[u8], wanted: usize, patience: u64) -> io::Result<Vec<u8>> {
         verilator::Serial::exchange(self, bytes, wanted, patience)
     }
+}
+
+/// The board of `build` in Verilator.
+///
+/// # Errors
+/// When the build is on no board, Verilator is missing, or does not take the Verilog.
+pub fn simulated(build: &Build, cache: &Path) -> Result<verilator::Serial> {
+    let Some(on) = &build.board else {
+        bail!("only a board can be simulated: give a build folder made by sterna compile --board NAME");
+    };
+    let files = on.all(&build.sources).into_iter();
+    let sources: Vec<verilator::Source> =
+        files.map(|f| verilator::Source { name: f.name, text: f.text }).collect();
+    let clock = match &on.board.clock_pin_n {
+        Some(_) => ("clk_p", Some("clk_n")),
+        None => ("clk", None),
+    };
+    let reset = on.board.reset_active.as_deref().map(|level| match level {
+        "high" => ("rst", false),
+        _ => ("rst_n", true),
+    });
+    let board = verilator::Board {
+        sources: &sources,
+        top: BOARD,
+        defines: &[(DIVIDER_MACRO, QUICK.to_string())],
+        clock,
+        reset,
+        rx: "rx",
+        tx: "tx",
+        divider: QUICK,
+    };
+    Ok(verilator::Serial::start(&board, cache)?)
 }
 
 /// A serial port of this machine.

@@ -10,6 +10,7 @@ pub mod describe;
 pub mod host;
 #[cfg(unix)]
 pub mod interrupt;
+pub mod on_board;
 pub mod pins;
 mod place;
 mod plot;

@@ -33,9 +33,12 @@ pub fn made(network: &Network, count: usize, seed: u64) -> Vec<Vec<i64>> {
         .collect()
 }
 
+/// Vectors of integers, one after the other.
+pub type Vectors = Vec<Vec<i64>>;
+
 /// `count` samples and their results for test benches, which see results alone: of four times as many made samples first
 /// those with a result that none before them has, since noise mostly falls into one class.
-pub fn varied(network: &Network, count: usize, seed: u64) -> Result<Vec<(Vec<i64>, Vec<i64>)>> {
+pub fn varied(network: &Network, count: usize, seed: u64) -> Result<(Vectors, Vectors)> {
     let results = |sample: &Vec<i64>| Ok(eval::evaluate(network, sample)?.pop().unwrap_or_default());
     let samples = made(network, 4 * count, seed);
     let results: Vec<Vec<i64>> = samples.par_iter().map(results).collect::<Result<_>>()?;
@@ -43,7 +46,7 @@ pub fn varied(network: &Network, count: usize, seed: u64) -> Result<Vec<(Vec<i64
     let (fresh, again): (Vec<_>, Vec<_>) =
         samples.into_iter().zip(&results).partition(|(_, result)| seen.insert(*result));
     let chosen = fresh.into_iter().chain(again).take(count);
-    Ok(chosen.map(|(sample, result)| (sample, result.clone())).collect())
+    Ok(chosen.map(|(sample, result)| (sample, result.clone())).unzip())
 }
 
 struct Draw(Stall);
@@ -224,9 +227,9 @@ mod tests {
     fn benches_see_every_result_once_before_any_twice() {
         let mut network = network(false);
         network.layers.push(Layer { name: "class".into(), op: LayerOp::ArgMax });
-        let varied = varied(&network, 4, 3).unwrap();
-        assert_eq!([varied.len(), varied[0].1[0] as usize, varied[1].1[0] as usize], [4, 0, 1]);
-        for (sample, result) in &varied {
+        let (samples, results) = varied(&network, 4, 3).unwrap();
+        assert_eq!((samples.len(), &results[..2]), (4, &[vec![0], vec![1]][..]));
+        for (sample, result) in samples.iter().zip(&results) {
             assert_eq!(eval::evaluate(&network, sample).unwrap().last(), Some(result));
         }
     }

@@ -1,5 +1,6 @@
 //! Integration tests through the command itself: one binary, a module per concern.
 
+mod boards;
 mod budget;
 mod errors;
 mod interrupt;

@@ -1,6 +1,7 @@
 //! Sterna's compiler: integer network to netlist to Verilog, with a cost model and drivers for Yosys and nextpnr.
 
 mod adder;
+pub mod bitstream;
 pub mod cocotb;
 pub mod complement;
 pub mod constraints;
@@ -17,6 +18,7 @@ pub mod mutate;
 mod options;
 pub mod package;
 mod pairs;
+mod process;
 pub mod route;
 pub mod serial;
 pub mod share;

@@ -17,6 +17,7 @@ use crate::verilog::Port;
 pub use device::Device;
 pub use error::Error;
 use nextpnr::Tool;
+pub(crate) use nextpnr::{clock, utilisation};
 
 /// How to place and route.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -7,6 +7,7 @@ use std::process::{Command, Stdio};
 use serde::Serialize;
 
 use crate::family::Family;
+use crate::verilog::SourceFile;
 
 /// Why there are no measured counts.
 #[derive(Debug, thiserror::Error)]
@@ -63,6 +64,9 @@ pub struct Cells {
     pub by_type: BTreeMap<String, u64>,
 }
 
+/// The map that keeps adders apart.
+const ADD2ALU: (&str, &str) = ("add2alu.v", include_str!("synth/add2alu.v"));
+
 /// The version text of the Yosys on the PATH.
 pub fn version() -> Result<String, Error> {
     let output = Command::new("yosys").arg("-V").stdin(Stdio::null()).output().map_err(|_| Error::Missing)?;
@@ -77,7 +81,7 @@ pub fn synthesise(files: &[(&str, &str)], top: &str, family: Family, folder: &Pa
         put(folder, name, text)?;
     }
     legal(top)?;
-    put(folder, "add2alu.v", include_str!("synth/add2alu.v"))?;
+    put(folder, ADD2ALU.0, ADD2ALU.1)?;
     let names: Vec<&str> = files.iter().map(|(name, _)| *name).collect();
     let failed = |what: String| Error::Failed { top: top.to_string(), family, what };
     run(folder, family.name(), &script(&names, top, family))?.map_err(failed)?;
@@ -118,6 +122,13 @@ fn legal(name: &str) -> Result<(), Error> {
     }
 }
 
+/// Yosys's script `FAMILY.ys` for these files, which writes the mapped circuit and its counts, and the map that it reads.
+pub(crate) fn scripts(files: &[SourceFile], top: &str, family: Family) -> Vec<SourceFile> {
+    let names: Vec<&str> = files.iter().map(|f| f.name.as_str()).collect();
+    let script = SourceFile { name: format!("{family}.ys"), text: script(&names, top, family) };
+    vec![script, SourceFile { name: ADD2ALU.0.into(), text: ADD2ALU.1.into() }]
+}
+
 /// Memories are gathered at once: left as one cell per ROM word, every pass would walk them (three times slower on large
 /// ROMs). Adders go through `add2alu.v` before the family's flow: left alone, Yosys merges adder trees into `$macc` cells, which
 /// costs 22 to 41 % more LUTs on sparse ternary matrices.
@@ -151,7 +162,7 @@ fn script(files: &[&str], top: &str, family: Family) -> String {
 }
 
 /// Reads the cell table of the last `stat`.
-fn parse(stat: &str, family: Family) -> Option<Cells> {
+pub(crate) fn parse(stat: &str, family: Family) -> Option<Cells> {
     let mut by_type = BTreeMap::new();
     let mut lines =
         stat.lines().skip_while(|l| !l.contains("Number of cells") && !l.trim_end().ends_with(" cells"));

@@ -3,22 +3,17 @@
 use std::path::PathBuf;
 use std::time::Instant;
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result};
 use serde_json::json;
-use sterna_hdl::serial::{BOARD, DIVIDER_MACRO};
 use sterna_ir::{LayerOp, eval};
-use sterna_sim::verilator::{Board, Serial, Source};
 
 use super::compile::DesignArgs;
 use super::data::{DataArgs, SPEC_HELP};
 use super::simulate::{Samples, Stimuli};
-use crate::build::Build;
 use crate::check::cache;
-use crate::host::{Device, Port, Session};
+use crate::host::{self, Device, Port, Session};
 use crate::ui::{Outcome, Ui, percent, table, thousands};
 
-/// Clocks of a bit in simulation.
-const QUICK: u32 = 8;
 /// Bits per second where no board says another rate.
 const DEFAULT_BAUD: u32 = 1_000_000;
 
@@ -74,11 +69,17 @@ pub fn run(args: &Args, ui: &Ui) -> Result<Outcome> {
     let baud = args.baud.or(build.board.as_ref().map(|on| on.board.baud)).unwrap_or(DEFAULT_BAUD);
     let mut port: Box<dyn Port> = match &args.port {
         Some(name) => Box::new(Device::open(name, baud)?),
-        None => Box::new(simulated(&build, args, ui)?),
+        None => {
+            let bar = ui.bar("verilator", 1, "");
+            bar.set_message("building the model");
+            let board = host::simulated(&build, &cache(args.cache_dir.as_deref())?);
+            bar.finish_and_clear();
+            Box::new(board?)
+        }
     };
     let line = build.line()?;
     let divider = match (args.simulate, &build.board) {
-        (true, _) => Some(QUICK),
+        (true, _) => Some(host::QUICK),
         (false, Some(on)) => Some(on.board.divider()),
         (false, None) => None,
     };
@@ -128,36 +129,4 @@ pub fn run(args: &Args, ui: &Ui) -> Result<Outcome> {
         "different": wrong, "difference": difference,
     }))?;
     Ok(if wrong.is_empty() { Outcome::Done } else { Outcome::CheckFailed })
-}
-
-/// The board of `build` in Verilator.
-fn simulated(build: &Build, args: &Args, ui: &Ui) -> Result<Serial> {
-    let Some(on) = &build.board else {
-        bail!("--simulate needs a board: give a build folder made by sterna compile --board NAME");
-    };
-    let files = build.sources.iter().chain(&on.verilog);
-    let sources: Vec<Source> = files.map(|f| Source { name: f.name.clone(), text: f.text.clone() }).collect();
-    let clock = match &on.board.clock_pin_n {
-        Some(_) => ("clk_p", Some("clk_n")),
-        None => ("clk", None),
-    };
-    let reset = on.board.reset_active.as_deref().map(|level| match level {
-        "high" => ("rst", false),
-        _ => ("rst_n", true),
-    });
-    let board = Board {
-        sources: &sources,
-        top: BOARD,
-        defines: &[(DIVIDER_MACRO, QUICK.to_string())],
-        clock,
-        reset,
-        rx: "rx",
-        tx: "tx",
-        divider: QUICK,
-    };
-    let bar = ui.bar("verilator", 1, "");
-    bar.set_message("building the model");
-    let serial = Serial::start(&board, &cache(args.cache_dir.as_deref())?);
-    bar.finish_and_clear();
-    Ok(serial?)
 }

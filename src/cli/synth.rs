@@ -1,10 +1,12 @@
-//! `sterna synth`: cell counts measured with Yosys, and the clock with nextpnr, beside the estimate.
+//! `sterna synth`: cell counts measured with Yosys, and the clock with nextpnr, beside the estimate; bitstreams.
 
+mod bitstream;
 mod route;
 
 use std::path::PathBuf;
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, bail};
+use clap::builder::PossibleValuesParser;
 use serde_json::json;
 use sterna_hdl::estimate::estimate;
 use sterna_hdl::family::Family;
@@ -12,6 +14,7 @@ use sterna_hdl::synth::{self, Cells};
 
 use super::compile::DesignArgs;
 use super::estimate::parse_family;
+use crate::board;
 use crate::build::Build;
 use crate::ui::{Outcome, Ui, table, thousands};
 
@@ -22,6 +25,8 @@ Examples:
   sterna synth build                          all four families
   sterna synth build --family ecp5 --keep synth   keep Yosys's script and log
   sterna synth build --family ice40 --route   clock and cells after place and route
+  sterna synth build --bitstream              a bitstream for the board the build was compiled for
+  sterna synth net.sterna --pes 4 --board icebreaker --bitstream
   sterna synth net.sterna --unrolled --family ecp5 --route --device 85k --timeout 600")]
 pub struct Args {
     /// Build folder, or network file to be compiled with the flags below.
@@ -29,9 +34,12 @@ pub struct Args {
     /// Family: ice40, ecp5, gowin or xcup. Default: all.
     #[arg(long, value_parser = parse_family)]
     family: Option<Family>,
-    /// Folder to keep scripts and logs in. Default: a temporary one; with --route `synth`, inside a build folder or here.
+    /// Folder to keep scripts and logs in. Default: a temporary one; with --route and --bitstream `synth`, inside a build folder or here.
     #[arg(long, value_name = "DIR")]
     keep: Option<PathBuf>,
+    /// Board of a bitstream, where the input is a network file.
+    #[arg(long, value_name = "NAME", requires = "bitstream", value_parser = PossibleValuesParser::new(board::names()))]
+    board: Option<String>,
     #[command(flatten)]
     route: route::RouteArgs,
     #[command(flatten)]
@@ -40,9 +48,21 @@ pub struct Args {
 
 /// Runs `sterna synth`.
 pub fn run(args: &Args, ui: &Ui) -> Result<Outcome> {
+    let board = args.board.as_deref().map(board::find).transpose()?;
+    let family = board.as_ref().map_or(args.family, |b| b.family());
     // A network is mapped to the one family asked for; a build folder is what it is.
-    let mapped = if args.input.is_dir() { args.design.clone() } else { args.design.with_target(args.family) };
-    let build = mapped.open(&args.input, ui)?;
+    let mapped = if args.input.is_dir() { args.design.clone() } else { args.design.with_target(family) };
+    let mut build = mapped.open(&args.input, ui)?;
+    match &board {
+        Some(_) if args.input.is_dir() => {
+            bail!("{} is compiled already, its board chosen; drop --board", args.input.display())
+        }
+        Some(board) => build.mount(board)?,
+        None => {}
+    }
+    if args.route.bitstream {
+        return bitstream::run(args, &build, ui);
+    }
     let yosys = synth::version()?;
     let wanted = build.families(args.family)?;
     let devices = args.route.devices(&wanted)?;

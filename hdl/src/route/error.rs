@@ -10,7 +10,9 @@ use crate::synth;
 #[non_exhaustive]
 pub enum Error {
     /// No place and route for this family is known that runs without the vendor's tools.
-    #[error("place and route: no open tool for {0}; want ice40 or ecp5")]
+    #[error(
+        "place and route: no open tool for {0} here; want ice40 or ecp5, or gowin with a board and --bitstream"
+    )]
     Family(Family),
     /// nextpnr is not on the PATH.
     #[error("{tool} is not on the PATH, neither is yowasp-{tool}; {remedy}")]
@@ -39,6 +41,20 @@ pub enum Error {
         need: u64,
         /// Cells of the part.
         have: u64,
+        /// The tool's log.
+        log: PathBuf,
+    },
+    /// The circuit is slower than the clock of its board.
+    #[error(
+        "{device} is too slow: the circuit reaches {mhz} MHz of {wanted}; compile with a lower --levels-per-stage; log: {log}"
+    )]
+    TooSlow {
+        /// Part.
+        device: String,
+        /// Clock reached.
+        mhz: f64,
+        /// Clock wanted.
+        wanted: f64,
         /// The tool's log.
         log: PathBuf,
     },

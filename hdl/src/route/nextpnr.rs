@@ -3,10 +3,11 @@
 use std::collections::BTreeMap;
 use std::path::Path;
 use std::process::{Command, ExitStatus, Stdio};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use super::{Device, Error, Used};
 use crate::family::Family;
+use crate::process;
 
 /// The program for a family.
 #[derive(Clone, Debug)]
@@ -71,28 +72,10 @@ impl Tool {
         ];
         // A log of an earlier run must not be read as this one's.
         let _ = std::fs::remove_file(folder.join(log));
-        let io = |source| Error::Io { path: (&self.program).into(), source };
-        let mut child = Command::new(&self.program)
-            .args(words)
-            .current_dir(folder)
-            .stdin(Stdio::null())
-            .stdout(Stdio::null())
-            .stderr(Stdio::null())
-            .spawn()
-            .map_err(io)?;
-        let start = Instant::now();
-        loop {
-            if let Some(status) = child.try_wait().map_err(io)? {
-                return Ok(Some(status));
-            }
-            if start.elapsed() >= limit {
-                // It may have ended by itself meanwhile.
-                let _ = child.kill();
-                child.wait().map_err(io)?;
-                return Ok(None);
-            }
-            std::thread::sleep(Duration::from_millis(20));
-        }
+        let mut command = Command::new(&self.program);
+        command.args(words).current_dir(folder);
+        command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
+        process::run(&mut command, limit).map_err(|source| Error::Io { path: (&self.program).into(), source })
     }
 }
 

