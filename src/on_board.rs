@@ -1,6 +1,6 @@
 //! A circuit on a board, behind its serial port, and the ways to a bitstream.
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, bail};
 use sterna_hdl::bitstream::{self, Flow, Part};
 use sterna_hdl::family::Family;
 use sterna_hdl::serial::{self, Line};
@@ -41,6 +41,12 @@ impl OnBoard {
     pub fn flow(&self, core: &[SourceFile], name: &str, seed: u32) -> Result<Flow> {
         let Board { device, package, speed, part, pack_options, .. } = self.board.clone();
         let family = self.board.family().with_context(|| format!("no family {:?}", self.board.family))?;
+        if family == Family::Xcup {
+            bail!(
+                "only the vendor's tool makes a bitstream for {}: compile --board writes vivado.tcl for it",
+                self.board.name
+            );
+        }
         let part = Part { family, device, package, speed, number: part, pack_options };
         let verilog = self.all(core);
         Ok(Flow::new(&part, &self.source(&verilog)?, name, seed)?)

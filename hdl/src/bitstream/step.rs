@@ -57,10 +57,12 @@ impl Step {
             move |source| Error::Io { path, source }
         };
         let own_log = self.words.iter().any(|word| word == "-l");
-        let printed = || if own_log { Ok(Stdio::null()) } else { File::create(&log).map(Stdio::from) };
+        // There is a log to look at whatever happens.
+        let file = File::create(&log).map_err(io(&log))?;
+        let printed = if own_log { Stdio::null() } else { Stdio::from(file) };
         let mut command = Command::new(&program);
         command.args(&self.words).current_dir(folder).stdin(Stdio::null());
-        command.stdout(Stdio::null()).stderr(printed().map_err(io(&log))?);
+        command.stdout(Stdio::null()).stderr(printed);
         let status = process::run(&mut command, limit).map_err(io(&program))?;
         let (tool, device) = (self.tools[0].to_string(), device.to_string());
         let Some(status) = status else {
