@@ -115,6 +115,9 @@ fn answers_over_a_serial_port_are_compared() {
         let (board, mut port) = TTYPort::pair().unwrap();
         port.set_exclusive(false).unwrap();
         let name = port.name().unwrap();
+        // Open without the lock by which a program keeps others off.
+        let _open = std::fs::File::open(&name).unwrap();
+        drop(port);
         let line = build.line().unwrap();
         std::thread::spawn(move || play(board, &build, &line, wrong));
         folder.sterna(&[&["host"], input, &["--port", &name, "--samples", "30", "--json"], DATA].concat())
