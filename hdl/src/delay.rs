@@ -37,7 +37,7 @@ pub struct Delays {
 }
 
 impl Delays {
-    /// Delays in a circuit of these cells; `None` for Xilinx, where no open tool places and routes, so that nothing could be
+    /// Delays in a circuit of these cells; `None` for Gowin, not measured yet, and Xilinx, where no open tool places and routes, so that nothing could be
     /// calibrated.
     ///
     /// Cells: as nextpnr's databases have them, read from its reports of critical paths (iCE40HX, nextpnr-ice40 0.4; ECP5 of

@@ -15,7 +15,7 @@ use crate::route::Error;
 pub struct Step {
     /// Its variable in a Makefile.
     pub role: &'static str,
-    /// Programs that do it: the native one first.
+    /// Programs that do it, the preferred one first.
     pub tools: &'static [&'static str],
     /// Where they come from.
     pub remedy: &'static str,
@@ -35,7 +35,8 @@ impl Step {
         let path = std::env::var_os("PATH").unwrap_or_default();
         let folders: Vec<PathBuf> = std::env::split_paths(&path).collect();
         let places = self.tools.iter().flat_map(|tool| folders.iter().map(move |f| f.join(tool)));
-        let missing = Error::Missing { tool: self.tools[0], remedy: self.remedy };
+        let missing =
+            Error::Missing { tool: self.tools[0], other: self.tools[1].into(), remedy: self.remedy };
         places.into_iter().find(|p| p.is_file()).ok_or(missing)
     }
 

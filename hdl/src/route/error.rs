@@ -14,12 +14,14 @@ pub enum Error {
         "place and route: no open tool for {0} here; want ice40 or ecp5, or gowin with a board and --bitstream"
     )]
     Family(Family),
-    /// nextpnr is not on the PATH.
-    #[error("{tool} is not on the PATH, neither is yowasp-{tool}; {remedy}")]
+    /// A tool is not on the PATH.
+    #[error("{tool} is not on the PATH, neither is {other}; {remedy}")]
     Missing {
         /// Program looked for.
         tool: &'static str,
-        /// Where it comes from.
+        /// The other program that would do.
+        other: String,
+        /// Where they come from.
         remedy: &'static str,
     },
     /// No such part.

@@ -38,7 +38,7 @@ impl Tool {
                 return Ok(Tool { program, version });
             }
         }
-        Err(Error::Missing { tool, remedy })
+        Err(Error::Missing { tool, other: format!("yowasp-{tool}"), remedy })
     }
 
     /// Places and routes `FAMILY.json` inside `folder`, where the log goes too. `None` when it took longer than allowed.
