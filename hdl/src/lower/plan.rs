@@ -21,7 +21,7 @@ use crate::lower::sums::Sums;
 use crate::lower::table::Table;
 use crate::lower::unrolled::Unrolled;
 use crate::lower::windows::Windows;
-use crate::{Error, Options, Result, Style};
+use crate::{Error, Options, Result};
 use residual::{Fork, is_forked};
 
 /// A piece of a stage.
@@ -170,7 +170,7 @@ pub fn plan(network: &Network, options: &Options) -> Result<Plan> {
     let positions = small.positions[0];
     let channels = network.input.elements() / positions;
     let lanes = options.input_lanes.unwrap_or(match styles.first() {
-        Some(Style::Folded { .. }) if positions == 1 => 1,
+        Some(style) if style.pes().is_some() && positions == 1 => 1,
         _ => channels,
     });
     if positions > 1 && !channels.is_multiple_of(lanes) {
