@@ -58,7 +58,7 @@ impl Planner<'_> {
                     rows.len(),
                     small.before(index).len()
                 ));
-                self.conv_windows(index, &c.window, &rows)
+                self.conv_windows(index, &c.window, &rows, style != Style::Unrolled)
             }
             _ => unreachable!("a layer of weights"),
         };
