@@ -26,7 +26,8 @@ pub struct DesignArgs {
     /// larger networks.
     #[arg(long, value_name = "N", conflicts_with = "style")]
     pes: Option<usize>,
-    /// One style per dense layer or convolution, separated by commas: `unrolled`, or a number of processing elements.
+    /// One style per dense layer or convolution, separated by commas: `unrolled`, a number of processing elements, or
+    /// `dense:N` for N that do not skip zeros, a baseline.
     #[arg(long, value_name = "LIST", value_delimiter = ',', value_parser = parse_style)]
     style: Option<Vec<Style>>,
     /// Adder levels between pipeline registers of unrolled layers [default: 2].
@@ -90,11 +91,13 @@ pub fn parse_range(text: &str) -> Result<Range, String> {
 }
 
 fn parse_style(text: &str) -> Result<Style, String> {
-    match text.parse::<usize>() {
-        _ if text == "unrolled" => Ok(Style::Unrolled),
-        Ok(pes) if pes > 0 => Ok(Style::Folded { pes }),
-        _ => Err(format!("{text:?}; want `unrolled` or a number of processing elements")),
-    }
+    let pes = |text: &str| text.parse::<usize>().ok().filter(|pes| *pes > 0);
+    let dense = text.strip_prefix("dense:").and_then(pes).map(|pes| Style::Dense { pes });
+    let folded = pes(text).map(|pes| Style::Folded { pes });
+    let unrolled = (text == "unrolled").then_some(Style::Unrolled);
+    unrolled.or(folded).or(dense).ok_or_else(|| {
+        format!("{text:?}; want `unrolled`, a number of processing elements, or `dense:` and one")
+    })
 }
 
 impl DesignArgs {
