@@ -6,6 +6,7 @@ mod demo;
 mod estimate;
 mod formal;
 mod info;
+mod mutants;
 mod simulate;
 mod synth;
 mod train;

@@ -11,7 +11,7 @@ use sterna_hdl::family::Family;
 use sterna_hdl::synth::{self, Cells};
 use sterna_hdl::{Folding, Options};
 use sterna_ir::format;
-use sterna_sim as sim;
+use sterna_sim::{self as sim, verilator::Tool};
 use sterna_trainer::config::{Config, Weights};
 use sterna_trainer::data::Dataset;
 
@@ -120,11 +120,11 @@ pub fn run(args: &Args, ui: &Ui) -> Result<Outcome> {
     let mut verified = Vec::new();
     for job in [folded, unrolled] {
         let verdict = verified_with_verilator(&dataset, &job.build, &cache, ui)?;
-        let v = &verdict.verilator;
+        let v = &verdict.reports[0];
         verified.push(format!(
             "sparse, {}: evaluator, simulator and {} {} on {} images, {} values, {} cycles with random stalls",
             job.design(),
-            v.verilator,
+            v.tool,
             if verdict.equal() { "are equal" } else { "DIFFER" },
             v.samples,
             thousands(v.values),
@@ -179,7 +179,9 @@ fn verified_with_verilator(
 ) -> Result<verify::Verdict> {
     let (samples, classes) = samples(&dataset.test, VERIFIED);
     let options = sim::Options { stall_level: 64, seed: 1, ..sim::Options::default() };
-    verify::check(build, &samples, Some(&classes), options, cache, None, ui)
+    let setting =
+        verify::Setting { samples: &samples, options, before: None, cache, wave: None, minimise: false };
+    verify::check(build, &setting, &[Tool::Verilator], Some(&classes), ui)
 }
 
 fn show(rows: &[Row], family: Family, verified: &[String], ui: &Ui) -> Result<()> {

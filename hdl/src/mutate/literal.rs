@@ -67,6 +67,9 @@ mod tests {
         assert_eq!(literal("64'h00000000000000e8").flipped(1), "64'h00000000000000e9");
         assert_eq!(literal("5'h1f").flipped(16), "5'h0f");
         assert_eq!(literal("1'b0").flipped(1), "1'b1");
-        assert_eq!((Literal::parse("12"), Literal::parse("70'h0"), Literal::parse("4'hz")), (None, None, None));
+        assert_eq!(
+            (Literal::parse("12"), Literal::parse("70'h0"), Literal::parse("4'hz")),
+            (None, None, None)
+        );
     }
 }

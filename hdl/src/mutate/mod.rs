@@ -128,7 +128,8 @@ impl<'a> Mutants<'a> {
         };
         let mut chosen = BTreeSet::new();
         for (kind, quota) in quotas {
-            let of_kind: Vec<usize> = (0..self.sites.len()).filter(|s| self.sites[*s].2.kind == kind).collect();
+            let of_kind: Vec<usize> =
+                (0..self.sites.len()).filter(|s| self.sites[*s].2.kind == kind).collect();
             let mut ends = Vec::new();
             let mut total = 0;
             for site in &of_kind {
@@ -178,9 +179,9 @@ fn read(file: &SourceFile) -> Option<Module> {
 /// The part of an item that is shown, and doubled in a schema.
 fn extent(item: &Item) -> Span {
     match item {
-        Item::Value { expression } | Item::Condition { expression, .. } | Item::Transfer { expression, .. } => {
-            expression.clone()
-        }
+        Item::Value { expression }
+        | Item::Condition { expression, .. }
+        | Item::Transfer { expression, .. } => expression.clone(),
         Item::Table { literal, .. } | Item::Word { literal } => literal.clone(),
         Item::Instance(instance) => instance.span.clone(),
     }
@@ -241,7 +242,8 @@ mod tests {
 
     #[test]
     fn files_written_by_hand_are_left_alone() {
-        let files = [SourceFile { name: "LUT6.v".into(), text: "module LUT6; assign O = a + b; endmodule".into() }];
+        let files =
+            [SourceFile { name: "LUT6.v".into(), text: "module LUT6; assign O = a + b; endmodule".into() }];
         assert!(Mutants::of(&files).draw(10, 1).is_empty());
     }
 }
