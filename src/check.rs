@@ -1,18 +1,21 @@
-//! Checks of a compiled network: evaluator against simulator, simulator against Verilator, with zero tolerance.
+//! Checks of a compiled network: evaluator against simulator, simulator against Verilator and Icarus, with zero tolerance.
 
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result};
 use rayon::prelude::*;
 use serde_json::{Value, json};
-use sterna_ir::design::Stream;
+use sterna_ir::design::{Probe, Stream};
 use sterna_ir::netlist::{NodeId, Op};
-use sterna_ir::{Design, LayerOp, Network, eval};
-use sterna_sim::verilator::{self, Place, Source, StreamPins, VerifyReport, VerifyRequest};
+use sterna_ir::{Design, LayerOp, Network, Range, eval};
+use sterna_sim::verilator::{
+    self, Mismatch, Pins, Place, Source, StreamPins, Tool, VerifyReport, VerifyRequest,
+};
+use sterna_sim::wave::Names;
 use sterna_sim::{self as sim, Run};
 
 use crate::build::Build;
-use crate::pins::{pins, stream};
+use crate::pins::{names, pins, stream};
 use crate::place;
 use crate::stimuli::Edges;
 
@@ -86,8 +89,8 @@ pub fn accuracy(network: &Network, run: &Run, classes: &[u8]) -> Option<f64> {
 pub struct Verdict {
     /// Evaluator against simulator: the first difference.
     pub difference: Option<String>,
-    /// Simulator against Verilator.
-    pub verilator: VerifyReport,
+    /// Simulator against the Verilog, in each of the Verilog simulators.
+    pub reports: Vec<(Tool, VerifyReport)>,
     /// Accuracy, when the classes are known.
     pub accuracy: Option<f64>,
     /// Thresholds that the samples tried from both sides.
@@ -97,46 +100,53 @@ pub struct Verdict {
 impl Verdict {
     /// Whether all is equal.
     pub fn equal(&self) -> bool {
-        self.difference.is_none() && self.verilator.mismatch.is_none()
+        self.difference.is_none() && self.mismatches().next().is_none()
     }
+
+    /// The first difference in each Verilog simulator that has one.
+    pub fn mismatches(&self) -> impl Iterator<Item = &Mismatch> {
+        self.reports.iter().filter_map(|(_, report)| report.mismatch.as_ref())
+    }
+
     /// The verdict as the object that `sterna verify --json` prints.
     pub fn object(&self, build: &Build) -> Value {
-        let v = &self.verilator;
+        let v = &self.reports[0].1;
+        let of = |tool: Tool| self.reports.iter().find(|(t, _)| *t == tool).map(|(_, report)| &report.tool);
         json!({
             "equal": self.equal(), "latency": build.design.timing.latency, "interval": build.design.timing.interval,
-            "samples": v.samples, "cycles": v.cycles, "streams": v.streams, "values": v.values,
+            "samples": v.samples, "cycles": v.cycles, "resets": v.resets, "streams": v.streams, "values": v.values,
             "thresholds_tried": self.edges.tried().0, "thresholds": self.edges.tried().1,
-            "accuracy": self.accuracy, "difference": self.difference, "mismatch": v.mismatch, "edited": build.edited,
-            "verilator": v.verilator, "cached": v.cached, "simulate_seconds": v.simulate_seconds,
+            "accuracy": self.accuracy, "difference": self.difference, "mismatch": self.mismatches().next(),
+            "edited": build.edited, "verilator": of(Tool::Verilator), "icarus": of(Tool::Icarus),
+            "cached": v.cached, "simulate_seconds": v.simulate_seconds,
             "build_seconds": v.build_seconds, "run_seconds": v.run_seconds,
         })
     }
+}
 
-    /// The layer, module and neuron of a difference between layers, as a line for people.
-    pub fn culprit(&self, build: &Build) -> Option<String> {
-        let mismatch = self.verilator.mismatch.as_ref()?;
-        let Place::Probe { probe, layer } = mismatch.place else { return None };
-        let name = build.network.layers[layer].name.escape_debug();
-        let netlist = &build.design.netlist;
-        let probe = &with_visible_probes(build).probes[probe];
-        let module = &netlist.module(netlist.node(probe.stream.valid).module).name;
-        let element = mismatch.element.map(|e| (e, place::element(&build.network, layer, e)));
-        let element = element.map_or(String::new(), |(e, place)| format!("; element {e} is {place}"));
-        Some(format!(
-            "layer {layer} of the network is {name}, module {module} of the circuit (the files *_{module}*){element}"
-        ))
-    }
+/// The layer, module and neuron of a difference between layers, as a line for people.
+pub fn culprit(build: &Build, mismatch: &Mismatch) -> Option<String> {
+    let Place::Probe { probe, layer } = mismatch.place else { return None };
+    let name = build.network.layers.get(layer)?.name.escape_debug();
+    let netlist = &build.design.netlist;
+    let probe = &with_visible_probes(build).probes[probe];
+    let module = &netlist.module(netlist.node(probe.stream.valid).module).name;
+    let element = mismatch.element.map(|e| (e, place::element(&build.network, layer, e)));
+    let element = element.map_or(String::new(), |(e, place)| format!("; element {e} is {place}"));
+    Some(format!(
+        "layer {layer} of the network is {name}, module {module} of the circuit (the files *_{module}*){element}"
+    ))
 }
 
 /// What a check has come to.
 #[derive(Clone, Copy, Debug)]
 pub enum Progress {
-    /// Results out of the simulator.
+    /// Results out of our simulator.
     Simulated(u64),
-    /// The Verilator model is built.
-    Building,
-    /// Results out of Verilator.
-    Verified(u64),
+    /// The model is being built.
+    Building(Tool),
+    /// Results out of the model.
+    Verified(Tool, u64),
 }
 
 /// What to check a build with.
@@ -148,44 +158,83 @@ pub struct Request<'a> {
     pub classes: Option<&'a [u8]>,
     /// Segments and stalls.
     pub options: sim::Options,
-    /// Folder of built Verilator models.
+    /// Cycles before the reset of each segment, instead of random ones.
+    pub before: Option<u64>,
+    /// Folder of built models.
     pub cache: &'a Path,
     /// Where to write a waveform around the first difference.
-    pub vcd: Option<&'a Path>,
+    pub wave: Option<&'a Path>,
+    /// Whether to look for a small stimulus that differs.
+    pub minimise: bool,
 }
 
-/// Compares evaluator, simulator and Verilator.
+/// Where everything that is watched is in the Verilog of a build.
+pub struct Wires {
+    sources: Vec<Source>,
+    pins: Pins,
+    design: Design,
+    probes: Vec<StreamPins>,
+    names: Names,
+}
+
+impl Wires {
+    /// Finds it.
+    pub fn new(build: &Build) -> Result<Self> {
+        let mut design = with_visible_probes(build);
+        design.probes.extend(lone_outputs(build));
+        let probes = design.probes.iter().map(|p| stream(build, &p.stream, false)).collect::<Result<_>>()?;
+        let source =
+            |f: &sterna_hdl::verilog::SourceFile| Source { name: f.name.clone(), text: f.text.clone() };
+        let sources = build.sources.iter().map(source).collect();
+        Ok(Wires { sources, pins: pins(build)?, design, probes, names: names(build) })
+    }
+
+    /// What to ask of the simulators.
+    pub fn request<'a>(&'a self, build: &'a Build, asked: &Request<'a>, tool: Tool) -> VerifyRequest<'a> {
+        VerifyRequest {
+            tool,
+            design: &self.design,
+            sources: &self.sources,
+            top: &build.emitted.top,
+            pins: &self.pins,
+            probes: &self.probes,
+            samples: asked.samples,
+            options: asked.options,
+            cache: asked.cache,
+            processes: Some(rayon::current_num_threads()),
+            waveform: asked.wave,
+            names: Some(&self.names),
+            before: asked.before,
+            minimise: asked.minimise,
+        }
+    }
+}
+
+/// Compares evaluator, simulator and Verilog in each of `tools`, of which there is one at least.
 ///
 /// # Errors
-/// Samples that do not fit, Verilator missing, Verilog that it refuses. A difference is no error but a verdict.
-pub fn check(build: &Build, request: &Request, progress: &(dyn Fn(Progress) + Sync)) -> Result<Verdict> {
+/// Samples that do not fit, a missing tool, Verilog that it refuses. A difference is no error but a verdict.
+pub fn check(
+    build: &Build,
+    request: &Request,
+    tools: &[Tool],
+    progress: &(dyn Fn(Progress) + Sync),
+) -> Result<Verdict> {
     let samples = request.samples;
     let with_probes = sim::Options { probes: true, ..request.options };
     let run = sim::run(&build.design, samples, &with_probes, &|done, _| progress(Progress::Simulated(done)))?;
     let expected = expected(build, samples)?;
     let difference = difference(build, &expected, &run);
-    let sources: Vec<Source> =
-        build.sources.iter().map(|f| Source { name: f.name.clone(), text: f.text.clone() }).collect();
-    let pins = pins(build)?;
-    let design = with_visible_probes(build);
-    let probes: Vec<StreamPins> =
-        design.probes.iter().map(|p| stream(build, &p.stream, false)).collect::<Result<_>>()?;
-    progress(Progress::Building);
-    let verify = VerifyRequest {
-        design: &design,
-        sources: &sources,
-        top: &build.emitted.top,
-        pins: &pins,
-        probes: &probes,
-        samples,
-        options: request.options,
-        cache: request.cache,
-        processes: Some(rayon::current_num_threads()),
-        waveform: request.vcd,
-    };
-    let verilator = verilator::verify(&verify, &|done, _| progress(Progress::Verified(done)))?;
+    let wires = Wires::new(build)?;
+    let mut reports = Vec::new();
+    for &tool in tools {
+        progress(Progress::Building(tool));
+        let asked = wires.request(build, request, tool);
+        let report = verilator::verify(&asked, &|done, _| progress(Progress::Verified(tool, done)))?;
+        reports.push((tool, report));
+    }
     let accuracy = request.classes.and_then(|c| accuracy(&build.network, &run, c));
-    Ok(Verdict { difference, verilator, accuracy, edges: expected.edges })
+    Ok(Verdict { difference, reports, accuracy, edges: expected.edges })
 }
 
 /// The design without the probe lanes that are constants in the hardware: they have no signal that could be wrong. Only
@@ -202,6 +251,26 @@ fn with_visible_probes(build: &Build) -> Design {
     }
     design.probes.retain(|p| !p.stream.data.is_empty());
     design
+}
+
+/// Outputs that belong to no stream, such as `frame_error`, each as a stream of one bit, so that it is compared in every
+/// cycle. They carry the number of no layer.
+fn lone_outputs(build: &Build) -> Vec<Probe> {
+    let design = &build.design;
+    let in_stream = |node: &NodeId| {
+        [&design.input, &design.output]
+            .iter()
+            .any(|s| [s.valid, s.ready].contains(node) || s.last == Some(*node) || s.data.contains(node))
+    };
+    let is_lone = |node: &&NodeId| {
+        !in_stream(node)
+            && design.netlist.node(**node).range == Range::BIT
+            && build.emitted.ports.iter().any(|port| port.nodes == [**node])
+    };
+    let lone = design.netlist.outputs.iter().filter(is_lone);
+    let stream =
+        |node: NodeId| Stream { valid: node, ready: node, last: None, data: vec![node], order: vec![0] };
+    lone.map(|node| Probe { layer: build.network.layers.len(), stream: stream(*node) }).collect()
 }
 
 /// Folder of built models.

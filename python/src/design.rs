@@ -142,9 +142,16 @@ impl Design {
         };
         let verdict = py.detach(|| {
             let cache = check::cache(cache_dir.as_deref())?;
-            let request =
-                Request { samples: &samples, classes: None, options, cache: &cache, vcd: vcd.as_deref() };
-            check::check(build, &request, &|_| ())
+            let request = Request {
+                samples: &samples,
+                classes: None,
+                options,
+                before: None,
+                cache: &cache,
+                wave: vcd.as_deref(),
+                minimise: false,
+            };
+            check::check(build, &request, &[sim::verilator::Tool::Verilator], &|_| ())
         })?;
         Ok(object(py, &verdict.object(build))?)
     }

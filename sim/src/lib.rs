@@ -21,8 +21,8 @@ mod settle;
 mod simulator;
 mod slice;
 mod sliced;
-pub mod vcd;
 pub mod verilator;
+pub mod wave;
 mod word;
 
 pub use error::{Error, Result};

@@ -11,7 +11,7 @@ use sterna_hdl::family::Family;
 use sterna_hdl::synth::{self, Cells};
 use sterna_hdl::{Folding, Options};
 use sterna_ir::format;
-use sterna_sim as sim;
+use sterna_sim::{self as sim, verilator::Tool};
 use sterna_trainer::config::{Config, Weights};
 use sterna_trainer::data::Dataset;
 
@@ -122,11 +122,11 @@ pub fn run(args: &Args, ui: &Ui) -> Result<Outcome> {
     let mut verified = Vec::new();
     for job in [folded, unrolled] {
         let verdict = verified_with_verilator(&dataset, &job.build, &cache, ui)?;
-        let v = &verdict.verilator;
+        let v = &verdict.reports[0].1;
         verified.push(format!(
             "sparse, {}: evaluator, simulator and {} {} on {} images, {} values, {} cycles with random stalls",
             job.design(),
-            v.verilator,
+            v.tool,
             if verdict.equal() { "are equal" } else { "DIFFER" },
             v.samples,
             thousands(v.values),
@@ -176,8 +176,16 @@ fn row(job: &Job, family: Family) -> Result<Row> {
 fn verified_with_verilator(dataset: &Dataset, build: &Build, cache: &Path, ui: &Ui) -> Result<Verdict> {
     let (samples, classes) = samples(&dataset.test, VERIFIED);
     let options = sim::Options { stall_level: 64, seed: 1, ..sim::Options::default() };
-    let request = Request { samples: &samples, classes: Some(&classes), options, cache, vcd: None };
-    checked(build, &request, ui)
+    let request = Request {
+        samples: &samples,
+        classes: Some(&classes),
+        options,
+        before: None,
+        cache,
+        wave: None,
+        minimise: false,
+    };
+    checked(build, &request, &[Tool::Verilator], ui)
 }
 
 fn show(rows: &[Row], family: Family, verified: &[String], ui: &Ui) -> Result<()> {

@@ -55,13 +55,14 @@ pub struct Args {
 pub fn run(args: &Args, ui: &Ui) -> Result<Outcome> {
     let build = args.design.open(&args.input, ui)?;
     let stimuli = Stimuli {
+        stimuli: None,
         data: args.data.clone(),
         samples: args.samples,
         stalls: 0,
         seed: 1,
         source: args.source.clone(),
     };
-    let Samples { inputs: samples, classes } = stimuli.load(&build.network, &build.task, ui)?;
+    let Samples { inputs: samples, classes, .. } = stimuli.load(&build.network, &build.task, ui)?;
     let wanted: Vec<Vec<i64>> = samples
         .iter()
         .map(|s| Ok(eval::evaluate(&build.network, s)?.pop().unwrap_or_default()))

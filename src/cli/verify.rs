@@ -1,17 +1,19 @@
-//! `sterna verify`: network evaluator, simulator and Verilator on the same stimuli, with zero tolerance.
+//! `sterna verify`: network evaluator, simulator, Verilator and Icarus on the same stimuli, with zero tolerance.
 
 use std::path::PathBuf;
-use std::sync::OnceLock;
+use std::sync::Mutex;
 
 use anyhow::Result;
 use serde_json::json;
-use sterna_sim::verilator;
+use sterna_sim as sim;
+use sterna_sim::verilator::Tool;
 
 use super::compile::DesignArgs;
-use super::formal;
 use super::simulate::{Samples, Stimuli};
+use super::{formal, mutants};
 use crate::build::Build;
-use crate::check::{Progress, Request, Verdict, cache, check};
+use crate::check::{Progress, Request, Verdict, cache, check, culprit};
+use crate::store;
 use crate::ui::{Outcome, Ui, percent, table, thousands};
 
 /// Flags of `sterna verify`.
@@ -21,105 +23,160 @@ Examples:
   sterna verify build                                       1000 corner, threshold and random samples, random stalls
   sterna verify build --data mnist --samples 10000          every MNIST test image
   sterna verify digits.sterna --unrolled --data digits --stalls 0
+  sterna verify build --icarus --samples 50                 Icarus, too: what a reset forgot is unknown there
   sterna verify build --formal                              also proved by SAT, where modules are small
+  sterna verify build --mutants 1000                        how many faults put into the Verilog are found
+  sterna verify build --stimuli mismatch.json               the stimulus that an earlier run found to differ
 
 What is compared: all hidden codes and outputs of every sample, between the network evaluator and the simulator;
 and valid, ready and data of every stream in every cycle, between the simulator and the Verilog in the folder as it
-is there. Exit status 1 when anything differs.")]
+is there. Samples come in up to 64 parts, each from a reset that, but for the first, comes with data under way; the first
+is run from several random power-up states; in every fourth the tlast of one beat is wrong. Exit status 1 when anything differs; a mutant that survives is reported,
+with a proof that it changes nothing or without, and is no difference.")]
 pub struct Args {
     /// Build folder, or network file to be compiled with the flags below.
     input: PathBuf,
     #[command(flatten)]
     stimuli: Stimuli,
-    /// Folder of built Verilator models [default: the user's cache].
+    /// Folder of built models and of journals of mutants [default: the user's cache].
     #[arg(long, env = "STERNA_CACHE", value_name = "DIR")]
     cache_dir: Option<PathBuf>,
-    /// Where to write a waveform around the first difference.
-    #[arg(long, value_name = "FILE", default_value = "mismatch.vcd")]
-    vcd: PathBuf,
+    /// Where to write a waveform around the first difference: FST, or VCD as the name ends.
+    #[arg(long, visible_alias = "vcd", value_name = "FILE", default_value = "mismatch.vcd")]
+    wave: PathBuf,
+    /// Where to write a small stimulus that shows a difference; --stimuli reads it.
+    #[arg(long, value_name = "FILE", default_value = "mismatch.json")]
+    reproduce: PathBuf,
+    /// Compare with Icarus, too: slower, but registers that a reset forgot are unknown there.
+    #[arg(long)]
+    icarus: bool,
     /// Also prove with Yosys, by SAT, that each module of the Verilog is what the netlist says, signal by signal.
     #[arg(long)]
     formal: bool,
+    /// Also break the Verilog in N places, one at a time, chosen by --seed: weights, signs, thresholds, tables, ROM words,
+    /// enables, resets. Says how many the comparison finds; survivors are tried to be proved equivalent by SAT. An
+    /// interrupted run goes on where it was.
+    #[arg(long, value_name = "N")]
+    mutants: Option<usize>,
     #[command(flatten)]
     design: DesignArgs,
 }
 
-/// Compares evaluator, simulator and Verilator, with a bar for each step.
-pub fn checked(build: &Build, request: &Request, ui: &Ui) -> Result<Verdict> {
+/// Compares evaluator, simulator and Verilog, with a bar for each step.
+pub fn checked(build: &Build, request: &Request, tools: &[Tool], ui: &Ui) -> Result<Verdict> {
     let total = request.samples.len() as u64;
-    let simulating = ui.bar("simulate", total, "samples");
-    let verifying = OnceLock::new();
-    let verifying = || verifying.get_or_init(|| ui.bar("verilator", total, "samples"));
-    let verdict = check(build, request, &|progress| match progress {
-        Progress::Simulated(done) => simulating.set_position(done),
-        Progress::Building => {
-            simulating.finish_and_clear();
-            verifying().set_message("building the model");
+    let bar = Mutex::new(ui.bar("simulate", total, "samples"));
+    let now = || bar.lock().expect("no thread panics");
+    let verdict = check(build, request, tools, &|progress| match progress {
+        Progress::Simulated(done) => now().set_position(done),
+        Progress::Building(tool) => {
+            let next = ui.bar(if tool == Tool::Icarus { "icarus" } else { "verilator" }, total, "samples");
+            next.set_message("building the model");
+            std::mem::replace(&mut *now(), next).finish_and_clear();
         }
-        Progress::Verified(done) => {
-            verifying().set_message("");
-            verifying().set_position(done);
+        Progress::Verified(_, done) => {
+            now().set_message("");
+            now().set_position(done);
         }
     });
-    verifying().finish_and_clear();
+    now().finish_and_clear();
     verdict
 }
 
 /// Runs `sterna verify`.
 pub fn run(args: &Args, ui: &Ui) -> Result<Outcome> {
     let build = args.design.open(&args.input, ui)?;
-    verilator::version()?;
+    let tools = tools(args, ui)?;
     let cache = cache(args.cache_dir.as_deref())?;
-    let Samples { inputs: samples, classes } = args.stimuli.load(&build.network, &build.task, ui)?;
+    let Samples { inputs, classes, options, before } = args.stimuli.load(&build.network, &build.task, ui)?;
     let request = Request {
-        samples: &samples,
+        samples: &inputs,
         classes: classes.as_deref(),
-        options: args.stimuli.options()?,
+        // What a file holds is played as it is.
+        options: sim::Options { faults: before.is_none(), ..options },
+        before,
         cache: &cache,
-        vcd: Some(&args.vcd),
+        wave: Some(&args.wave),
+        minimise: true,
     };
-    let verdict = checked(&build, &request, ui)?;
+    let verdict = checked(&build, &request, &tools, ui)?;
     report(&build, &verdict, ui)?;
+    if let Some(small) = verdict.reports.iter().find_map(|(_, r)| r.reproduction.as_ref()) {
+        store::write(&args.reproduce, &serde_json::to_vec(small)?)?;
+        let (count, path) = (small.samples.len(), args.reproduce.display());
+        ui.say(format!("{count} of the samples are enough, made simple: --stimuli {path}"))?;
+    }
     let proofs = args.formal.then(|| formal::prove(&build, ui)).transpose()?;
     if let Some(proofs) = &proofs {
         formal::report(proofs, ui)?;
     }
     let equal = verdict.equal() && proofs.as_deref().is_none_or(formal::holds);
+    let broken = match args.mutants.filter(|_| equal) {
+        Some(count) => Some(mutants::run(&build, &request, count, args.stimuli.seed, ui)?),
+        None => None,
+    };
+    if let Some(broken) = &broken {
+        mutants::report(broken, ui)?;
+    }
     let mut object = verdict.object(&build);
     object["equal"] = equal.into();
     object["formal"] = json!(proofs);
+    object["mutants"] = json!(broken);
     ui.object(&object)?;
     Ok(if equal { Outcome::Done } else { Outcome::CheckFailed })
 }
 
+/// Verilator, and Icarus if asked for; Icarus alone where there is no Verilator.
+fn tools(args: &Args, ui: &Ui) -> Result<Vec<Tool>> {
+    let found = Tool::Verilator.version();
+    if !args.icarus || args.mutants.is_some() {
+        found?;
+        return Ok([Tool::Verilator].into_iter().chain(args.icarus.then_some(Tool::Icarus)).collect());
+    }
+    Tool::Icarus.version()?;
+    match found {
+        Ok(_) => Ok(vec![Tool::Verilator, Tool::Icarus]),
+        Err(error) => {
+            ui.note(format!("{error}; comparing with Icarus alone"));
+            Ok(vec![Tool::Icarus])
+        }
+    }
+}
+
 fn report(build: &Build, verdict: &Verdict, ui: &Ui) -> Result<()> {
-    let (v, tried) = (&verdict.verilator, verdict.edges.tried());
+    let (v, tried) = (&verdict.reports[0].1, verdict.edges.tried());
     let state = |equal: bool| if equal { "equal".to_string() } else { "DIFFER".to_string() };
-    let rows = [
-        ("samples", thousands(v.samples as u64)),
-        ("accuracy", verdict.accuracy.map_or("-".into(), percent)),
-        ("cycles, stalls included", thousands(v.cycles)),
-        ("evaluator and simulator", state(verdict.difference.is_none())),
-        ("simulator and Verilog", state(v.mismatch.is_none())),
-        ("thresholds tried from both sides", format!("{} of {}", thousands(tried.0), thousands(tried.1))),
-        ("values compared", format!("{} on {} streams", thousands(v.values), v.streams)),
+    let mut rows = vec![
+        ("samples".to_string(), thousands(v.samples as u64)),
+        ("accuracy".into(), verdict.accuracy.map_or("-".into(), percent)),
+        ("cycles, stalls included".into(), thousands(v.cycles)),
+        ("resets in mid-stream".into(), thousands(v.resets as u64)),
         (
-            "time",
-            format!(
-                "simulator {:.1} s, Verilator build {}, run {:.1} s",
-                v.simulate_seconds,
-                if v.cached { "cached".into() } else { format!("{:.1} s", v.build_seconds) },
-                v.run_seconds
-            ),
+            "thresholds tried from both sides".into(),
+            format!("{} of {}", thousands(tried.0), thousands(tried.1)),
         ),
+        ("values compared".into(), format!("{} on {} streams", thousands(v.values), v.streams)),
+        ("evaluator and simulator".into(), state(verdict.difference.is_none())),
     ];
-    let rows: Vec<Vec<String>> = rows.into_iter().map(|(a, b)| vec![a.to_string(), b]).collect();
-    ui.say(table(&[&v.verilator, ""], &rows))?;
+    for (_, r) in &verdict.reports {
+        let build = if r.cached { "cached".into() } else { format!("{:.1} s", r.build_seconds) };
+        // Up to the number of the version.
+        let words = r.tool.split_whitespace();
+        let count = words.clone().take_while(|w| !w.starts_with(|c: char| c.is_ascii_digit())).count() + 1;
+        let name: Vec<&str> = words.take(count).collect();
+        let times = format!("build {build}, run {:.1} s", r.run_seconds);
+        rows.push((
+            format!("simulator and {}", name.join(" ")),
+            format!("{}; {times}", state(r.mismatch.is_none())),
+        ));
+    }
+    let rows: Vec<Vec<String>> = rows.into_iter().map(|(a, b)| vec![a, b]).collect();
+    ui.say(table(&["verification", ""], &rows))?;
     if let Some(text) = &verdict.difference {
         ui.say(format!("evaluator and simulator differ: {text}"))?;
     }
-    if let Some(mismatch) = &v.mismatch {
-        if let Some(text) = verdict.culprit(build) {
+    for mismatch in verdict.mismatches() {
+        if let Some(text) = culprit(build, mismatch) {
             ui.say(text)?;
         }
         ui.say(format!("simulator and Verilog differ first at: {mismatch}"))?;
