@@ -1,6 +1,7 @@
 """Designs: compiled, simulated, estimated, written, verified."""
 
 import os
+import re
 import shutil
 import threading
 
@@ -85,10 +86,10 @@ def test_verilator_agrees_and_a_fault_is_found(network, samples, tmp_path):
     assert report["equal"] and report["samples"] == 200
     assert design.verify(count=50, cache_dir=tmp_path / "cache")["cached"]
     design.write(tmp_path / "build")
-    (name,) = [name for name in design.verilog if "l2_dense" in name]
-    text = design.verilog[name]
-    assert " - " in text
-    (tmp_path / "build" / name).write_text(text.replace(" - ", " + ", 1))
+    (name,) = [name for name in design.verilog if name.endswith("_layer0.v")]
+    broken = re.sub(r">= (\d+)'sd\d+", r">= \1'sd0", design.verilog[name], count=1)
+    assert broken != design.verilog[name]
+    (tmp_path / "build" / name).write_text(broken)
     broken = sterna.open(tmp_path / "build").verify(samples, cache_dir=tmp_path / "cache", vcd=tmp_path / "fault.vcd")
     assert not broken["equal"] and broken["mismatch"]["kind"] == "value"
     assert (tmp_path / "fault.vcd").exists()
