@@ -20,6 +20,7 @@ pub mod simplify;
 mod stages;
 mod sums;
 mod table;
+mod timeline;
 mod timing;
 mod tree;
 mod unrolled;
@@ -39,6 +40,7 @@ pub use folded::ScheduleInfo;
 use pipe::{Gate, Link, open_pipe};
 use plan::{Plan, Stage, Unit};
 use prove::{Claim, prove, prove_plan};
+pub use timeline::{Passage, timeline};
 pub use windows::WindowInfo;
 
 /// Compiles `network` to a netlist with valid/ready streams between layers inside an AXI-Stream shell.
