@@ -15,6 +15,7 @@ use sterna_ir::netlist::NodeId;
 use sterna_ir::{Design, LayerOp, Network, Task, eval, format};
 
 use crate::board::{self, Board};
+use crate::record::{self, Record};
 use crate::stimuli;
 use crate::store::{self, Files};
 
@@ -44,6 +45,8 @@ pub struct Build {
     pub sources: Vec<SourceFile>,
     /// Files in the folder that are not what the compiler prints.
     pub edited: Vec<String>,
+    /// How the network was trained, where that is known.
+    pub training: Option<Record>,
 }
 
 /// Figures of one dense layer or convolution in hardware.
@@ -110,7 +113,7 @@ pub fn compile((network, task): (Network, Task), options: Options) -> Result<Bui
     let print = PrintOptions { version: true, visible: visible(&design), family: options.family };
     let emitted = verilog::print(&design.netlist, &print)?;
     let sources = emitted.files.clone();
-    Ok(Build { network, task, options, design, emitted, sources, edited: Vec::new() })
+    Ok(Build { network, task, options, design, emitted, sources, edited: Vec::new(), training: None })
 }
 
 /// The streams between layers, which must be seen from outside.
@@ -136,6 +139,7 @@ pub fn open(folder: &Path) -> Result<Build> {
     let options =
         serde_json::from_value(manifest.options).with_context(|| format!("{}: options", path.display()))?;
     let mut build = compile(network, options)?;
+    build.training = record::of(&inside, &text);
     if manifest.top != build.emitted.top {
         let (old, new) = (&manifest.top, &build.emitted.top);
         bail!(
@@ -153,6 +157,14 @@ pub fn open(folder: &Path) -> Result<Build> {
     Ok(build)
 }
 
+/// Names of the files in a build folder.
+pub fn files(folder: &Path) -> Result<Vec<String>> {
+    let path = folder.join(MANIFEST);
+    let manifest = manifest::read(&store::read_text(&path)?).with_context(|| path.display().to_string())?;
+    let names = manifest.files.into_iter().map(|f| f.name);
+    Ok(names.chain([MANIFEST.to_string()]).collect())
+}
+
 /// Writes a build folder and returns the names of its files. Refuses to lose files that were edited since they were
 /// compiled, unless `force`.
 pub fn write(build: &Build, target: &Target, folder: &Path, force: bool) -> Result<Vec<String>> {
@@ -164,6 +176,10 @@ pub fn write(build: &Build, target: &Target, folder: &Path, force: bool) -> Resu
     files.push(testbench(&build.design, &build.emitted, &samples, &results)?);
     files.extend(constraints(&build.emitted, target.khz).into_iter().filter(|f| target.takes(&f.name)));
     files.push(SourceFile { name: NETWORK.into(), text: text.clone() });
+    if let Some(training) = &build.training {
+        let name = record::beside(Path::new(NETWORK)).display().to_string();
+        files.push(SourceFile { name, text: training.to_text() });
+    }
     files.extend(target.board.iter().flat_map(|(_, files)| files).cloned());
     let stages = build.stages()?.iter().map(serde_json::to_value).collect::<Result<_, _>>()?;
     let options = serde_json::to_value(&build.options)?;
@@ -216,7 +232,7 @@ impl Build {
             weights: rows.iter().map(|row| row.len()).sum(),
             hardware,
         };
-        Ok(self.weights().zip(figures).map(stage).collect())
+        Ok(weights(&self.network).zip(figures).map(stage).collect())
     }
 
     /// The delay model's clock after place and route, in MHz, where it knows the family that the design is mapped to.
@@ -226,22 +242,27 @@ impl Build {
 
     /// Two-operand additions of the unrolled design: what the network costs as adders, however it is folded here.
     pub fn adders(&self) -> u64 {
-        let row = |row: &[i16]| {
-            let digits: usize = row.iter().map(|w| sterna_hdl::digits::digits(i64::from(*w)).count()).sum();
-            digits.saturating_sub(1) as u64
-        };
-        self.weights().flat_map(|(_, rows)| rows).map(row).sum()
+        additions(&self.network)
     }
+}
 
-    /// Name and rows of each dense layer and convolution.
-    fn weights(&self) -> impl Iterator<Item = (&str, Vec<&[i16]>)> {
-        self.network.layers.iter().filter_map(|layer| {
-            let rows = match &layer.op {
-                LayerOp::Dense(d) => (0..d.outputs).map(|o| d.row(o)).collect(),
-                LayerOp::Conv2d(c) => (0..c.outputs).map(|o| c.row(o)).collect(),
-                _ => return None,
-            };
-            Some((layer.name.as_str(), rows))
-        })
-    }
+/// Two-operand additions of a sample without sharing: signed digits of all weights, less one for each row.
+pub fn additions(network: &Network) -> u64 {
+    let row = |row: &[i16]| {
+        let digits: usize = row.iter().map(|w| sterna_hdl::digits::digits(i64::from(*w)).count()).sum();
+        digits.saturating_sub(1) as u64
+    };
+    weights(network).flat_map(|(_, rows)| rows).map(row).sum()
+}
+
+/// Name and rows of each dense layer and convolution.
+pub fn weights(network: &Network) -> impl Iterator<Item = (&str, Vec<&[i16]>)> {
+    network.layers.iter().filter_map(|layer| {
+        let rows = match &layer.op {
+            LayerOp::Dense(d) => (0..d.outputs).map(|o| d.row(o)).collect(),
+            LayerOp::Conv2d(c) => (0..c.outputs).map(|o| c.row(o)).collect(),
+            _ => return None,
+        };
+        Some((layer.name.as_str(), rows))
+    })
 }

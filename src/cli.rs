@@ -1,11 +1,13 @@
 //! What may be typed: the commands and their flags. What they mean is in the files beside this one.
 
+mod compare;
 mod compile;
 mod data;
 mod demo;
 mod estimate;
 mod formal;
 mod info;
+mod report;
 mod simulate;
 mod synth;
 mod train;
@@ -60,6 +62,10 @@ enum Command {
     Estimate(estimate::Args),
     /// Measure cell counts with Yosys, beside the estimate.
     Synth(synth::Args),
+    /// Train every weight method by one recipe and show them side by side.
+    Compare(Box<compare::Args>),
+    /// Write a report to look at, as HTML: of a network, a build folder or a comparison.
+    Report(report::Args),
     /// Describe a network file or a build folder.
     Info(info::Args),
 }
@@ -81,6 +87,8 @@ pub fn run(cli: Cli) -> anyhow::Result<Outcome> {
         Command::Verify(args) => verify::run(args, &ui),
         Command::Estimate(args) => estimate::run(args, &ui),
         Command::Synth(args) => synth::run(args, &ui),
+        Command::Compare(args) => compare::run(args, &ui),
+        Command::Report(args) => report::run(args, &ui),
         Command::Info(args) => info::run(args, &ui),
     }
 }

@@ -8,6 +8,7 @@ mod cost;
 pub mod interrupt;
 pub mod pins;
 mod place;
+pub mod record;
 pub mod stimuli;
 pub mod store;
 pub mod ui;

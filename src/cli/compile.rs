@@ -9,15 +9,16 @@ use sterna_hdl::delay::Delays;
 use sterna_hdl::estimate::estimate;
 use sterna_hdl::family::Family;
 use sterna_hdl::{Folding, Options, Style};
-use sterna_ir::{LayerOp, Network, Range, Task};
+use sterna_ir::{LayerOp, Network, Range, Task, format};
 
 use super::estimate::parse_family;
+use super::report::{Report, ReportArgs};
 use crate::build::{self, Build, StageInfo, Target};
 use crate::ui::{Outcome, Ui, counted, percent, table, thousands};
-use crate::{board, store};
+use crate::{board, record, store};
 
 /// Networks up to this many nonzero weights are unrolled when nothing is asked for: about what fits a mid-size part.
-const UNROLL_LIMIT: usize = 20_000;
+pub const UNROLL_LIMIT: usize = 20_000;
 /// Processing elements of a folded design when nothing is asked for.
 const DEFAULT_PES: usize = 64;
 
@@ -216,6 +217,8 @@ pub struct Args {
     #[arg(long, value_name = "NAME", value_parser = PossibleValuesParser::new(board::names()))]
     board: Option<String>,
     #[command(flatten)]
+    report: ReportArgs,
+    #[command(flatten)]
     design: DesignArgs,
 }
 
@@ -225,7 +228,9 @@ pub fn run(args: &Args, ui: &Ui) -> Result<Outcome> {
     let design = args.design.with_target(target.board().and_then(|b| b.family()));
     let network = design.network(&args.network)?;
     let options = design.options(&network.0)?;
-    let build = build::compile(network, options)?;
+    args.report.check()?;
+    let training = record::of(&args.network, &format::write(&network.0, &network.1));
+    let build = Build { training, ..build::compile(network, options)? };
     let files = build::write(&build, &target, &args.output, args.force)?;
     report(&build, ui)?;
     let place = target.board().map_or(String::new(), |b| format!("{}, ", b.name));
@@ -242,6 +247,8 @@ pub fn run(args: &Args, ui: &Ui) -> Result<Outcome> {
             lacks.join(", ")
         ));
     }
+    let linked = Some((args.output.as_path(), &files[..]));
+    args.report.write(&Report { files: linked, ..Report::of(&build) }, ui)?;
     ui.object(&json!({
         "folder": args.output, "top": build.emitted.top, "files": files,
         "board": args.board, "clock_mhz": target.mhz(), "exceeds_board": lacks,

@@ -12,6 +12,7 @@ use sterna_hdl::synth::{self, Cells};
 
 use super::compile::DesignArgs;
 use super::estimate::{families, parse_family};
+use super::report::{Report, ReportArgs};
 use crate::build::Build;
 use crate::ui::{Outcome, Ui, table, thousands};
 
@@ -35,6 +36,8 @@ pub struct Args {
     #[command(flatten)]
     route: route::RouteArgs,
     #[command(flatten)]
+    report: ReportArgs,
+    #[command(flatten)]
     design: DesignArgs,
 }
 
@@ -42,6 +45,7 @@ pub struct Args {
 pub fn run(args: &Args, ui: &Ui) -> Result<Outcome> {
     // A network is mapped to the one family asked for; a build folder is what it is.
     let mapped = if args.input.is_dir() { args.design.clone() } else { args.design.with_target(args.family) };
+    args.report.check()?;
     let build = mapped.open(&args.input, ui)?;
     let yosys = synth::version()?;
     let wanted = families(&build, args.family)?;
@@ -96,6 +100,8 @@ pub fn run(args: &Args, ui: &Ui) -> Result<Outcome> {
     if !routed.is_empty() {
         route::report(&routed, ui)?;
     }
+    let measured = Some((&results[..], yosys.as_str()));
+    args.report.write(&Report { measured, routed: route::rows(&routed), ..Report::of(&build) }, ui)?;
     let routed: Vec<_> = routed.iter().map(route::Result::object).collect();
     ui.object(&json!({ "tool": yosys, "results": list, "routed": routed }))?;
     Ok(Outcome::Done)

@@ -12,6 +12,7 @@ use sterna_sim::verilator::{self, Place, Source, StreamPins, VerifyReport, Verif
 
 use super::compile::DesignArgs;
 use super::formal;
+use super::report::{Report, ReportArgs};
 use super::simulate::{Samples, Stimuli, accuracy, difference, expected};
 use crate::build::Build;
 use crate::pins::{pins, stream};
@@ -45,6 +46,8 @@ pub struct Args {
     /// Also prove with Yosys, by SAT, that each module of the Verilog is what the netlist says, signal by signal.
     #[arg(long)]
     formal: bool,
+    #[command(flatten)]
+    report: ReportArgs,
     #[command(flatten)]
     design: DesignArgs,
 }
@@ -145,6 +148,7 @@ pub fn cache(given: Option<&Path>) -> Result<PathBuf> {
 
 /// Runs `sterna verify`.
 pub fn run(args: &Args, ui: &Ui) -> Result<Outcome> {
+    args.report.check()?;
     let build = args.design.open(&args.input, ui)?;
     verilator::version()?;
     let cache = cache(args.cache_dir.as_deref())?;
@@ -156,6 +160,7 @@ pub fn run(args: &Args, ui: &Ui) -> Result<Outcome> {
     if let Some(proofs) = &proofs {
         formal::report(proofs, ui)?;
     }
+    args.report.write(&Report { verdict: Some(&verdict), ..Report::of(&build) }, ui)?;
     let equal = verdict.equal() && proofs.as_deref().is_none_or(formal::holds);
     let v = &verdict.verilator;
     ui.object(&json!({
