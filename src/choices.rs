@@ -7,7 +7,7 @@ use sterna_hdl::{Folding, Options};
 use sterna_ir::{LayerOp, Network};
 
 /// Networks up to this many nonzero weights are unrolled when nothing is asked for: about what fits a mid-size part.
-const UNROLL_LIMIT: usize = 20_000;
+pub const UNROLL_LIMIT: usize = 20_000;
 /// Processing elements of a folded design when nothing is asked for.
 const DEFAULT_PES: usize = 64;
 

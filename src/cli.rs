@@ -1,6 +1,7 @@
 //! What may be typed: the commands and their flags. What they mean is in the files beside this one.
 
 mod budget;
+mod compare;
 mod compile;
 mod data;
 mod demo;
@@ -11,6 +12,7 @@ mod host;
 mod import;
 mod info;
 mod mutants;
+mod report;
 mod simulate;
 mod synth;
 mod train;
@@ -72,6 +74,10 @@ enum Command {
     Synth(synth::Args),
     /// Send samples to a board over its serial port and compare its answers with the network.
     Host(Box<host::Args>),
+    /// Train every weight method by one recipe and show them side by side.
+    Compare(Box<compare::Args>),
+    /// Write a report to look at, as HTML: of a network, a build folder or a comparison.
+    Report(report::Args),
     /// Describe a network file or a build folder.
     Info(info::Args),
 }
@@ -96,6 +102,8 @@ pub fn run(cli: Cli) -> anyhow::Result<Outcome> {
         Command::Estimate(args) => estimate::run(args, &ui),
         Command::Synth(args) => synth::run(args, &ui),
         Command::Host(args) => host::run(args, &ui),
+        Command::Compare(args) => compare::run(args, &ui),
+        Command::Report(args) => report::run(args, &ui),
         Command::Info(args) => info::run(args, &ui),
     }
 }

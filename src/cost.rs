@@ -22,18 +22,16 @@ const GAP: u64 = MILLI;
 
 /// The table for the network that `config` describes on `dataset`.
 pub fn table(config: &Config, dataset: &Dataset, goal: Goal) -> CostTable {
-    let features: usize = dataset.shape.iter().product();
-    let (inputs, first) = match config.input {
-        Input::Raw => (features, dataset.range.width()),
-        Input::Bits { bits } => (features, bits),
-        Input::Thermometer { levels } => (features * levels as usize, 1),
+    let first = match config.input {
+        Input::Raw => dataset.range.width(),
+        Input::Bits { bits } => bits,
+        Input::Thermometer { .. } => 1,
     };
     let code = match config.activation {
         Activation::Sign { .. } => 1,
         Activation::Codes { bits, .. } | Activation::Relu { bits } => bits,
     };
-    let sizes: Vec<usize> =
-        [inputs].into_iter().chain(config.hidden.iter().copied()).chain([dataset.classes]).collect();
+    let sizes = sizes(config, dataset);
     let last = config.hidden.len();
     let layer = |(index, io): (usize, &[usize])| {
         let bits = if index == 0 { first } else { code };
@@ -52,4 +50,26 @@ pub fn table(config: &Config, dataset: &Dataset, goal: Goal) -> CostTable {
         }
         Goal::Cycles { .. } => CostTable { unit: "cycles".into(), total: Total::Longest, fixed: 0, layers },
     }
+}
+
+/// What `table` asks for when every neuron has the same share of `zeros`: one for all layers, or one per layer.
+pub fn at_zeros(table: &CostTable, config: &Config, dataset: &Dataset, zeros: &[f64]) -> f64 {
+    let layer = |((index, io), cost): ((usize, &[usize]), &LayerCost)| {
+        let share = if zeros.len() == 1 { zeros[0] } else { zeros[index] };
+        let kept = (io[0] as f64 * (1.0 - share)).round().max(1.0) as u32;
+        cost.of(io[0], &vec![kept; io[1]])
+    };
+    let sizes = sizes(config, dataset);
+    let layers: Vec<u64> = sizes.windows(2).enumerate().zip(&table.layers).map(layer).collect();
+    (table.sum(&layers) as f64 / MILLI as f64).ceil()
+}
+
+/// Inputs of each dense layer, then the classes.
+fn sizes(config: &Config, dataset: &Dataset) -> Vec<usize> {
+    let features: usize = dataset.shape.iter().product();
+    let inputs = match config.input {
+        Input::Raw | Input::Bits { .. } => features,
+        Input::Thermometer { levels } => features * levels as usize,
+    };
+    [inputs].into_iter().chain(config.hidden.iter().copied()).chain([dataset.classes]).collect()
 }

@@ -14,6 +14,7 @@ pub mod on_board;
 pub mod pins;
 mod place;
 mod plot;
+pub mod record;
 pub mod stimuli;
 pub mod store;
 pub mod ui;

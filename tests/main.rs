@@ -2,10 +2,12 @@
 
 mod boards;
 mod budget;
+mod compare;
 mod errors;
 mod interrupt;
 mod lint;
 mod mutants;
+mod report;
 mod reproducible;
 mod road;
 mod util;

@@ -27,5 +27,7 @@ pub mod testbench;
 pub mod verilog;
 
 pub use error::{Error, Result};
-pub use lower::{LayerInfo, ScheduleInfo, WindowInfo, digits, layers, lower, matrix, simplify};
+pub use lower::{
+    LayerInfo, Passage, ScheduleInfo, WindowInfo, digits, layers, lower, matrix, simplify, timeline,
+};
 pub use options::{Folding, Options, Style};

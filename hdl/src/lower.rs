@@ -20,6 +20,7 @@ pub mod simplify;
 mod stages;
 mod sums;
 mod table;
+mod timeline;
 mod timing;
 mod tree;
 mod unrolled;
@@ -42,6 +43,7 @@ pub(crate) use plan::Searched;
 pub(crate) use plan::folding::pes_worth_trying;
 use plan::{Plan, Stage, Unit};
 use prove::{Claim, prove, prove_plan};
+pub use timeline::{Passage, timeline};
 pub use windows::WindowInfo;
 
 /// Compiles `network` to a netlist with valid/ready streams between layers inside an AXI-Stream shell.

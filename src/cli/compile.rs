@@ -8,13 +8,14 @@ use serde_json::json;
 use sterna_hdl::estimate::estimate;
 use sterna_hdl::family::Family;
 use sterna_hdl::{Folding, Options, Style};
-use sterna_ir::{Network, Range, Task};
+use sterna_ir::{Network, Range, Task, format};
 
 use super::budget::{BudgetArgs, choose};
 use super::estimate::parse_family;
+use super::report::{Report, ReportArgs};
 use crate::build::{self, Build, Extras, StageInfo, Target};
 use crate::ui::{Outcome, Ui, counted, percent, table, thousands};
-use crate::{board, choices, store};
+use crate::{board, choices, record, store};
 
 /// How to turn a network into hardware.
 #[derive(Clone, Debug, clap::Args)]
@@ -220,11 +221,14 @@ pub struct Args {
     #[command(flatten)]
     budget: BudgetArgs,
     #[command(flatten)]
+    report: ReportArgs,
+    #[command(flatten)]
     design: DesignArgs,
 }
 
 /// Runs `sterna compile`.
 pub fn run(args: &Args, ui: &Ui) -> Result<Outcome> {
+    args.report.check()?;
     let extras = Extras { cocotb: args.cocotb, package: args.package };
     let target = Target::choose(args.board.as_deref(), args.design.clock)?.with(extras);
     let design = args.design.with_target(target.board.as_ref().and_then(|b| b.family()));
@@ -241,7 +245,8 @@ pub fn run(args: &Args, ui: &Ui) -> Result<Outcome> {
         None => None,
     };
     let options = chosen.as_ref().map_or(options, |chosen| chosen.options.clone());
-    let mut build = build::compile(network, options)?;
+    let training = record::of(&args.network, &format::write(&network.0, &network.1));
+    let mut build = Build { training, ..build::compile(network, options)? };
     if let Some(board) = &target.board {
         build.mount(board)?;
     }
@@ -261,6 +266,8 @@ pub fn run(args: &Args, ui: &Ui) -> Result<Outcome> {
             lacks.join(", ")
         ));
     }
+    let linked = Some((args.output.as_path(), &files[..]));
+    args.report.write(&Report { files: linked, ..Report::of(&build) }, ui)?;
     ui.object(&json!({
         "folder": args.output, "top": build.emitted.top, "files": files,
         "board": args.board, "clock_mhz": target.mhz(), "exceeds_board": lacks,

@@ -3,32 +3,33 @@
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result};
-use rayon::prelude::*;
-use serde::Serialize;
 use serde_json::json;
-use sterna_hdl::estimate::{Resources, estimate};
 use sterna_hdl::family::Family;
-use sterna_hdl::synth::{self, Cells};
-use sterna_hdl::{Folding, Options};
-use sterna_ir::format;
+use sterna_hdl::{Folding, synth};
 use sterna_sim::{self as sim, verilator::Tool};
-use sterna_trainer::config::{Config, Weights};
+use sterna_trainer::config::Config;
 use sterna_trainer::data::Dataset;
 
+use super::compare::circuits::{self, Job};
+use super::compare::method::{Dials, Method};
+use super::compare::{Study, show};
+use super::compile;
 use super::data::{DataArgs, load, samples};
 use super::estimate::parse_family;
-use super::train::train_and_check;
+use super::report::Report;
 use super::verify::checked;
-use super::{compile, synth as measure};
 use crate::build::{self, Build, Target};
 use crate::check::{Request, Verdict, cache};
-use crate::store;
-use crate::ui::{Outcome, Ui, percent, table, thousands};
+use crate::ui::{Outcome, Ui, thousands};
 
 /// Outputs of the hidden layers.
 const HIDDEN: [usize; 2] = [32, 32];
+/// Zeros of the sparse network.
+const ZEROS: [f64; 3] = [0.95, 0.6, 0.4];
 /// Processing elements of every folded design: the same for all, so that cycles compare.
 const PES: usize = 16;
+/// Most additions of a network that is unrolled: the sparse one alone, as Yosys takes minutes for the others.
+const UNROLL: u64 = 5000;
 /// Test images that go through Verilator.
 const VERIFIED: usize = 200;
 
@@ -52,19 +53,6 @@ pub struct Args {
     source: DataArgs,
 }
 
-/// One line of the closing table.
-#[derive(Serialize)]
-struct Row {
-    network: String,
-    design: String,
-    accuracy: f64,
-    zeros: Vec<f64>,
-    adders: u64,
-    cycles: u64,
-    estimate: Resources,
-    measured: Cells,
-}
-
 /// Runs `sterna demo`.
 pub fn run(args: &Args, ui: &Ui) -> Result<Outcome> {
     sim::verilator::version()?;
@@ -73,59 +61,39 @@ pub fn run(args: &Args, ui: &Ui) -> Result<Outcome> {
     std::fs::create_dir_all(&args.output)
         .with_context(|| format!("cannot write {}", args.output.display()))?;
     let dataset = load("digits", None, &args.source, ui)?;
-    let methods = [
-        ("float", Weights::Float { bits: 8 }),
-        ("binary", Weights::BinaryConnect),
-        ("ternary", Weights::twn()),
-        ("sparse", Weights::TopK { zeros: vec![0.95, 0.6, 0.4], anneal: 0.4 }),
-    ];
-    let mut jobs = Vec::new();
-    for (name, weights) in methods {
-        let config = Config { hidden: HIDDEN.to_vec(), weights, epochs: args.epochs, ..Config::default() };
-        let trained = train_and_check(&dataset, &config, None, name, ui)?;
-        store::write(
-            &args.output.join(format!("{name}.sterna")),
-            format::write(&trained.network, &dataset.task).as_bytes(),
-        )?;
-        let accuracy = trained.test_accuracy.unwrap_or(f64::NAN);
-        ui.note(format!(
-            "{name:8} {} on {} test images",
-            percent(accuracy),
-            thousands(dataset.test.len() as u64)
-        ));
-        for folding in [Folding::Pes(PES), Folding::Unrolled] {
-            if name == "sparse" || folding != Folding::Unrolled {
-                let options = Options { folding, family: Some(args.family), ..Options::default() };
-                let build = build::compile((trained.network.clone(), dataset.task.clone()), options)?;
-                jobs.push(Job { network: name, accuracy, zeros: trained.zeros.clone(), build });
-            }
-        }
-    }
-    let bar = ui.bar("synthesis", jobs.len() as u64, "designs");
-    let rows: Vec<Row> = jobs
-        .par_iter()
-        .map(|job| {
-            let row = row(job, args.family);
-            bar.inc(1);
-            ui.note(format!("synthesised {}, {}", job.network, job.design()));
-            row
-        })
-        .collect::<Result<_>>()?;
-    bar.finish_and_clear();
-    let [.., folded, unrolled] = jobs.as_slice() else {
-        unreachable!("the sparse network makes two designs")
+    let study = Study {
+        dataset: &dataset,
+        base: Config { hidden: HIDDEN.to_vec(), epochs: args.epochs, ..Config::default() },
+        methods: vec![Method::Float, Method::Binary, Method::Twn, Method::TopK],
+        seeds: 1,
+        dials: Dials { zeros: ZEROS.to_vec(), dead_zone: 0.5, budget: None, family: args.family },
+        pes: PES,
+        unroll: UNROLL,
+        synth: true,
+        folder: args.output.clone(),
     };
+    let (comparison, runs) = study.run(ui)?;
+    comparison.write(&args.output)?;
+    let sparse = runs.last().expect("a run for each method");
+    let builds: Vec<Build> = [Folding::Pes(PES), Folding::Unrolled]
+        .map(|folding| {
+            let (network, sha256) = (&sparse.network, sparse.record.sha256.as_str());
+            Job { network, sha256, folding, family: args.family }.build()
+        })
+        .into_iter()
+        .collect::<Result<_>>()?;
     let folder = args.output.join("build");
-    build::write(&folded.build, &Target::choose(None, None)?, &folder, true)?;
+    build::write(&builds[0], &Target::choose(None, None)?, &folder, true)?;
 
     let mut equal = true;
     let mut verified = Vec::new();
-    for job in [folded, unrolled] {
-        let verdict = verified_with_verilator(&dataset, &job.build, &cache, ui)?;
+    let report = args.output.join("report.html");
+    for build in &builds {
+        let verdict = verified_with_verilator(&dataset, build, &cache, ui)?;
         let v = &verdict.reports[0].1;
         verified.push(format!(
-            "sparse, {}: evaluator, simulator and {} {} on {} images, {} values, {} cycles with random stalls",
-            job.design(),
+            "top-k, {}: evaluator, simulator and {} {} on {} images, {} values, {} cycles with random stalls",
+            circuits::name(&build.options.folding),
             v.tool,
             if verdict.equal() { "are equal" } else { "DIFFER" },
             v.samples,
@@ -133,44 +101,26 @@ pub fn run(args: &Args, ui: &Ui) -> Result<Outcome> {
             thousands(v.cycles)
         ));
         equal &= verdict.equal();
+        if build.options.folding != Folding::Unrolled {
+            let title = "demo: weight methods, and the sparse circuit".into();
+            let (training, verdict) = (Some(&sparse.record), Some(&verdict));
+            let comparison = Some(&comparison);
+            Report { title, comparison, training, verdict, ..Report::of(build) }.write(&report)?;
+        }
     }
-    show(&rows, args.family, &verified, ui)?;
+    ui.say("784-32-32-10, 2-bit activations:")?;
+    show::show(&comparison, ui)?;
+    verified.iter().try_for_each(|line| ui.say(line))?;
     ui.say("\nThe sparse network on PEs, layer by layer:")?;
-    compile::report(&folded.build, ui)?;
+    compile::report(&builds[0], ui)?;
+    ui.say(format!("report in {}", report.display()))?;
     ui.say(format!(
         "networks in {dir}, the sparse one compiled in {build}; next: sterna verify {build}, sterna compile --help",
-        dir = args.output.display(),
+        dir = args.output.join("runs").display(),
         build = folder.display()
     ))?;
-    ui.object(&json!({ "family": args.family, "networks": rows, "equal": equal, "verified": verified }))?;
+    ui.object(&json!({ "comparison": comparison, "equal": equal, "verified": verified }))?;
     Ok(if equal { Outcome::Done } else { Outcome::CheckFailed })
-}
-
-/// A network compiled one way, to be measured.
-struct Job {
-    network: &'static str,
-    accuracy: f64,
-    zeros: Vec<f64>,
-    build: Build,
-}
-
-impl Job {
-    fn design(&self) -> String {
-        if self.build.options.folding == Folding::Unrolled { "unrolled".into() } else { format!("{PES} PEs") }
-    }
-}
-
-fn row(job: &Job, family: Family) -> Result<Row> {
-    Ok(Row {
-        network: job.network.into(),
-        design: job.design(),
-        accuracy: job.accuracy,
-        zeros: job.zeros.clone(),
-        adders: job.build.adders(),
-        cycles: job.build.design.timing.interval,
-        estimate: estimate(&job.build.design.netlist, family).total,
-        measured: measure::measure(&job.build, family, tempfile::tempdir()?.path())?,
-    })
 }
 
 fn verified_with_verilator(dataset: &Dataset, build: &Build, cache: &Path, ui: &Ui) -> Result<Verdict> {
@@ -186,42 +136,4 @@ fn verified_with_verilator(dataset: &Dataset, build: &Build, cache: &Path, ui: &
         minimise: false,
     };
     checked(build, &request, &[Tool::Verilator], ui)
-}
-
-fn show(rows: &[Row], family: Family, verified: &[String], ui: &Ui) -> Result<()> {
-    let line = |r: &Row| {
-        let zeros: Vec<String> = r.zeros.iter().map(|z| format!("{:.0}", 100.0 * z)).collect();
-        let pair =
-            |guess: f64, found: u64| format!("{} / {}", thousands(guess.round() as u64), thousands(found));
-        vec![
-            r.network.clone(),
-            r.design.clone(),
-            percent(r.accuracy),
-            zeros.join(" "),
-            thousands(r.adders),
-            thousands(r.cycles),
-            pair(r.estimate.lut, r.measured.lut),
-            pair(r.estimate.ff, r.measured.ff),
-            pair(r.estimate.bram, r.measured.bram),
-        ]
-    };
-    let header = [
-        "weights",
-        "design",
-        "accuracy",
-        "zeros %",
-        "adders",
-        "cycles/image",
-        "LUT est/Yosys",
-        "FF est/Yosys",
-        "BRAM",
-    ];
-    ui.say(table(&header, &rows.iter().map(line).collect::<Vec<_>>()))?;
-    ui.say(format!(
-        "784-32-32-10, 2-bit activations, built-in digits; {family}, core only, LUT = {}; {}",
-        family.lut_convention(),
-        synth::version()?
-    ))?;
-    verified.iter().try_for_each(|line| ui.say(line))?;
-    Ok(())
 }

@@ -59,7 +59,8 @@ pub fn run(args: &Args, ui: &Ui) -> Result<Outcome> {
     Ok(Outcome::Done)
 }
 
-fn row(name: &str, r: &Resources) -> Vec<String> {
+/// A line of the table of modules.
+pub fn row(name: &str, r: &Resources) -> Vec<String> {
     let count = |v: f64| thousands(v.round() as u64);
     vec![
         name.to_string(),

@@ -14,6 +14,7 @@ use sterna_hdl::synth::{self, Cells};
 
 use super::compile::DesignArgs;
 use super::estimate::parse_family;
+use super::report::{Report, ReportArgs};
 use crate::board;
 use crate::build::Build;
 use crate::ui::{Outcome, Ui, table, thousands};
@@ -43,6 +44,8 @@ pub struct Args {
     #[command(flatten)]
     route: route::RouteArgs,
     #[command(flatten)]
+    report: ReportArgs,
+    #[command(flatten)]
     design: DesignArgs,
 }
 
@@ -51,6 +54,7 @@ pub fn run(args: &Args, ui: &Ui) -> Result<Outcome> {
     let board = args.board.as_deref().map(board::find).transpose()?;
     let family = board.as_ref().map_or(args.family, |b| b.family());
     // A network is mapped to the one family asked for; a build folder is what it is.
+    args.report.check()?;
     let mapped = if args.input.is_dir() { args.design.clone() } else { args.design.with_target(family) };
     let mut build = mapped.open(&args.input, ui)?;
     match &board {
@@ -116,6 +120,8 @@ pub fn run(args: &Args, ui: &Ui) -> Result<Outcome> {
     if !routed.is_empty() {
         route::report(&routed, ui)?;
     }
+    let measured = Some((&results[..], yosys.as_str()));
+    args.report.write(&Report { measured, routed: route::rows(&routed), ..Report::of(&build) }, ui)?;
     let routed: Vec<_> = routed.iter().map(route::Result::object).collect();
     ui.object(&json!({ "tool": yosys, "results": list, "routed": routed }))?;
     Ok(Outcome::Done)

@@ -9,7 +9,6 @@ use anyhow::{Context, Result, bail};
 use clap::ValueEnum;
 use indicatif::ProgressBar;
 use serde_json::json;
-use sterna_ir::format;
 use sterna_ir::size::Size;
 use sterna_trainer::config::{Activation, Architecture, Config, Input, Optimiser, Schedule};
 use sterna_trainer::data::Dataset;
@@ -18,8 +17,9 @@ use sterna_trainer::{Checkpoints, Control, Observer, Outcome as Trained, Progres
 
 use self::method::{LeverArgs, MethodArgs};
 use super::data::{DataArgs, SPEC_HELP, load};
-use crate::store;
+use super::report::{Report, ReportArgs};
 use crate::ui::{Outcome, Ui, percent, table, thousands};
+use crate::{record, store};
 
 /// Flags of `sterna train`.
 #[derive(Debug, clap::Args)]
@@ -50,14 +50,18 @@ pub struct Args {
     output: PathBuf,
     #[command(flatten)]
     recipe: Recipe,
+    #[command(flatten)]
+    method: MethodArgs,
     /// Checkpoint file: written while training, and continued from when it exists.
     #[arg(long, value_name = "FILE")]
     checkpoint: Option<PathBuf>,
     #[command(flatten)]
+    report: ReportArgs,
+    #[command(flatten)]
     source: DataArgs,
 }
 
-/// The training flags; what is not given keeps the default recipe.
+/// The training flags, the weight method aside; what is not given keeps the default recipe.
 #[derive(Clone, Debug, clap::Args)]
 pub struct Recipe {
     /// JSON file with the whole recipe, as `--json` prints it under `config`; the flags below change it.
@@ -74,8 +78,6 @@ pub struct Recipe {
     /// Cheapest with one-bit activations.
     #[arg(long)]
     votes: bool,
-    #[command(flatten)]
-    method: MethodArgs,
     #[command(flatten)]
     levers: LeverArgs,
     /// Activation: bits per code (1 to 8), or `relu` [default: 2].
@@ -170,7 +172,6 @@ impl Recipe {
             }
             None => Config::default(),
         };
-        self.method.apply(&mut c)?;
         set(&mut c.model, &self.model.as_deref().map(read_model).transpose()?);
         set(&mut c.hidden, &self.hidden);
         if self.hidden.is_some() && c.model != Architecture::Mlp {
@@ -282,12 +283,16 @@ pub fn train_and_check(
 /// Runs `sterna train`.
 pub fn run(args: &Args, ui: &Ui) -> Result<Outcome> {
     let mut config = args.recipe.config()?;
+    args.method.apply(&mut config)?;
     store::ensure_network(&args.output)?;
+    let beside = record::beside(&args.output);
+    record::ensure_writable(&beside)?;
+    args.report.check()?;
     if args.checkpoint.as_ref() == Some(&args.output) {
         bail!("--checkpoint and -o are both {}; give two files", args.output.display());
     }
     let dataset = load(&args.data, args.test.as_deref(), &args.source, ui)?;
-    args.recipe.method.budget(&mut config, &dataset)?;
+    args.method.budget(&mut config, &dataset)?;
     config.validate()?;
     let checkpoints = args.checkpoint.clone().map(|path| Checkpoints { path, every: 1, resume: true });
     let steps = config.epochs * dataset.train.len().div_ceil(config.batch.max(1));
@@ -295,7 +300,7 @@ pub fn run(args: &Args, ui: &Ui) -> Result<Outcome> {
         ui.note(format!("only {steps} training steps in all; more --epochs or a smaller --batch learn more"));
     }
     let trained = train_and_check(&dataset, &config, checkpoints.as_ref(), "train", ui)?;
-    store::write(&args.output, format::write(&trained.network, &dataset.task).as_bytes())?;
+    let record = record::save(&trained, &config, &dataset, &args.output)?;
 
     let optional = |v: Option<f64>| v.map_or("-".to_string(), percent);
     let zeros: Vec<String> = trained.zeros.iter().map(|z| percent(*z)).collect();
@@ -323,13 +328,12 @@ pub fn run(args: &Args, ui: &Ui) -> Result<Outcome> {
         "every hidden code and class of {} equals the trainer's frozen model on every test sample",
         args.output.display()
     ))?;
-    ui.object(&json!({
-        "network": args.output, "data": dataset.name, "config": config, "task": dataset.task,
-        "train_samples": dataset.train.len(), "test_samples": dataset.test.len(),
-        "test_accuracy": trained.test_accuracy, "float_accuracy": trained.float_accuracy,
-        "validation_accuracy": trained.validation_accuracy, "zeros": trained.zeros,
-        "nonzeros": trained.nonzeros, "size": size, "cost": trained.cost,
-        "best_epoch": trained.best_epoch, "history": trained.history,
-    }))?;
+    let (network, training) = (Some(&trained.network), Some(&record));
+    let title = trained.network.name.clone();
+    args.report.write(&Report { title, network, training, ..Report::default() }, ui)?;
+    let mut object = serde_json::to_value(&record)?;
+    object["network"] = json!(args.output);
+    object["task"] = json!(dataset.task);
+    ui.object(&object)?;
     Ok(Outcome::Done)
 }

@@ -9,6 +9,7 @@ use sterna_sim as sim;
 use sterna_sim::verilator::Tool;
 
 use super::compile::DesignArgs;
+use super::report::{Report, ReportArgs};
 use super::simulate::{Samples, Stimuli};
 use super::{formal, mutants};
 use crate::build::Build;
@@ -59,6 +60,8 @@ pub struct Args {
     #[arg(long, value_name = "N")]
     mutants: Option<usize>,
     #[command(flatten)]
+    report: ReportArgs,
+    #[command(flatten)]
     design: DesignArgs,
 }
 
@@ -85,6 +88,7 @@ pub fn checked(build: &Build, request: &Request, tools: &[Tool], ui: &Ui) -> Res
 
 /// Runs `sterna verify`.
 pub fn run(args: &Args, ui: &Ui) -> Result<Outcome> {
+    args.report.check()?;
     let build = args.design.open(&args.input, ui)?;
     let tools = tools(args, ui)?;
     let cache = cache(args.cache_dir.as_deref())?;
@@ -110,6 +114,7 @@ pub fn run(args: &Args, ui: &Ui) -> Result<Outcome> {
     if let Some(proofs) = &proofs {
         formal::report(proofs, ui)?;
     }
+    args.report.write(&Report { verdict: Some(&verdict), ..Report::of(&build) }, ui)?;
     let equal = verdict.equal() && proofs.as_deref().is_none_or(formal::holds);
     let broken = match args.mutants.filter(|_| equal) {
         Some(count) => Some(mutants::run(&build, &request, count, args.stimuli.seed, ui)?),

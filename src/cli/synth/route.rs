@@ -102,7 +102,7 @@ impl Result {
 }
 
 /// Clock, cells and block RAMs of each part, beside the estimate.
-pub fn report(results: &[Result], ui: &Ui) -> std::io::Result<()> {
+pub fn rows(results: &[Result]) -> Vec<Vec<String>> {
     let mut rows = Vec::new();
     for Result { device, estimate, routed, .. } in results {
         let (mhz, error) = match estimate.mhz {
@@ -125,7 +125,12 @@ pub fn report(results: &[Result], ui: &Ui) -> std::io::Result<()> {
         let estimated = thousands(estimate.total.bram.round() as u64);
         rows.push(row("BRAM", estimated, thousands(bram.used), bram.available, String::new()));
     }
-    ui.say(table(&["placed and routed", "estimate", "nextpnr", "of", "error"], &rows))?;
+    rows
+}
+
+/// The same as a table, and how it was measured.
+pub fn report(results: &[Result], ui: &Ui) -> std::io::Result<()> {
+    ui.say(table(&["placed and routed", "estimate", "nextpnr", "of", "error"], &rows(results)))?;
     for Result { device, routed, folder, .. } in results {
         ui.say(format!(
             "{device}: measured by {}, in a frame of shift registers of {} flip-flops and up to {} cells; logs in {}",
