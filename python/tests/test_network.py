@@ -106,6 +106,8 @@ def test_errors_are_those_of_the_command(tmp_path):
     missing = tmp_path / "none.sterna"
     with pytest.raises(SternaError, match=f"^cannot read {missing}: No such file"):
         sterna.load(missing)
+    with pytest.raises(SternaError, match=f"^cannot read {missing}: No such file"):
+        sterna.import_onnx(missing)
     with pytest.raises(SternaError, match="is a folder; give a network file"):
         sterna.load(tmp_path)
     (tmp_path / "text").write_text("{}")
