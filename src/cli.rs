@@ -10,6 +10,7 @@ mod formal;
 mod host;
 mod import;
 mod info;
+mod mutants;
 mod simulate;
 mod synth;
 mod train;

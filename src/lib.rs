@@ -2,8 +2,11 @@
 
 pub mod board;
 pub mod build;
+pub mod check;
+pub mod choices;
 pub mod cli;
 mod cost;
+pub mod describe;
 pub mod host;
 #[cfg(unix)]
 pub mod interrupt;

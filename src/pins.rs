@@ -1,9 +1,10 @@
-//! Where the streams of a build are in its Verilog.
+//! Where the streams of a build are in its Verilog, and what its signals are called there.
 
 use anyhow::{Context, Result, bail};
 use sterna_ir::design::Stream;
 use sterna_ir::netlist::NodeId;
 use sterna_sim::verilator::{Pins, Signal, StreamPins};
+use sterna_sim::wave::Names;
 
 use crate::build::Build;
 
@@ -19,6 +20,19 @@ pub fn pins(build: &Build) -> Result<Pins> {
         input: stream(build, &design.input, true)?,
         output: stream(build, &design.output, true)?,
     })
+}
+
+/// Names for waveforms, as in the Verilog; what has no signal there is not shown.
+pub fn names(build: &Build) -> Names {
+    let (emitted, netlist) = (&build.emitted, &build.design.netlist);
+    let module = |(name, module): (&Option<String>, &sterna_ir::netlist::Module)| {
+        name.clone().unwrap_or_else(|| module.name.clone())
+    };
+    Names {
+        modules: emitted.instances.iter().zip(&netlist.modules).map(module).collect(),
+        nodes: emitted.names.clone(),
+        clock: emitted.clock().unwrap_or("clk").to_string(),
+    }
 }
 
 /// The signals of a stream; `last` only where it is wanted and there is one.

@@ -1,8 +1,11 @@
 //! Samples made to find faults: corner cases, sums exactly at the thresholds, and noise. And how many thresholds a set of
 //! samples has really tried.
 
+use std::collections::BTreeSet;
+
+use rayon::prelude::*;
 use sterna_ir::bench::Stall;
-use sterna_ir::{LayerOp, Network, Range, Result, Threshold};
+use sterna_ir::{LayerOp, Network, Range, Result, Threshold, eval};
 
 /// Corner samples: all lowest, all highest, alternating twice, and four with a single highest element.
 const CORNERS: usize = 8;
@@ -28,6 +31,22 @@ pub fn made(network: &Network, count: usize, seed: u64) -> Vec<Vec<i64>> {
             }
         })
         .collect()
+}
+
+/// Vectors of integers, one after the other.
+pub type Vectors = Vec<Vec<i64>>;
+
+/// `count` samples and their results for test benches, which see results alone: of four times as many made samples first
+/// those with a result that none before them has, since noise mostly falls into one class.
+pub fn varied(network: &Network, count: usize, seed: u64) -> Result<(Vectors, Vectors)> {
+    let results = |sample: &Vec<i64>| Ok(eval::evaluate(network, sample)?.pop().unwrap_or_default());
+    let samples = made(network, 4 * count, seed);
+    let results: Vec<Vec<i64>> = samples.par_iter().map(results).collect::<Result<_>>()?;
+    let mut seen = BTreeSet::new();
+    let (fresh, again): (Vec<_>, Vec<_>) =
+        samples.into_iter().zip(&results).partition(|(_, result)| seen.insert(*result));
+    let chosen = fresh.into_iter().chain(again).take(count);
+    Ok(chosen.map(|(sample, result)| (sample, result.clone())).unzip())
 }
 
 struct Draw(Stall);
@@ -167,7 +186,7 @@ impl Edges {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use sterna_ir::{Dense, Input, Layer, eval};
+    use sterna_ir::{Dense, Input, Layer};
 
     fn network(falling: bool) -> Network {
         let weights = vec![1, -1, 0, 1, 0, 1, 1, 1];
@@ -201,6 +220,17 @@ mod tests {
             }
             // The sum of three pixels never reaches 5000.
             assert_eq!(edges.tried(), (3, 3));
+        }
+    }
+
+    #[test]
+    fn benches_see_every_result_once_before_any_twice() {
+        let mut network = network(false);
+        network.layers.push(Layer { name: "class".into(), op: LayerOp::ArgMax });
+        let (samples, results) = varied(&network, 4, 3).unwrap();
+        assert_eq!((samples.len(), &results[..2]), (4, &[vec![0], vec![1]][..]));
+        for (sample, result) in samples.iter().zip(&results) {
+            assert_eq!(eval::evaluate(&network, sample).unwrap().last(), Some(result));
         }
     }
 

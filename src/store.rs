@@ -6,6 +6,7 @@ use std::path::Path;
 
 use anyhow::{Context, Result, bail};
 use sterna_ir::{Network, Range, Task, format};
+use sterna_onnx::{Import, InputCodes, Options};
 
 /// Files as names and contents.
 pub type Files = Vec<(String, Vec<u8>)>;
@@ -37,6 +38,31 @@ pub fn read_matrix(path: &Path, range: Range) -> Result<Network> {
     let rows = (0..outputs).flat_map(|o| weights.iter().skip(o).step_by(outputs).copied()).collect();
     let name = path.file_stem().unwrap_or_default().to_string_lossy();
     sterna_hdl::matrix::network(&name, inputs, outputs, rows, range).with_context(place)
+}
+
+/// Reads a model of ONNX or QONNX as a network, by default named after the file; `scores` ends it with the scores instead
+/// of the class. `input` says which integers samples consist of, and the model's values of a step and of 0, as decimals or
+/// fractions; without it samples are the codes of the model's own quantiser.
+pub fn read_model(
+    path: &Path,
+    input: Option<(Range, &str, &str)>,
+    name: Option<&str>,
+    scores: bool,
+) -> Result<Import> {
+    let place = || path.display().to_string();
+    if path.is_dir() {
+        bail!("{} is a folder; give a model file", place());
+    }
+    let bytes = fs::read(path).with_context(|| format!("cannot read {}", place()))?;
+    let model = sterna_onnx::parse_in(&bytes, parent(path)).with_context(place)?;
+    let codes = |(range, scale, offset)| {
+        let numbers = || format!("--scale {scale} --offset {offset}: want numbers such as 0.5 or 1/255");
+        InputCodes::new(range, scale, offset).with_context(numbers)
+    };
+    let stem = || path.file_stem().unwrap_or_default().to_string_lossy().into_owned();
+    let name = Some(name.map_or_else(stem, String::from));
+    sterna_onnx::import(&model, &Options { name, input: input.map(codes).transpose()?, scores })
+        .with_context(place)
 }
 
 /// Writes a file through a temporary in the same folder, so that it is whole or absent. A file that holds these bytes

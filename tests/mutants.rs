@@ -149,3 +149,51 @@ fn damages_are_found_by_proof() {
     assert_eq!(open.len(), 3, "{report:#}");
     assert_eq!((found("layer1_pe"), found("layer2_pe"), found("layer1")), (1, 1, 2), "{report:#}");
 }
+
+#[test]
+fn a_difference_leaves_a_small_stimulus_that_shows_it_again() {
+    if !has("verilator", "--version") {
+        return;
+    }
+    let folder = Folder::new();
+    folder.put("net.sterna", small_network());
+    folder.ok(&["compile", "net.sterna", "--pes", "6", "-o", "out"]);
+    change_rom_word(&folder.join("out"), "_pe");
+    let report = folder.json(1, &[&["verify", "out"], IMAGES].concat());
+    assert_eq!(report["mismatch"]["kind"], "value", "{report:#}");
+    let again = folder.json(1, &["verify", "out", "--stimuli", "mismatch.json"]);
+    assert_eq!((&again["samples"], &again["cached"]), (&1.into(), &true.into()), "{again:#}");
+    assert_eq!(again["mismatch"]["place"], report["mismatch"]["place"], "{again:#}");
+    folder.put("bad.json", r#"{"stall_level": 0, "seed": 1, "before": 0, "samples": [[1, 2]]}"#);
+    let output = folder.sterna(&["verify", "out", "--stimuli", "bad.json"]);
+    let said = crate::util::text(&output.stderr);
+    assert!(output.status.code() == Some(2) && said.contains("bad.json"), "{said}");
+}
+
+#[test]
+fn mutants_are_counted_and_not_run_twice() {
+    if !has("verilator", "--version") || !has("yosys", "-V") {
+        return;
+    }
+    let folder = Folder::new();
+    folder.put("net.sterna", small_network());
+    folder.ok(&["compile", "net.sterna", "--pes", "3", "-o", "out"]);
+    let verify = ["verify", "out", "--samples", "12", "--mutants", "48", "--cache-dir", "cache"];
+    let report = folder.json(0, &verify);
+    let counts = &report["mutants"];
+    let number = |key: &str| counts[key].as_u64().unwrap();
+    let open = counts["survivors"].as_array().unwrap().len() as u64 - number("equivalent");
+    assert_eq!((number("tried"), number("killed") + number("equivalent") + open), (48, 48), "{counts:#}");
+    assert!(number("killed") > 30 && counts["kinds"].as_object().unwrap().len() > 6, "{counts:#}");
+    let journal = || {
+        let names = std::fs::read_dir(folder.join("cache")).unwrap().map(|e| e.unwrap().path());
+        names.into_iter().find(|p| p.extension().is_some_and(|e| e == "jsonl")).unwrap()
+    };
+    // As if interrupted while a line was written.
+    let text = std::fs::read_to_string(journal()).unwrap();
+    std::fs::write(journal(), &text[..text.len() - 9]).unwrap();
+    let again = folder.json(0, &verify);
+    assert_eq!(again["mutants"], report["mutants"]);
+    let lines = std::fs::read_to_string(journal()).unwrap();
+    assert_eq!(lines.lines().count(), 49, "one mutant was run again");
+}

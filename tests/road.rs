@@ -38,6 +38,10 @@ fn verilator_agrees_in_every_cycle() {
         assert!(report["values"].as_u64().unwrap() >= 200 * 33, "{report:#}");
         let noise = folder.json(0, &["verify", "out", "--samples", "64", "--stalls", stalls]);
         assert_eq!(noise["cached"], true, "the model was built a moment ago: {noise:#}");
+        if has("iverilog", "-V") {
+            let icarus = folder.json(0, &["verify", "out", "--samples", "8", "--icarus"]);
+            assert!(icarus["icarus"].as_str().unwrap().starts_with("Icarus"), "{icarus:#}");
+        }
     }
 }
 
@@ -266,9 +270,17 @@ fn waveforms_and_json() {
     folder.put("net.sterna", small_network());
     folder.ok(&["simulate", "net.sterna", "--pes", "4", "--samples", "3", "--vcd", "wave.vcd"]);
     let wave = std::fs::read_to_string(folder.join("wave.vcd")).unwrap();
-    for part in ["$enddefinitions", "s_axis_tvalid", "layer0", "pe0"] {
+    for part in ["$enddefinitions", "s_axis_tvalid", "u_layer0 ", "u_layer0_pe0 "] {
         assert!(wave.contains(part), "no {part} in the waveform");
     }
+    let some = ["--wave", "some.fst", "--scope", "digits.u_layer1", "--cycles", "20..40"];
+    folder.ok(&[&["simulate", "net.sterna", "--pes", "4", "--samples", "1"], &some[..]].concat());
+    assert!(folder.join("some.fst").exists());
+    let none = ["simulate", "net.sterna", "--samples", "1", "--wave", "n.vcd", "--scope", "digits.u_layer7"];
+    let output = folder.sterna(&none);
+    assert!(text(&output.stderr).contains("--scope digits.u_layer7"), "{}", text(&output.stderr));
+    let dual = folder.json(0, &["simulate", "net.sterna", "--pes", "4", "--samples", "2", "--dual"]);
+    assert_eq!((&dual["equal"], &dual["dual"]), (&json!(true), &json!(null)));
     folder.ok(&["compile", "net.sterna", "--pes", "4", "--board", "ulx3s-85f", "-o", "out"]);
     for command in [&["info", "net.sterna"][..], &["info", "out"], &["estimate", "out"], &["simulate", "out"]]
     {

@@ -2,6 +2,7 @@
 
 mod adder;
 pub mod bitstream;
+pub mod cocotb;
 pub mod complement;
 pub mod constraints;
 pub mod delay;
@@ -15,6 +16,7 @@ pub mod lower;
 pub mod manifest;
 pub mod mutate;
 mod options;
+pub mod package;
 mod pairs;
 mod process;
 pub mod route;

@@ -64,17 +64,48 @@ pub fn lower(network: &Network, options: &Options) -> Result<Design> {
 
 /// Builds `plan` with queues that have the room they need.
 fn build_fitting(network: &Network, options: &Options, plan: &mut Plan) -> Result<(Design, Vec<Claim>)> {
+    set_buffers(network, options, plan)?;
     let (design, claims, queues) = build(network, options, plan);
-    if queues.is_empty() {
+    if queues.joins.is_empty() {
         return Ok((design, claims));
     }
     // What waits when nothing ever stalls is what the layers between need before they give: with room for it no stall can
     // lock the streams up, and with one more no queue is ever full in that run.
     check(&design.netlist)?;
-    let (_, most) = timing::observe(&design, &queues)?;
+    let (_, most) = timing::observe(&design, &queues.joins)?;
     plan.set_queues(most);
     let (design, claims, _) = build(network, options, plan);
     Ok((design, claims))
+}
+
+/// Gives the streams in front of slow convolutions the fewest rows with which the network keeps the pace of its slowest layer,
+/// or comes as near as it can; and of those the room that is ever used.
+fn set_buffers(network: &Network, options: &Options, plan: &mut Plan) -> Result<()> {
+    let tallest = plan.buffers().map(|buffer| buffer.image[1]).max().unwrap_or(0);
+    if tallest == 0 {
+        return Ok(());
+    }
+    let floor = plan.stages.iter().map(Stage::least_cycles).max().unwrap_or(0);
+    let mut best: Option<(u64, usize, Vec<i64>)> = None;
+    let powers = (0..).map(|k| 1usize << k).take_while(|rows| *rows < 2 * tallest);
+    for rows in std::iter::once(0).chain(powers) {
+        plan.set_rows(rows);
+        let (design, _, queues) = build(network, options, plan);
+        check(&design.netlist)?;
+        let (timing, most) = timing::observe(&design, &queues.buffers)?;
+        // A run lasts for several samples: rows that gain nothing end the search.
+        if best.as_ref().is_some_and(|(interval, ..)| timing.interval >= *interval) {
+            break;
+        }
+        best = Some((timing.interval, rows, most));
+        if timing.interval <= floor {
+            break;
+        }
+    }
+    let (_, rows, most) = best.expect("no rows were tried");
+    plan.set_rows(rows);
+    plan.trim_buffers(most);
+    Ok(())
 }
 
 /// What [`lower`] would return, neither proved nor checked nor timed and with queues that are too long, and its layers of
@@ -137,8 +168,17 @@ fn infos(plan: &Plan) -> Vec<LayerInfo> {
     plan.stages.iter().filter(|stage| stage.name.starts_with("layer")).map(info).collect()
 }
 
-/// Builds the plan. Timing is left at zero. The last part counts what waits in each queue.
-pub(crate) fn build(network: &Network, options: &Options, plan: &Plan) -> (Design, Vec<Claim>, Vec<NodeId>) {
+/// What counts the pixels that wait in each queue, in order of the data.
+#[derive(Debug, Default)]
+pub(crate) struct Queues {
+    /// Of residual sums.
+    joins: Vec<NodeId>,
+    /// In front of slow convolutions, where there is room.
+    buffers: Vec<NodeId>,
+}
+
+/// Builds the plan. Timing is left at zero.
+pub(crate) fn build(network: &Network, options: &Options, plan: &Plan) -> (Design, Vec<Claim>, Queues) {
     let top = options.top.clone().unwrap_or_else(|| network.name.clone());
     let mut b = Builder::new(top, about(network, plan));
     let inputs = shell::inputs(&mut b, network, plan.lanes, plan.positions);
@@ -148,7 +188,7 @@ pub(crate) fn build(network: &Network, options: &Options, plan: &Plan) -> (Desig
     let mut opened: Vec<(ModuleId, Vec<Gate>, NodeId)> = Vec::new();
     // Of each layer that is read twice, whether the queues that it enters have room.
     let mut room: BTreeMap<usize, Vec<NodeId>> = BTreeMap::new();
-    let mut queues = Vec::new();
+    let mut queues = Queues::default();
     for (k, stage) in plan.stages.iter().enumerate().rev() {
         let y_ready = match room.get(&stage.layer) {
             Some(room) => b.and(&[&[ready], &room[..]].concat(), format!("l{k}_fork_ready")),
@@ -160,9 +200,13 @@ pub(crate) fn build(network: &Network, options: &Options, plan: &Plan) -> (Desig
         for unit in stage.units.iter().rev() {
             let gate = open(&mut b, unit, ready);
             ready = gate.ready;
-            if let (Unit::Join(join), Some(queue)) = (unit, gate.queue) {
-                room.entry(join.from).or_default().push(queue.free);
-                queues.push(queue.count);
+            match (unit, gate.queue) {
+                (Unit::Join(join), Some(queue)) => {
+                    room.entry(join.from).or_default().push(queue.free);
+                    queues.joins.push(queue.count);
+                }
+                (Unit::Buffer(_), Some(queue)) => queues.buffers.push(queue.count),
+                _ => {}
             }
             gates.push(gate);
         }
@@ -174,7 +218,8 @@ pub(crate) fn build(network: &Network, options: &Options, plan: &Plan) -> (Desig
         opened.push((module, gates, y_ready));
     }
     opened.reverse();
-    queues.reverse();
+    queues.joins.reverse();
+    queues.buffers.reverse();
     let input = shell::frame(&mut b, &inputs, ready);
 
     let mut link = inputs.link.clone();
@@ -216,6 +261,7 @@ fn open(b: &mut Builder, unit: &Unit, y_ready: NodeId) -> Gate {
         Unit::Folded(_) => folded::open(b, y_ready),
         Unit::Windows(unit) => unit.open(b, y_ready),
         Unit::Join(join) => join.open(b, y_ready),
+        Unit::Buffer(buffer) => buffer.open(b, y_ready),
         Unit::Flatten => Gate::new(y_ready, y_ready, y_ready),
         _ => open_pipe(b, y_ready),
     }
@@ -236,6 +282,7 @@ fn build_unit(
     match unit {
         Unit::Flatten => x.flat(),
         Unit::Join(_) => unreachable!("reads two streams"),
+        Unit::Buffer(buffer) => buffer.build(b, gate, x),
         Unit::Gather => adapt::gather(b, gate, x),
         Unit::Serialise { to, .. } => adapt::serialise(b, gate, x, *to),
         Unit::Unrolled(unit) => {

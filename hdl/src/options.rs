@@ -31,6 +31,16 @@ pub struct Options {
     pub family: Option<Family>,
 }
 
+impl Style {
+    /// Processing elements, of styles that have them.
+    pub fn pes(self) -> Option<usize> {
+        match self {
+            Style::Unrolled => None,
+            Style::Folded { pes } | Style::Dense { pes } => Some(pes),
+        }
+    }
+}
+
 impl Default for Options {
     fn default() -> Self {
         Options {
@@ -66,6 +76,12 @@ pub enum Style {
     Unrolled,
     /// A static schedule of the nonzeros on processing elements, each adding one of them per cycle.
     Folded {
+        /// Processing elements; no more than the rows of the layer are built.
+        pes: usize,
+    },
+    /// The same elements walking all weights, zeros too, in step over one copy of the activations: the baseline that skipping
+    /// zeros is measured against. Weights of -1, 0 and 1 only.
+    Dense {
         /// Processing elements; no more than the rows of the layer are built.
         pes: usize,
     },

@@ -87,6 +87,10 @@ pub struct Emitted {
     /// Ports of the top module, in printed order.
     pub ports: Vec<Port>,
     signals: HashMap<NodeId, TopSignal>,
+    /// Names that nodes have in the modules that compute them; those printed inside their readers have none.
+    pub names: HashMap<NodeId, String>,
+    /// Name of the instance of each module, in the order of the netlist: of the top, its own; of one not printed, none.
+    pub instances: Vec<Option<String>>,
 }
 
 impl Emitted {
@@ -126,10 +130,14 @@ pub fn print(netlist: &Netlist, options: &PrintOptions) -> Result<Emitted> {
     let mut printed: HashMap<ModuleId, Printed> = HashMap::new();
     let blocks = Blocks::new(netlist, &borders.live, options.family);
     let mut files = blocks.files();
+    let (mut names, mut instances) = (HashMap::new(), vec![None; netlist.modules.len()]);
+    instances[0] = Some(module_names[0].clone());
     for module in innermost_first(&children) {
         let inside = &children[module.index()];
         let context = Context { borders: &borders, module_names: &module_names, blocks: &blocks };
-        let done = module::print(netlist, &context, module, inside, &printed, &generator);
+        let mut done = module::print(netlist, &context, module, inside, &printed, &generator);
+        names.extend(done.own.drain());
+        done.instances.drain(..).for_each(|(child, name)| instances[child.index()] = Some(name));
         let name = format!("{}.v", module_names[module.index()]);
         files.push(SourceFile { name, text: done.text.clone() });
         printed.insert(module, done);
@@ -145,7 +153,8 @@ pub fn print(netlist: &Netlist, options: &PrintOptions) -> Result<Emitted> {
         nodes: port.bundle.nodes,
         about: comment(&port.about),
     });
-    Ok(Emitted { top: module_names[0].clone(), files, ports: ports.collect(), signals: signals.collect() })
+    let (ports, signals) = (ports.collect(), signals.collect());
+    Ok(Emitted { top: module_names[0].clone(), files, ports, signals, names, instances })
 }
 
 /// One name per module, unique as a file name too; `<top>_tb` stays free for the test bench.

@@ -5,7 +5,8 @@
 //! 1. Reset is 1 for [`RESET_CYCLES`] cycles with `valid` and `ready` at 0. Then cycle 0 begins.
 //! 2. In every cycle, the input generator draws first, then the output generator ([`Stall::draw`]).
 //! 3. Input `valid` is 1 when a beat waits and either it was already offered or the input draw is no stall. While it is 0,
-//!    data and `last` are 0.
+//!    data and `last` are 0. `last` is 1 in the last beat of a sample, but for the one beat of [`Stalls::fault`], where it
+//!    is wrong.
 //! 4. Output `ready` is 1 when the output draw is no stall.
 //! 5. Combinational logic settles; a beat moves where `valid` and `ready` are both 1; the clock rises.
 
@@ -46,17 +47,20 @@ pub struct Stalls {
     pub input: Stall,
     /// Refuses output beats.
     pub output: Stall,
+    /// The input beat, counted over all samples, whose `last` is inverted.
+    pub fault: Option<u64>,
 }
 
 impl Stalls {
     /// No stalls at all.
     pub fn none() -> Self {
-        Stalls { input: Stall::new(1, 0), output: Stall::new(2, 0) }
+        Stalls { input: Stall::new(1, 0), output: Stall::new(2, 0), fault: None }
     }
 
     /// Independent stalls in `level` of 256 cycles on both sides.
     pub fn random(seed: u64, level: u8) -> Self {
-        Stalls { input: Stall::new(2 * seed, level), output: Stall::new(2 * seed + 1, level) }
+        let (input, output) = (Stall::new(2 * seed, level), Stall::new(2 * seed + 1, level));
+        Stalls { input, output, fault: None }
     }
 }
 
@@ -131,7 +135,8 @@ pub fn run(
     while results.vectors.len() < samples.len() {
         let (hold_in, hold_out) = (stalls.input.draw(), stalls.output.draw());
         let valid = sample < samples.len() && (offered || !hold_in);
-        offer(input, circuit, valid.then(|| (samples[sample].as_slice(), beat)));
+        let faulty = stalls.fault == Some((sample * input.beats() + beat) as u64);
+        offer(input, circuit, valid.then(|| (samples[sample].as_slice(), beat)), faulty);
         circuit.set(output.ready, i64::from(!hold_out));
         circuit.settle();
         offered = valid && circuit.get(input.ready) == 0;
@@ -172,7 +177,7 @@ pub fn run(
 
 /// Step 1 of the protocol.
 pub fn reset(design: &Design, circuit: &mut impl Circuit) {
-    offer(&design.input, circuit, None);
+    offer(&design.input, circuit, None, false);
     circuit.set(design.output.ready, 0);
     if let Some(reset) = design.netlist.reset {
         circuit.set(reset, 1);
@@ -186,8 +191,8 @@ pub fn reset(design: &Design, circuit: &mut impl Circuit) {
     }
 }
 
-/// Sets the input stream's pins: a beat of a sample, or nothing.
-pub fn offer(input: &Stream, circuit: &mut impl Circuit, beat: Option<(&[i64], usize)>) {
+/// Sets the input stream's pins: a beat of a sample, with a wrong `last` if it is faulty, or nothing.
+pub fn offer(input: &Stream, circuit: &mut impl Circuit, beat: Option<(&[i64], usize)>, faulty: bool) {
     circuit.set(input.valid, i64::from(beat.is_some()));
     let lanes = input.data.len();
     for (lane, node) in input.data.iter().enumerate() {
@@ -197,6 +202,6 @@ pub fn offer(input: &Stream, circuit: &mut impl Circuit, beat: Option<(&[i64], u
         circuit.set(*node, beat.map_or(0, element));
     }
     if let Some(last) = input.last {
-        circuit.set(last, i64::from(beat.is_some_and(|(_, b)| b + 1 == input.beats())));
+        circuit.set(last, i64::from(beat.is_some_and(|(_, b)| (b + 1 == input.beats()) != faulty)));
     }
 }

@@ -244,7 +244,11 @@ impl<'a, M: Lanes> Batch<'a, M> {
             self.machine.set(self.program, self.input.valid, &valid);
             if let Some(last) = self.last {
                 let beats = self.input.beats;
-                let ends = Mask::from_fn(self.jobs.len(), |l| self.input.beat[l] + 1 == beats);
+                let fault = |l: usize| {
+                    let beat = (self.sample[l] - self.jobs[l].first) as u64 * u64::from(beats);
+                    self.jobs[l].stalls.fault == Some(beat + u64::from(self.input.beat[l]))
+                };
+                let ends = Mask::from_fn(self.jobs.len(), |l| (self.input.beat[l] + 1 == beats) != fault(l));
                 self.machine.set(self.program, last, &(valid & ends));
             }
         }

@@ -24,9 +24,11 @@ pub enum Error {
         /// The program.
         tool: String,
     },
-    /// Verilator refused the Verilog, or the model did not compile.
-    #[error("Verilator cannot build {top}:\n{message}")]
+    /// A Verilog simulator refused the Verilog, or the model did not compile.
+    #[error("{tool} cannot build {top}:\n{message}")]
     Build {
+        /// The simulator.
+        tool: &'static str,
         /// Top module.
         top: String,
         /// First lines of the tool's message.
@@ -41,7 +43,7 @@ pub enum Error {
         message: String,
     },
     /// The compiled model ended badly.
-    #[error("the Verilator model of {top} failed ({status}): {message}")]
+    #[error("the Verilog model of {top} failed ({status}): {message}")]
     Model {
         /// Top module.
         top: String,

@@ -118,7 +118,7 @@ impl Packed {
     /// # Errors
     /// A sample that is too short, or a value outside its pin's range.
     pub fn new(design: &Design, samples: &[Vec<i64>]) -> Result<Self> {
-        check(design, samples)?;
+        check(design, samples.iter().map(Vec::as_slice))?;
         let layout = Layout::new(&design.netlist, &design.input);
         let per_sample = layout.words * layout.beats;
         let mut words = vec![0; per_sample * samples.len()];
@@ -196,21 +196,24 @@ impl Source for Noise {
 }
 
 /// Refuses samples that the input pins cannot carry.
-fn check(design: &Design, samples: &[Vec<i64>]) -> Result<()> {
+pub(crate) fn check<'a, T: Copy + Into<i64> + 'a>(
+    design: &Design,
+    samples: impl Iterator<Item = &'a [T]>,
+) -> Result<()> {
     let input = &design.input;
     let need = input.order.iter().max().map_or(0, |m| *m as usize + 1);
     let range = |node: NodeId| design.netlist.node(node).range;
     if let Some(node) = input.data.iter().find(|node| design.netlist.node(**node).op != Op::Input) {
         return Err(Error::Request(format!("node {} of the input stream is not an input", node.0)));
     }
-    for (i, sample) in samples.iter().enumerate() {
+    for (i, sample) in samples.enumerate() {
         let bad = |what| Err(Error::Sample { sample: i, what });
         if sample.len() < need {
             return bad(format!("{} values given, the design takes {need}", sample.len()));
         }
         for (position, element) in input.order.iter().enumerate() {
             let range = range(input.data[position % input.data.len()]);
-            let value = sample[*element as usize];
+            let value = sample[*element as usize].into();
             if !range.contains(value) || !range.contains(0) {
                 return bad(format!("element {element} is {value}, outside {range}"));
             }

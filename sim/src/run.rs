@@ -13,7 +13,7 @@ use crate::word::WordSize;
 use crate::{Error, Result};
 use rayon::prelude::*;
 use std::sync::atomic::{AtomicU64, Ordering};
-use sterna_ir::bench::Stalls;
+use sterna_ir::bench::{Stall, Stalls};
 use sterna_ir::design::{Design, Stream};
 
 /// How samples are streamed.
@@ -26,6 +26,8 @@ pub struct Options {
     pub stall_level: u8,
     /// Seed of the stalls; segment `s` uses `seed + s`.
     pub seed: u64,
+    /// Whether one beat of every fourth segment has a wrong `last`, where the input has one.
+    pub faults: bool,
     /// Cycles without a move after which a circuit counts as stuck; by default 10,000 and four times the timing.
     pub patience: Option<u64>,
     /// Keep the results and their cycles.
@@ -48,6 +50,7 @@ impl Default for Options {
             segments: 64,
             stall_level: 0,
             seed: 0,
+            faults: false,
             patience: None,
             results: true,
             probes: false,
@@ -100,9 +103,19 @@ pub(crate) fn split(samples: usize, segments: usize) -> Vec<(usize, usize)> {
     (0..parts).map(|i| (samples * i / parts, samples * (i + 1) / parts)).collect()
 }
 
-/// Stalls of a segment.
-pub(crate) fn stalls(options: &Options, segment: usize) -> Stalls {
-    Stalls::random(options.seed.wrapping_add(segment as u64) & (u64::MAX >> 2), options.stall_level)
+/// Stalls of a segment. A faulty beat is the first or the last of one of its first three samples.
+pub(crate) fn stalls(design: &Design, options: &Options, segment: usize) -> Stalls {
+    let seed = options.seed.wrapping_add(segment as u64) & (u64::MAX >> 2);
+    let mut stalls = Stalls::random(seed, options.stall_level);
+    if options.faults && segment % 4 == 1 && design.input.last.is_some() {
+        let mut dice = Stall::new(seed, 0);
+        // The first states of neighbouring seeds are alike.
+        (0..4).for_each(|_| _ = dice.draw());
+        let beats = design.input.beats() as u64;
+        let place = if dice.state >> 32 & 1 == 0 { 0 } else { beats - 1 };
+        stalls.fault = Some(dice.state % 3 * beats + place);
+    }
+    stalls
 }
 
 /// Cycles without a move that are still borne.
@@ -169,7 +182,7 @@ pub(crate) fn run_hashed(
     let job = |(i, (first, end)): (usize, &(usize, usize))| Job {
         first: *first,
         end: *end,
-        stalls: stalls(options, i),
+        stalls: stalls(design, options, i),
     };
     let jobs: Vec<Job> = bounds.iter().enumerate().map(job).collect();
     let done = AtomicU64::new(0);

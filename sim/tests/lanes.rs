@@ -3,7 +3,7 @@
 use crate::common::designs;
 use sterna_ir::bench::{self, Stalls};
 use sterna_ir::interpret::Interpreter;
-use sterna_sim::{Error, Options, dual, run};
+use sterna_sim::{Error, Options, Rows, dual, run, stream};
 
 #[test]
 fn every_lane_follows_the_protocol_to_the_cycle() {
@@ -35,8 +35,23 @@ fn every_lane_follows_the_protocol_to_the_cycle() {
                 Options { lanes: Some(lanes), threads: Some(threads), bitwise: Some(bitwise), ..options };
             assert_eq!(run(&design, &samples, &other, &|_, _| ()).unwrap(), all);
         }
-        assert_eq!(dual::run(&design, &samples[..20], Stalls::random(3, level), 1000).unwrap().1, None);
+        assert_eq!(dual::run(&design, &samples[..20], Stalls::random(3, level), 1000).unwrap(), None);
     }
+}
+
+#[test]
+fn rows_of_a_matrix_are_samples() {
+    let design = designs::accumulator();
+    let samples = designs::samples(&design, 50, 4);
+    let bytes: Vec<i8> = samples.iter().flatten().map(|v| i8::try_from(*v).unwrap()).collect();
+    let options = Options { stall_level: 60, ..Options::default() };
+    let rows = Rows::new(&design, &bytes, 4).unwrap();
+    let all = run(&design, &samples, &options, &|_, _| ()).unwrap();
+    assert_eq!(stream(&design, &rows, &options, &|_, _| ()).unwrap(), all);
+    let refused = |values: &[i16], elements| Rows::new(&design, values, elements).unwrap_err().to_string();
+    assert_eq!(refused(&[0, 0, 0, 0, 0, 0, 200, 0], 4), "sample 1: element 2 is 200, outside -128..=127");
+    assert_eq!(refused(&[0; 6], 3), "sample 0: 3 values given, the design takes 4");
+    assert_eq!(refused(&[0; 6], 4), "6 values are no whole rows of 4");
 }
 
 #[test]

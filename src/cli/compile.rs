@@ -5,22 +5,16 @@ use std::path::{Path, PathBuf};
 use anyhow::{Result, bail};
 use clap::builder::PossibleValuesParser;
 use serde_json::json;
-use sterna_hdl::delay::Delays;
 use sterna_hdl::estimate::estimate;
 use sterna_hdl::family::Family;
 use sterna_hdl::{Folding, Options, Style};
-use sterna_ir::{LayerOp, Network, Range, Task};
+use sterna_ir::{Network, Range, Task};
 
 use super::budget::{BudgetArgs, choose};
 use super::estimate::parse_family;
-use crate::build::{self, Build, StageInfo, Target};
+use crate::build::{self, Build, Extras, StageInfo, Target};
 use crate::ui::{Outcome, Ui, counted, percent, table, thousands};
-use crate::{board, store};
-
-/// Networks up to this many nonzero weights are unrolled when nothing is asked for: about what fits a mid-size part.
-const UNROLL_LIMIT: usize = 20_000;
-/// Processing elements of a folded design when nothing is asked for.
-const DEFAULT_PES: usize = 64;
+use crate::{board, choices, store};
 
 /// How to turn a network into hardware.
 #[derive(Clone, Debug, clap::Args)]
@@ -32,7 +26,8 @@ pub struct DesignArgs {
     /// larger networks.
     #[arg(long, value_name = "N", conflicts_with = "style")]
     pes: Option<usize>,
-    /// One style per dense layer or convolution, separated by commas: `unrolled`, or a number of processing elements.
+    /// One style per dense layer or convolution, separated by commas: `unrolled`, a number of processing elements, or
+    /// `dense:N` for N that do not skip zeros, a baseline.
     #[arg(long, value_name = "LIST", value_delimiter = ',', value_parser = parse_style)]
     style: Option<Vec<Style>>,
     /// Adder levels between pipeline registers of unrolled layers [default: 2].
@@ -96,11 +91,13 @@ pub fn parse_range(text: &str) -> Result<Range, String> {
 }
 
 fn parse_style(text: &str) -> Result<Style, String> {
-    match text.parse::<usize>() {
-        _ if text == "unrolled" => Ok(Style::Unrolled),
-        Ok(pes) if pes > 0 => Ok(Style::Folded { pes }),
-        _ => Err(format!("{text:?}; want `unrolled` or a number of processing elements")),
-    }
+    let pes = |text: &str| text.parse::<usize>().ok().filter(|pes| *pes > 0);
+    let dense = text.strip_prefix("dense:").and_then(pes).map(|pes| Style::Dense { pes });
+    let folded = pes(text).map(|pes| Style::Folded { pes });
+    let unrolled = (text == "unrolled").then_some(Style::Unrolled);
+    unrolled.or(folded).or(dense).ok_or_else(|| {
+        format!("{text:?}; want `unrolled`, a number of processing elements, or `dense:` and one")
+    })
 }
 
 impl DesignArgs {
@@ -161,29 +158,21 @@ impl DesignArgs {
         self.unrolled || numbers || mapping || self.style.is_some() || self.top.is_some()
     }
 
-    /// The clock that registers are placed for, in kHz: where one was asked for on a family whose delays are known.
-    fn planned_khz(&self) -> Option<u32> {
-        let is_known = |family: &Family| Delays::with_route(*family, 0).is_some();
-        self.target.filter(is_known).and(self.clock).map(|mhz| (mhz * 1000.0).round() as u32)
-    }
-
     /// The compiler's options for `network`.
     pub fn options(&self, network: &Network) -> Result<Options> {
-        let clock_khz = self.planned_khz();
-        if clock_khz.is_some() && self.levels_per_stage.is_some() {
-            bail!("--clock and --levels-per-stage both place the registers; give one of them");
-        }
+        let (clock_khz, levels_per_stage) =
+            choices::registers(self.target, self.clock, self.levels_per_stage)?;
         let folding = match (&self.style, self.pes) {
             (Some(styles), _) => Folding::PerLayer(styles.clone()),
             (None, Some(pes)) => Folding::Pes(pes),
-            (None, None) if self.unrolled || nonzeros(network) <= UNROLL_LIMIT => Folding::Unrolled,
-            (None, None) => Folding::Pes(DEFAULT_PES),
+            (None, None) if self.unrolled => Folding::Unrolled,
+            (None, None) => choices::default_folding(network),
         };
         let defaults = Options::default();
         Ok(Options {
             folding,
             clock_khz,
-            levels_per_stage: self.levels_per_stage.unwrap_or(defaults.levels_per_stage),
+            levels_per_stage,
             input_lanes: self.input_lanes,
             sharing: self.sharing.map_or(defaults.sharing, |s| s.0),
             family: self.target,
@@ -191,16 +180,6 @@ impl DesignArgs {
             ..defaults
         })
     }
-}
-
-/// Nonzero weights of the whole network.
-pub fn nonzeros(network: &Network) -> usize {
-    let dense = network.layers.iter().filter_map(|l| match &l.op {
-        LayerOp::Dense(d) => Some(d.nonzeros()),
-        LayerOp::Conv2d(c) => Some(c.nonzeros()),
-        _ => None,
-    });
-    dense.sum()
 }
 
 /// Flags of `sterna compile`.
@@ -215,6 +194,7 @@ Examples:
   sterna compile digits.sterna --unrolled --target xcup  look-up tables and carry chains of a family
   sterna compile digits.sterna --target ecp5 --clock 150MHz  registers where the clock needs them
   sterna compile digits.sterna --board ulx3s-85f         family, clock and pins of a board
+  sterna compile digits.sterna --cocotb --package        also for cocotb, FuseSoC, Vivado and VHDL projects
   sterna compile w.npy --input s8                        a bare matrix, y = x @ w")]
 pub struct Args {
     /// Network file, as `sterna train` writes it, or a matrix of small integers, [inputs, outputs] in a .npy.
@@ -228,6 +208,12 @@ pub struct Args {
     /// Board, for its clock and pins.
     #[arg(long, value_name = "NAME", value_parser = PossibleValuesParser::new(board::names()))]
     board: Option<String>,
+    /// Add a cocotb 2 test of the circuit, for Icarus and Verilator, and its vectors.
+    #[arg(long)]
+    cocotb: bool,
+    /// Add a file list, a FuseSoC core file, a script that packages the core with Vivado, and a VHDL component.
+    #[arg(long)]
+    package: bool,
     /// Count the cells of a design that a budget chooses with Yosys, and step back while they are too many.
     #[arg(long)]
     synth: bool,
@@ -239,7 +225,8 @@ pub struct Args {
 
 /// Runs `sterna compile`.
 pub fn run(args: &Args, ui: &Ui) -> Result<Outcome> {
-    let target = Target::choose(args.board.as_deref(), args.design.clock)?;
+    let extras = Extras { cocotb: args.cocotb, package: args.package };
+    let target = Target::choose(args.board.as_deref(), args.design.clock)?.with(extras);
     let design = args.design.with_target(target.board.as_ref().and_then(|b| b.family()));
     let network = design.network(&args.network)?;
     let options = design.options(&network.0)?;

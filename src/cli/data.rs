@@ -24,9 +24,6 @@ pub struct DataArgs {
 /// What may be given as a data set.
 pub const SPEC_HELP: &str = "mnist, fashion-mnist, optdigits, digits (built in; digits:TRAIN,TEST for other sizes), or a .npz, .npy or .csv file";
 
-/// Seed by which one's own tables are split: always the same, so that every command sees the same test samples.
-const SPLIT_SEED: u64 = 1;
-
 /// Reads a data set to train on, showing downloads and drawing as progress. The test samples of one's own table are those
 /// of the file `test`, or some that are held out.
 pub fn load(spec: &str, test: Option<&Path>, args: &DataArgs, ui: &Ui) -> Result<Dataset> {
@@ -64,7 +61,7 @@ pub fn load_test(spec: &str, network: &Network, task: &Task, args: &DataArgs, ui
 impl DataArgs {
     fn options(&self) -> Options {
         let data_dir = self.data_dir.clone();
-        Options { data_dir, offline: self.offline, seed: SPLIT_SEED, ..Options::default() }
+        Options { data_dir, offline: self.offline, seed: data::SPLIT_SEED, ..Options::default() }
     }
 }
 

@@ -11,15 +11,17 @@ use sterna_hdl::family::Family;
 use sterna_hdl::synth::{self, Cells};
 use sterna_hdl::{Folding, Options};
 use sterna_ir::format;
-use sterna_sim as sim;
+use sterna_sim::{self as sim, verilator::Tool};
 use sterna_trainer::config::{Config, Weights};
 use sterna_trainer::data::Dataset;
 
 use super::data::{DataArgs, load, samples};
 use super::estimate::parse_family;
 use super::train::train_and_check;
-use super::{compile, synth as measure, verify};
+use super::verify::checked;
+use super::{compile, synth as measure};
 use crate::build::{self, Build, Target};
+use crate::check::{Request, Verdict, cache};
 use crate::store;
 use crate::ui::{Outcome, Ui, percent, table, thousands};
 
@@ -67,7 +69,7 @@ struct Row {
 pub fn run(args: &Args, ui: &Ui) -> Result<Outcome> {
     sim::verilator::version()?;
     synth::version()?;
-    let cache = verify::cache(None)?;
+    let cache = cache(None)?;
     std::fs::create_dir_all(&args.output)
         .with_context(|| format!("cannot write {}", args.output.display()))?;
     let dataset = load("digits", None, &args.source, ui)?;
@@ -120,11 +122,11 @@ pub fn run(args: &Args, ui: &Ui) -> Result<Outcome> {
     let mut verified = Vec::new();
     for job in [folded, unrolled] {
         let verdict = verified_with_verilator(&dataset, &job.build, &cache, ui)?;
-        let v = &verdict.verilator;
+        let v = &verdict.reports[0].1;
         verified.push(format!(
             "sparse, {}: evaluator, simulator and {} {} on {} images, {} values, {} cycles with random stalls",
             job.design(),
-            v.verilator,
+            v.tool,
             if verdict.equal() { "are equal" } else { "DIFFER" },
             v.samples,
             thousands(v.values),
@@ -171,15 +173,19 @@ fn row(job: &Job, family: Family) -> Result<Row> {
     })
 }
 
-fn verified_with_verilator(
-    dataset: &Dataset,
-    build: &Build,
-    cache: &Path,
-    ui: &Ui,
-) -> Result<verify::Verdict> {
+fn verified_with_verilator(dataset: &Dataset, build: &Build, cache: &Path, ui: &Ui) -> Result<Verdict> {
     let (samples, classes) = samples(&dataset.test, VERIFIED);
     let options = sim::Options { stall_level: 64, seed: 1, ..sim::Options::default() };
-    verify::check(build, &samples, Some(&classes), options, cache, None, ui)
+    let request = Request {
+        samples: &samples,
+        classes: Some(&classes),
+        options,
+        before: None,
+        cache,
+        wave: None,
+        minimise: false,
+    };
+    checked(build, &request, &[Tool::Verilator], ui)
 }
 
 fn show(rows: &[Row], family: Family, verified: &[String], ui: &Ui) -> Result<()> {

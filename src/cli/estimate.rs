@@ -2,13 +2,13 @@
 
 use std::path::PathBuf;
 
-use anyhow::{Result, bail};
+use anyhow::Result;
 use serde_json::json;
 use sterna_hdl::estimate::{Estimate, Resources, estimate};
 use sterna_hdl::family::Family;
 
 use super::compile::{DesignArgs, rate};
-use crate::build::Build;
+pub use crate::choices::family as parse_family;
 use crate::ui::{Outcome, Ui, counted, table, thousands};
 
 /// Flags of `sterna estimate`.
@@ -27,28 +27,12 @@ pub struct Args {
     design: DesignArgs,
 }
 
-/// Reads a family's name.
-pub fn parse_family(text: &str) -> Result<Family, String> {
-    Family::from_name(text).ok_or_else(|| format!("{text:?}; want ice40, ecp5, gowin or xcup"))
-}
-
-/// The families to look at: the one asked for, else the one that a design is mapped to, else all.
-pub fn families(build: &Build, asked: Option<Family>) -> Result<Vec<Family>> {
-    match (asked, build.options.family) {
-        (Some(asked), Some(mapped)) if asked != mapped => {
-            bail!("--family {asked}: the design is mapped to {mapped}; compile it with --target {asked}")
-        }
-        (Some(family), _) | (None, Some(family)) => Ok(vec![family]),
-        (None, None) => Ok(Family::ALL.to_vec()),
-    }
-}
-
 /// Runs `sterna estimate`.
 pub fn run(args: &Args, ui: &Ui) -> Result<Outcome> {
     // A network is mapped to the one family asked for; a build folder is what it is.
     let mapped = if args.input.is_dir() { args.design.clone() } else { args.design.with_target(args.family) };
     let build = mapped.open(&args.input, ui)?;
-    let families = families(&build, args.family)?;
+    let families = build.families(args.family)?;
     let estimates: Vec<Estimate> = families.iter().map(|f| estimate(&build.design.netlist, *f)).collect();
     for e in &estimates {
         let mut rows: Vec<_> = e.modules.iter().map(|(name, r)| row(name, r)).collect();

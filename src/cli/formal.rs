@@ -2,15 +2,20 @@
 
 use anyhow::{Context, Result};
 use sterna_hdl::formal::{self, Module, Verdict};
-use sterna_hdl::verilog::{PrintOptions, print};
+use sterna_hdl::verilog::{Emitted, PrintOptions, print};
 
 use crate::build::Build;
 use crate::ui::{Ui, table};
 
+/// The design in plain operators.
+pub fn plain(build: &Build) -> Result<Emitted> {
+    let options = PrintOptions { version: true, visible: build.visible(), family: None };
+    Ok(print(&build.design.netlist, &options)?)
+}
+
 /// Proves what is small enough.
 pub fn prove(build: &Build, ui: &Ui) -> Result<Vec<Module>> {
-    let options = PrintOptions { version: true, visible: build.visible(), family: None };
-    let plain = print(&build.design.netlist, &options)?;
+    let plain = plain(build)?;
     let folder = tempfile::tempdir().context("no temporary folder")?;
     let bar = ui.bar("formal", plain.files.len() as u64, "modules");
     bar.enable_steady_tick(std::time::Duration::from_millis(200));

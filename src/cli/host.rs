@@ -10,7 +10,7 @@ use sterna_ir::{LayerOp, eval};
 use super::compile::DesignArgs;
 use super::data::{DataArgs, SPEC_HELP};
 use super::simulate::{Samples, Stimuli};
-use super::verify::cache;
+use crate::check::cache;
 use crate::host::{self, Device, Port, Session};
 use crate::ui::{Outcome, Ui, percent, table, thousands};
 
@@ -55,13 +55,14 @@ pub struct Args {
 pub fn run(args: &Args, ui: &Ui) -> Result<Outcome> {
     let build = args.design.open(&args.input, ui)?;
     let stimuli = Stimuli {
+        stimuli: None,
         data: args.data.clone(),
         samples: args.samples,
         stalls: 0,
         seed: 1,
         source: args.source.clone(),
     };
-    let Samples { inputs: samples, classes } = stimuli.load(&build.network, &build.task, ui)?;
+    let Samples { inputs: samples, classes, .. } = stimuli.load(&build.network, &build.task, ui)?;
     let wanted: Vec<Vec<i64>> = samples
         .iter()
         .map(|s| Ok(eval::evaluate(&build.network, s)?.pop().unwrap_or_default()))

@@ -1,21 +1,23 @@
 //! `sterna simulate`: a design run cycle by cycle on samples.
 
+use std::ops::Range;
 use std::path::{Path, PathBuf};
 
-use anyhow::{Result, bail};
-use rayon::prelude::*;
+use anyhow::{Context, Result, bail};
 use serde_json::json;
-use sterna_ir::bench::{self, Stalls};
-use sterna_ir::{LayerOp, Network, Task, eval};
-use sterna_sim::{self as sim, Run};
+use sterna_ir::bench::{self, RESET_CYCLES, Stalls};
+use sterna_ir::{Network, Task, eval};
+use sterna_sim as sim;
+use sterna_sim::verilator::Reproduction;
+use sterna_sim::wave::Wave;
 
 use super::compile::DesignArgs;
 use super::data::{DataArgs, SPEC_HELP, load_test, samples};
 use crate::build::Build;
-use crate::place;
-use crate::stimuli::{self, Edges};
-use crate::store;
+use crate::check::{self, accuracy, difference, expected};
+use crate::pins::names;
 use crate::ui::{Outcome, Ui, counted, percent, table, thousands};
+use crate::{stimuli, store};
 
 /// Flags of `sterna simulate`.
 #[derive(Debug, clap::Args)]
@@ -23,15 +25,27 @@ use crate::ui::{Outcome, Ui, counted, percent, table, thousands};
 Examples:
   sterna simulate build --data mnist
   sterna simulate digits.sterna --unrolled --data digits --samples 500
-  sterna simulate build --samples 2 --vcd wave.vcd     waveform of two random samples")]
+  sterna simulate build --samples 2 --wave wave.fst    waveform of two made samples, for GTKWave or Surfer
+  sterna simulate build --wave wave.vcd --cycles 500..800 --scope digits.u_layer1
+  sterna simulate build --samples 3 --dual             interpreter and simulator side by side, every signal")]
 pub struct Args {
     /// Build folder, or network file to be compiled with the flags below.
     input: PathBuf,
     #[command(flatten)]
     stimuli: Stimuli,
-    /// Write a waveform (VCD) of the first four samples.
-    #[arg(long, value_name = "FILE")]
-    vcd: Option<PathBuf>,
+    /// Write a waveform, FST or VCD as the name ends, with the names of the Verilog: of the first four samples, or of
+    /// --cycles.
+    #[arg(long, visible_alias = "vcd", value_name = "FILE")]
+    wave: Option<PathBuf>,
+    /// Show these modules and signals only, each a path such as digits.u_layer0.pc, separated by commas.
+    #[arg(long, value_name = "LIST", value_delimiter = ',', requires = "wave")]
+    scope: Vec<String>,
+    /// Show cycles A to B only, counted from the end of the reset, B left out.
+    #[arg(long, value_name = "A..B", value_parser = parse_cycles, requires = "wave")]
+    cycles: Option<Range<u64>>,
+    /// Run the interpreter beside the fast simulator and compare every signal in every cycle, up to the first difference.
+    #[arg(long)]
+    dual: bool,
     #[command(flatten)]
     design: DesignArgs,
 }
@@ -48,6 +62,9 @@ pub struct Stimuli {
     /// cases, sums exactly at thresholds, and noise.
     #[arg(long, value_name = "SET", long_help = SPEC_HELP)]
     pub data: Option<String>,
+    /// Samples and stalls in a file, as a verification that found a difference writes them.
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["data", "samples"])]
+    pub stimuli: Option<PathBuf>,
     /// Number of samples [default: up to 1000].
     #[arg(long, value_name = "N")]
     pub samples: Option<usize>,
@@ -67,18 +84,27 @@ pub struct Samples {
     pub inputs: Vec<Vec<i64>>,
     /// Their classes, when they come from a data set.
     pub classes: Option<Vec<u8>>,
+    /// How they are streamed.
+    pub options: sim::Options,
+    /// Cycles before the reset, where a file says it.
+    pub before: Option<u64>,
 }
 
 impl Stimuli {
     /// Reads or makes the samples.
     pub fn load(&self, network: &Network, task: &Task, ui: &Ui) -> Result<Samples> {
+        if let Some(path) = &self.stimuli {
+            return replay(path, network);
+        }
+        let options = check::options(self.stalls, self.seed)?;
         let most = MOST_VALUES / network.input.elements();
         let count = self.samples.unwrap_or(DEFAULT_SAMPLES.min(most));
         if !(1..=most).contains(&count) {
             bail!("--samples {count}: want 1 to {most} for this network");
         }
         let Some(spec) = &self.data else {
-            return Ok(Samples { inputs: stimuli::made(network, count, self.seed), classes: None });
+            let inputs = stimuli::made(network, count, self.seed);
+            return Ok(Samples { inputs, classes: None, options, before: None });
         };
         let split = load_test(spec, network, task, &self.source, ui)?;
         let (samples, classes) = samples(&split, count);
@@ -86,103 +112,84 @@ impl Stimuli {
             ui.note(format!("{spec} has {} test samples; using all", samples.len()));
         }
         samples.iter().try_for_each(|s| eval::check_sample(network, s))?;
-        Ok(Samples { inputs: samples, classes: Some(classes) })
-    }
-
-    /// The simulator's options.
-    pub fn options(&self) -> sim::Options {
-        let stall_level = (u32::from(self.stalls) * 256 / 100) as u8;
-        sim::Options { stall_level, seed: self.seed, ..sim::Options::default() }
+        Ok(Samples { inputs: samples, classes: Some(classes), options, before: None })
     }
 }
 
-/// What the network evaluator says of each sample: the layers that probes and output show.
-pub struct Expected {
-    outputs: Vec<Vec<i64>>,
-    layers: Vec<Vec<Vec<i64>>>,
-    /// Thresholds that the samples tried from both sides.
-    pub edges: Edges,
-}
-
-/// Evaluates `samples` for comparison with runs of `build`.
-pub fn expected(build: &Build, samples: &[Vec<i64>]) -> Result<Expected> {
-    let last = build.network.layers.len() - 1;
-    let wanted: Vec<usize> = build.design.probes.iter().map(|p| p.layer).collect();
-    let mut edges = Edges::of(&build.network)?;
-    let (mut outputs, mut probes) = (Vec::new(), Vec::new());
-    // In parts, because the whole trace of every sample would fill the memory.
-    for part in samples.chunks(1024) {
-        let traces: Vec<_> =
-            part.par_iter().map(|s| eval::evaluate(&build.network, s)).collect::<Result<_, _>>()?;
-        for (sample, mut trace) in part.iter().zip(traces) {
-            edges.see(&build.network, sample, &trace);
-            probes.push(wanted.iter().map(|l| trace[*l].clone()).collect::<Vec<_>>());
-            outputs.push(trace.swap_remove(last));
-        }
+/// Stimuli that a verification wrote: one part, from a reset after so many cycles.
+fn replay(path: &Path, network: &Network) -> Result<Samples> {
+    let place = || path.display().to_string();
+    let told: Reproduction = serde_json::from_str(&store::read_text(path)?).with_context(place)?;
+    told.samples.iter().try_for_each(|s| eval::check_sample(network, s)).with_context(place)?;
+    if told.samples.is_empty() {
+        bail!("{}: no samples", place());
     }
-    let layers = (0..wanted.len()).map(|k| probes.iter().map(|p| p[k].clone()).collect()).collect();
-    Ok(Expected { outputs, layers, edges })
+    let options = sim::Options {
+        segments: 1,
+        stall_level: told.stall_level,
+        seed: told.seed,
+        ..sim::Options::default()
+    };
+    Ok(Samples { inputs: told.samples, classes: None, options, before: Some(told.before) })
 }
 
-/// The first difference between a run and the evaluator, as a line for people.
-pub fn difference(build: &Build, expected: &Expected, run: &Run) -> Option<String> {
-    for (probe, (want, got)) in build.design.probes.iter().zip(expected.layers.iter().zip(&run.probes)) {
-        for (sample, (want, got)) in want.iter().zip(got).enumerate() {
-            let differs = |e: &&u32| got.get(**e as usize).is_some_and(|got| *got != want[**e as usize]);
-            let element = probe.stream.order.iter().find(differs);
-            if let Some(&e) = element {
-                let layer = &build.network.layers[probe.layer].name;
-                let (want, got) = (want[e as usize], got[e as usize]);
-                let place = place::element(&build.network, probe.layer, e as usize);
-                return Some(format!(
-                    "sample {sample}, layer {layer}, {place}: network {want}, simulator {got}"
-                ));
-            }
-        }
-    }
-    let sample = (0..run.outputs.len()).find(|&s| expected.outputs[s] != run.outputs[s])?;
-    let (want, got) = (&expected.outputs[sample], &run.outputs[sample]);
-    Some(format!("sample {sample}, output: network {want:?}, simulator {got:?}"))
-}
-
-/// Fraction of results that are the right class; `None` for a network that does not end in an arg max.
-pub fn accuracy(network: &Network, run: &Run, classes: &[u8]) -> Option<f64> {
-    let last = network.layers.last()?;
-    let right = run.outputs.iter().zip(classes).filter(|(o, c)| o[0] == i64::from(**c)).count();
-    (last.op == LayerOp::ArgMax && !classes.is_empty()).then(|| right as f64 / classes.len() as f64)
+fn parse_cycles(text: &str) -> Result<Range<u64>, String> {
+    let pair = text.split_once("..").and_then(|(a, b)| Some((a.parse().ok()?, b.parse().ok()?)));
+    pair.filter(|(a, b)| a < b && *b < u64::MAX / 2)
+        .map(|(a, b)| a..b)
+        .ok_or_else(|| format!("{text:?}; want two numbers of cycles such as 500..800"))
 }
 
 /// Samples in a waveform: enough to see the pipeline fill, few enough for a file that opens.
-const VCD_SAMPLES: usize = 4;
+const WAVE_SAMPLES: usize = 4;
 
-/// Writes the waveform of the first few samples.
-fn write_vcd(build: &Build, samples: &[Vec<i64>], options: &sim::Options, path: &Path) -> Result<()> {
-    let few = &samples[..samples.len().min(VCD_SAMPLES)];
-    let mut bytes = Vec::new();
+/// Cycles without a move after which a circuit counts as stuck.
+fn patience(build: &Build) -> u64 {
+    10_000 + 4 * (build.design.timing.latency + build.design.timing.interval)
+}
+
+/// Writes a waveform of the first few samples, or of the cycles asked for.
+fn write_wave(build: &Build, samples: &[Vec<i64>], args: &Args, stalls: Stalls, path: &Path) -> Result<()> {
     let netlist = &build.design.netlist;
+    let names = names(build).within(netlist, &args.scope).map_err(|scope| {
+        anyhow::anyhow!("--scope {scope}: no signal of that path; they begin with {}", build.emitted.top)
+    })?;
+    let reset = RESET_CYCLES as u64;
+    // No more samples than can have begun by then.
+    let (count, window) = match &args.cycles {
+        None => (WAVE_SAMPLES, 0..u64::MAX),
+        Some(c) => {
+            ((c.end / build.design.timing.interval.max(1)) as usize + 1, c.start + reset..c.end + reset)
+        }
+    };
     let circuit = sim::Simulator::new(netlist, sim::Watch::All);
-    let mut wave = sim::vcd::Wave::new(netlist, circuit, None, 0..u64::MAX, &mut bytes)?;
-    let patience = 10_000 + 4 * (build.design.timing.latency + build.design.timing.interval);
-    let stalls = Stalls::random(options.seed, options.stall_level);
-    bench::run(&build.design, &mut wave, few, stalls, patience).map_err(anyhow::Error::msg)?;
-    wave.finish()?;
-    store::write(path, &bytes)
+    store::ensure_writable(path)?;
+    let mut wave = Wave::create(netlist, circuit, &names, window, path)?;
+    let few = &samples[..samples.len().min(count)];
+    bench::run(&build.design, &mut wave, few, stalls, patience(build)).map_err(anyhow::Error::msg)?;
+    Ok(wave.finish()?)
 }
 
 /// Runs `sterna simulate`.
 pub fn run(args: &Args, ui: &Ui) -> Result<Outcome> {
     let build = args.design.open(&args.input, ui)?;
-    let Samples { inputs: samples, classes } = args.stimuli.load(&build.network, &build.task, ui)?;
-    let options = sim::Options { probes: true, ..args.stimuli.options() };
+    let loaded = args.stimuli.load(&build.network, &build.task, ui)?;
+    let Samples { inputs: samples, classes, .. } = loaded;
+    let options = sim::Options { probes: true, ..loaded.options };
     let bar = ui.bar("simulate", samples.len() as u64, "samples");
     let start = std::time::Instant::now();
     let run = sim::run(&build.design, &samples, &options, &|done, _| bar.set_position(done))?;
     let seconds = start.elapsed().as_secs_f64();
     bar.finish_and_clear();
     let difference = difference(&build, &expected(&build, &samples)?, &run);
-    if let Some(path) = &args.vcd {
-        write_vcd(&build, &samples, &options, path)?;
+    let stalls = Stalls::random(options.seed, options.stall_level);
+    if let Some(path) = &args.wave {
+        write_wave(&build, &samples, args, stalls, path)?;
     }
+    let dual = match args.dual {
+        true => sim::dual::run(&build.design, &samples, stalls, patience(&build))?,
+        false => None,
+    };
     let accuracy = classes.as_deref().and_then(|c| accuracy(&build.network, &run, c));
     let timing = &build.design.timing;
     let rows = [
@@ -194,14 +201,23 @@ pub fn run(args: &Args, ui: &Ui) -> Result<Outcome> {
         ("simulated", format!("{} cycles/s", thousands((run.cycles() as f64 / seconds) as u64))),
         ("codes and outputs", difference.clone().map_or("equal the network's".into(), |_| "DIFFER".into())),
     ];
-    let rows: Vec<Vec<String>> = rows.into_iter().map(|(a, b)| vec![a.to_string(), b]).collect();
+    let mut rows: Vec<Vec<String>> = rows.into_iter().map(|(a, b)| vec![a.to_string(), b]).collect();
+    if args.dual {
+        let equal = if dual.is_none() { "equal" } else { "DIFFER" };
+        rows.push(vec!["interpreter and simulator, every signal".into(), equal.into()]);
+    }
     ui.say(table(&["simulation", ""], &rows))?;
     if let Some(text) = &difference {
         ui.say(format!("first difference: {text}"))?;
     }
+    if let Some(found) = &dual {
+        ui.say(format!("interpreter and simulator differ first at: {found}"))?;
+    }
+    let equal = difference.is_none() && dual.is_none();
     ui.object(&json!({
         "samples": samples.len(), "accuracy": accuracy, "cycles": run.cycles(), "seconds": seconds,
-        "latency": timing.latency, "interval": timing.interval, "equal": difference.is_none(), "difference": difference,
+        "latency": timing.latency, "interval": timing.interval, "equal": equal, "difference": difference,
+        "dual": args.dual.then_some(&dual),
     }))?;
-    Ok(if difference.is_none() { Outcome::Done } else { Outcome::CheckFailed })
+    Ok(if equal { Outcome::Done } else { Outcome::CheckFailed })
 }

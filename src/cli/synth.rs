@@ -13,7 +13,7 @@ use sterna_hdl::family::Family;
 use sterna_hdl::synth::{self, Cells};
 
 use super::compile::DesignArgs;
-use super::estimate::{families, parse_family};
+use super::estimate::parse_family;
 use crate::board;
 use crate::build::Build;
 use crate::ui::{Outcome, Ui, table, thousands};
@@ -64,7 +64,7 @@ pub fn run(args: &Args, ui: &Ui) -> Result<Outcome> {
         return bitstream::run(args, &build, ui);
     }
     let yosys = synth::version()?;
-    let wanted = families(&build, args.family)?;
+    let wanted = build.families(args.family)?;
     let devices = args.route.devices(&wanted)?;
     let steps = wanted.len() + 2 * devices.len();
     let bar = ui.bar("synth", steps as u64, "steps");

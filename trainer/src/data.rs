@@ -26,6 +26,9 @@ use sterna_ir::{Range, Task};
 
 pub use error::Error;
 
+/// Seed by which one's own tables are split: always the same, so that every command sees the same test samples.
+pub const SPLIT_SEED: u64 = 1;
+
 /// Most classes a data set may have: a label is one byte.
 pub const MAX_CLASSES: usize = 256;
 

@@ -41,5 +41,6 @@ pub fn text(style: Style) -> String {
         Style::Unrolled => "unrolled".into(),
         Style::Folded { pes: 1 } => "1 PE".into(),
         Style::Folded { pes } => format!("{pes} PEs"),
+        Style::Dense { pes } => format!("{pes} PEs without skipping"),
     }
 }

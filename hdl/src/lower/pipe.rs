@@ -5,6 +5,7 @@ use std::collections::{HashMap, HashSet};
 use sterna_ir::Range;
 use sterna_ir::build::Builder;
 use sterna_ir::netlist::{Netlist, NodeId, Op, Term};
+use sterna_ir::range::MAX_WIDTH;
 
 use crate::complement;
 use crate::lower::maps::stream_order;
@@ -302,4 +303,67 @@ pub fn table(b: &mut Builder, words: Vec<i64>, addr: Option<NodeId>, ce: NodeId,
         }
         _ => Pipe::input(b.constant(words[0])),
     }
+}
+
+/// The same for several tables at once: those that vary share the words of as few ROMs as hold them, because a memory is a
+/// block RAM or logic by its size, and logic is dear.
+pub fn tables(
+    b: &mut Builder,
+    columns: &[Vec<i64>],
+    addr: Option<NodeId>,
+    ce: NodeId,
+    name: &str,
+) -> Vec<Timed> {
+    let varies = |column: &&Vec<i64>| addr.is_some() && column.iter().any(|w| *w != column[0]);
+    let range = |column: &Vec<i64>| {
+        let points = column.iter().map(|w| Range::point(*w));
+        points.fold(Range::point(0), Range::union).word()
+    };
+    let mut roms: Vec<(u32, Vec<&Vec<i64>>)> = Vec::new();
+    for column in columns.iter().filter(varies) {
+        let width = range(column).width();
+        match roms.last_mut().filter(|(bits, _)| bits + width < MAX_WIDTH) {
+            Some((bits, columns)) => {
+                *bits += width;
+                columns.push(column);
+            }
+            None => roms.push((width, vec![column])),
+        }
+    }
+    let mut parts = Vec::new();
+    for (r, (_, columns)) in roms.iter().enumerate() {
+        let mut words = vec![0; columns[0].len()];
+        let mut at = 0;
+        for column in columns {
+            let width = range(column).width();
+            words.iter_mut().zip(*column).for_each(|(word, w)| *word |= (w & ((1 << width) - 1)) << at);
+            at += width;
+        }
+        let rom = b.rom(words, format!("{name}_rom{r}"));
+        let word =
+            b.read(rom, addr.expect("tables that vary have an address"), Some(ce), format!("{name}_word{r}"));
+        at = 0;
+        for column in columns {
+            let range = range(column);
+            // The highest bits of a word may never be set.
+            let width = range.width();
+            let have = b.range(word).width().saturating_sub(at).min(width);
+            let part = match have {
+                0 => b.constant(0),
+                have => b.slice(word, at, have, format!("{name}_{}", parts.len())),
+            };
+            parts.push(if range.is_signed() {
+                b.wrap(part, range, format!("{name}_{}_signed", parts.len()))
+            } else {
+                part
+            });
+            at += width;
+        }
+    }
+    let mut parts = parts.into_iter();
+    let place = |column: &Vec<i64>| match varies(&column) {
+        true => Timed { node: parts.next().expect("one for each that varies"), time: 1, level: 0 },
+        false => Pipe::input(b.constant(column[0])),
+    };
+    columns.iter().map(place).collect()
 }

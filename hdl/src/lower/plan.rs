@@ -14,14 +14,14 @@ use crate::estimate::Resources;
 use crate::lower::folded::Folded;
 use crate::lower::maps::stream_order;
 use crate::lower::maxima::Maxima;
-use crate::lower::queue::Join;
+use crate::lower::queue::{Buffer, Join};
 use crate::lower::rows::Row;
 use crate::lower::simplify::{Simplified, simplify};
 use crate::lower::sums::Sums;
 use crate::lower::table::Table;
 use crate::lower::unrolled::Unrolled;
 use crate::lower::windows::Windows;
-use crate::{Error, Options, Result, Style};
+use crate::{Error, Options, Result};
 use residual::{Fork, is_forked};
 
 /// A piece of a stage.
@@ -44,6 +44,8 @@ pub enum Unit {
     Windows(Windows),
     /// The largest element of each channel.
     Maxima(Maxima),
+    /// Pixels that wait.
+    Buffer(Buffer),
     /// Two streams to one.
     Join(Join),
     /// Constants by position.
@@ -91,6 +93,41 @@ impl Plan {
                 let Unit::Join(join) = unit else { continue };
                 join.depth = most.next().expect("one for each queue") as usize + 1;
                 about.push(format!("Of the earlier output up to {} pixels wait in a queue.", join.depth));
+            }
+        }
+    }
+
+    /// The streams that can wait in front of slow convolutions.
+    pub fn buffers(&self) -> impl Iterator<Item = &Buffer> {
+        self.stages.iter().flat_map(|stage| &stage.units).filter_map(|unit| match unit {
+            Unit::Buffer(buffer) => Some(buffer),
+            _ => None,
+        })
+    }
+
+    /// Gives each of them room for so many rows, at most its image.
+    pub fn set_rows(&mut self, rows: usize) {
+        for unit in self.stages.iter_mut().flat_map(|stage| &mut stage.units) {
+            if let Unit::Buffer(buffer) = unit {
+                let [width, height] = buffer.image;
+                // The address of a queue of one would have no bits.
+                buffer.depth = if rows == 0 { 0 } else { (rows.min(height) * width).max(2) };
+            }
+        }
+    }
+
+    /// Takes from those that have room, in order of the data, what is more than the most that ever waited.
+    pub fn trim_buffers(&mut self, most: Vec<i64>) {
+        let mut most = most.into_iter();
+        for Stage { units, about, .. } in &mut self.stages {
+            for unit in units {
+                let Unit::Buffer(buffer) = unit else { continue };
+                if buffer.depth > 0 {
+                    // One more is never full, so that the run stays the same.
+                    let used = most.next().expect("one for each with room") as usize + 1;
+                    buffer.depth = buffer.depth.min(used.max(2));
+                    about.push(format!("Up to {} pixels wait in front of the windows.", buffer.depth));
+                }
             }
         }
     }
@@ -170,7 +207,7 @@ pub fn plan(network: &Network, options: &Options) -> Result<Plan> {
     let positions = small.positions[0];
     let channels = network.input.elements() / positions;
     let lanes = options.input_lanes.unwrap_or(match styles.first() {
-        Some(Style::Folded { .. }) if positions == 1 => 1,
+        Some(style) if style.pes().is_some() && positions == 1 => 1,
         _ => channels,
     });
     if positions > 1 && !channels.is_multiple_of(lanes) {

@@ -5,7 +5,7 @@ use sterna_ir::Range;
 use sterna_ir::build::Builder;
 use sterna_ir::netlist::{MemoryKind, Netlist, NodeId, Op, Term};
 
-use crate::lower::pipe::{Gate, Link, Pipe, Timed, beat_counter, table};
+use crate::lower::pipe::{Gate, Link, Pipe, Timed, beat_counter, table, tables};
 use crate::lower::rows::Levels;
 use crate::lower::tree::{self, Bit};
 
@@ -31,7 +31,7 @@ pub enum Table {
 /// Where one constant went: for the proof.
 #[derive(Clone, Copy, Debug)]
 pub struct Place {
-    /// The node that gives the word: a constant, or a ROM's read port.
+    /// The node that gives the word: a constant, or part of what a ROM's read port gives.
     pub node: NodeId,
 }
 
@@ -48,12 +48,15 @@ pub struct Built {
 
 /// The word of `place` in beat `beat`.
 pub fn word(netlist: &Netlist, place: Place, beat: usize) -> Option<i64> {
+    let range = netlist.node(place.node).range;
     match &netlist.node(place.node).op {
         Op::Const(value) => Some(*value),
         Op::Read { memory, .. } => match &netlist.memory(*memory).kind {
             MemoryKind::Rom(words) => words.get(beat).copied(),
             MemoryKind::Ram { .. } => None,
         },
+        Op::Slice { a, lo } => word(netlist, Place { node: *a }, beat).map(|w| w >> lo & range.hi),
+        Op::Wrap(a) => word(netlist, Place { node: *a }, beat).map(|w| range.wrap(w)),
         _ => None,
     }
 }
@@ -92,18 +95,18 @@ impl Table {
                 }
                 Table::Threshold { levels, thermometer } => {
                     let depth = levels[0].thresholds.len();
+                    let level =
+                        |k: usize| column(&|e| stored(&levels[e], range).nth(k).expect("one word per level"));
                     let flip = column(&|e| i64::from(levels[e].falling));
-                    let flip = table(b, flip, beat, ce, &format!("{name}_falls"));
-                    let (mut bits, mut place) = (Vec::new(), Vec::new());
-                    for k in 0..depth {
-                        let words =
-                            column(&|e| stored(&levels[e], range).nth(k).expect("one word per level"));
-                        let word = table(b, words, beat, ce, &format!("{name}_t{k}"));
-                        place.push(Place { node: word.node });
-                        bits.push(Bit::Node(compare(b, &mut pipe, at, word, flip, &format!("{name}_{k}"))));
+                    let columns: Vec<Vec<i64>> = (0..depth).map(level).chain([flip]).collect();
+                    let words = tables(b, &columns, beat, ce, &format!("{name}_t"));
+                    let (flip, words) = (words[depth], &words[..depth]);
+                    let mut bits = Vec::new();
+                    for (k, word) in words.iter().enumerate() {
+                        bits.push(Bit::Node(compare(b, &mut pipe, at, *word, flip, &format!("{name}_{k}"))));
                     }
-                    place.push(Place { node: flip.node });
-                    places.push(place);
+                    let place = |word: &Timed| Place { node: word.node };
+                    places.push(words.iter().chain([&flip]).map(place).collect());
                     if *thermometer {
                         outputs.extend(bits.iter().enumerate().map(|(k, bit)| match bit {
                             Bit::Node(at) => (*at, format!("{name}_{k}_q")),

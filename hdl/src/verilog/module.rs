@@ -24,6 +24,10 @@ pub struct Printed {
     pub text: String,
     /// Where its nodes can be seen: signal name and lowest bit.
     pub seen: HashMap<NodeId, (String, u32)>,
+    /// Names of the nodes that are computed in it, or enter the circuit there.
+    pub own: HashMap<NodeId, String>,
+    /// Names of the instances in it.
+    pub instances: Vec<(ModuleId, String)>,
 }
 
 /// Several nodes side by side in one signal.
@@ -303,6 +307,12 @@ impl Writer<'_> {
             seen.entry(*node).or_insert((name.clone(), 0));
         }
         seen
+    }
+
+    /// Names of the nodes of this module.
+    fn own_names(&self) -> HashMap<NodeId, String> {
+        let is_own = |id: &NodeId| self.netlist.node(*id).module == self.module;
+        self.scope.names.iter().filter(|(id, _)| is_own(id)).map(|(id, name)| (*id, name.clone())).collect()
     }
 
     /// Whether the node's own signal is an output port.

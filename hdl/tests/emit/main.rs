@@ -6,6 +6,7 @@ mod images;
 mod manifest;
 mod matrices;
 mod mutants;
+mod package;
 mod random;
 mod scale;
 mod testbench;

@@ -1,6 +1,6 @@
 //! Networks of images: windows of any shape, stride and padding, any number of channels, on any hardware.
 
-use sterna_hdl::{Error, Options, lower};
+use sterna_hdl::{Error, Folding, Options, Style, lower};
 use sterna_ir::bench::Stalls;
 use sterna_ir::{Conv2d, Input, Layer, LayerOp, Network, Range, Threshold, Window};
 
@@ -147,4 +147,98 @@ fn a_vector_that_is_read_as_an_image_is_refused_by_name() {
     network.check().unwrap();
     let error = lower(&network, &Options::default()).unwrap_err().to_string();
     assert_eq!(error, "layer 1 (pool): no circuit is known for a pool over a vector");
+}
+
+/// Two convolutions of about the same load around a pool, so that pixels wait in front of the second one.
+#[test]
+fn rows_that_wait_pass_unchanged_under_stalls() {
+    let mut waiting = 0;
+    for seed in 0..12 {
+        let mut draw = Draw::new(30_000 + seed);
+        let mut size = |lo: i64, hi: i64| draw.within(lo, hi) as usize;
+        let (image, channels) = ([size(1, 2), size(8, 12), size(8, 12)], size(3, 6));
+        let window = |input: [usize; 3], kernel: usize, stride: usize| Window {
+            input,
+            kernel: [kernel; 2],
+            stride: [stride; 2],
+            padding: [0, 0],
+        };
+        let first = window(image, 3, 1);
+        let [height, width] = first.output();
+        let pool = window([channels, height, width], 2, 2);
+        let [height, width] = pool.output();
+        let second = Window { padding: [size(0, 1); 2], ..window([channels, height, width], 2, 1) };
+        let weights = |n: usize| (0..n).map(|i| [1, 0, -1][(i * i + 1) % 3]).collect();
+        let conv = |window: Window, outputs: usize| {
+            let weights = weights(window.input[0] * window.kernel[0] * window.kernel[1] * outputs);
+            LayerOp::Conv2d(Conv2d { window, outputs, groups: 1, weights, bias: vec![] })
+        };
+        let ops = [conv(first, channels), LayerOp::MaxPool(pool), conv(second, size(6, 12))];
+        let layers = ops.into_iter().map(|op| Layer { name: "layer".into(), op }).collect();
+        let input = Input { shape: image.to_vec(), range: Range::signed(3) };
+        let network = Network { name: "rows".into(), input, layers };
+        let folding = Folding::PerLayer(vec![Style::Folded { pes: 1 }; 2]);
+        let design = lower(&network, &Options { folding, ..Options::default() }).unwrap();
+        waiting += design.netlist.nodes.iter().filter(|n| n.name == "queue_moved").count();
+        let samples = random::samples(&mut draw, &network, 4);
+        for stalls in [Stalls::none(), Stalls::random(seed, 60), Stalls::random(seed, 200)] {
+            let run = simulate(&design, &samples, stalls);
+            expect_equal(&network, &design, &samples, &run, &format!("seed {seed}, {network:?}"));
+        }
+    }
+    assert!(waiting > 4, "{waiting} streams that wait in 12 networks");
+}
+
+/// A depthwise convolution, a pointwise one and a mean over the whole image, as in MobileNet (Howard et al. 2017), in every
+/// style.
+#[test]
+fn depthwise_convolutions_and_global_pools_equal_their_networks() {
+    let mut draw = Draw::new(40_000);
+    let conv = |draw: &mut Draw, input: [usize; 3], kernel: usize, outputs: usize, groups: usize| {
+        let padding = [kernel / 2; 2];
+        let window = Window { input, kernel: [kernel; 2], stride: [1, 1], padding };
+        let fan_in = input[0] / groups * kernel * kernel;
+        let weights = (0..fan_in * outputs).map(|_| draw.within(-1, 1) as i16).collect();
+        LayerOp::Conv2d(Conv2d { window, outputs, groups, weights, bias: vec![] })
+    };
+    let whole = Window { input: [8, 6, 7], kernel: [6, 7], stride: [1, 1], padding: [0, 0] };
+    let codes = |draw: &mut Draw, channels: usize| {
+        let thresholds = (0..channels).flat_map(|_| [-2, draw.within(-1, 1), 3]).collect();
+        LayerOp::Threshold(Threshold {
+            channels,
+            positions: 42,
+            levels: 3,
+            thresholds,
+            falling: vec![],
+            thermometer: false,
+        })
+    };
+    let ops = [
+        conv(&mut draw, [4, 6, 7], 3, 4, 4),
+        codes(&mut draw, 4),
+        conv(&mut draw, [4, 6, 7], 1, 8, 1),
+        codes(&mut draw, 8),
+        LayerOp::SumPool(whole),
+        LayerOp::Dense(random::dense(&mut draw, 8, 5)),
+        LayerOp::ArgMax,
+    ];
+    let layers = ops.into_iter().map(|op| Layer { name: "layer".into(), op }).collect();
+    let input = Input { shape: vec![4, 6, 7], range: Range::signed(4) };
+    let network = Network { name: "separable".into(), input, layers };
+    let samples = random::samples(&mut draw, &network, 6);
+    let folded = |pes| Style::Folded { pes };
+    let dense = |pes| Style::Dense { pes };
+    for styles in [
+        [Style::Unrolled; 3],
+        [folded(2), folded(3), folded(1)],
+        [Style::Unrolled, folded(4), Style::Unrolled],
+        [dense(4), dense(2), Style::Unrolled],
+    ] {
+        let options = Options { folding: Folding::PerLayer(styles.to_vec()), ..Options::default() };
+        let design = lower(&network, &options).unwrap();
+        for stalls in [Stalls::none(), Stalls::random(5, 100)] {
+            let run = simulate(&design, &samples, stalls);
+            expect_equal(&network, &design, &samples, &run, &format!("{styles:?}"));
+        }
+    }
 }

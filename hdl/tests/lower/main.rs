@@ -21,7 +21,7 @@ fn disturb(design: &Design, circuit: &mut Interpreter, samples: &[Vec<i64>]) {
     let cycles = samples.len() * 7;
     for cycle in 0..cycles {
         let beat = cycle * 5 % design.input.beats();
-        bench::offer(&design.input, circuit, Some((&samples[cycle % samples.len()], beat)));
+        bench::offer(&design.input, circuit, Some((&samples[cycle % samples.len()], beat)), false);
         circuit.set(design.output.ready, i64::from(cycle % 3 == 0));
         circuit.settle();
         circuit.clock();
@@ -104,7 +104,7 @@ fn a_wrong_last_sets_frame_error_until_reset() {
             bench::reset(&design, &mut circuit);
             circuit.set(design.output.ready, 1);
             for beat in 0..2 * beats + 1 {
-                bench::offer(&design.input, &mut circuit, Some((&[1; 6], beat % beats)));
+                bench::offer(&design.input, &mut circuit, Some((&[1; 6], beat % beats)), false);
                 let last = beat % beats + 1 == beats;
                 circuit.set(design.input.last.unwrap(), i64::from(last != (beat == wrong)));
                 circuit.settle();

@@ -118,9 +118,15 @@ pub fn threshold(draw: &mut Draw, values: &[Range], thermometer: bool) -> Thresh
 pub fn options(draw: &mut Draw, network: &Network) -> Options {
     let weighted = |l: &&Layer| matches!(l.op, LayerOp::Dense(_) | LayerOp::Conv2d(_));
     let dense = network.layers.iter().filter(weighted).count();
-    let style = |draw: &mut Draw| match draw.chance(40) {
-        true => Style::Unrolled,
-        false => Style::Folded { pes: draw.within(1, 6) as usize },
+    let ternary = network.layers.iter().all(|l| match &l.op {
+        LayerOp::Dense(d) => d.is_ternary(),
+        LayerOp::Conv2d(c) => c.is_ternary(),
+        _ => true,
+    });
+    let style = |draw: &mut Draw| match (draw.chance(40), draw.within(1, 6) as usize) {
+        (true, _) => Style::Unrolled,
+        (false, pes) if ternary && draw.chance(30) => Style::Dense { pes },
+        (false, pes) => Style::Folded { pes },
     };
     let folding = match draw.within(0, 5) {
         0 => Folding::Unrolled,

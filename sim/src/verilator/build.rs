@@ -1,5 +1,7 @@
 //! Building a model with Verilator, and the cache of built models.
 
+use super::Tool;
+use super::model::Model;
 use crate::{Error, Result};
 use sha2::{Digest, Sha256};
 use std::path::{Path, PathBuf};
@@ -12,13 +14,6 @@ pub struct Source {
     pub name: String,
     /// Contents.
     pub text: String,
-}
-
-/// A model that is ready to run.
-pub(super) struct Model {
-    pub program: PathBuf,
-    pub version: String,
-    pub cached: bool,
 }
 
 /// What goes into a model besides Verilog.
@@ -41,11 +36,16 @@ const LINES: usize = 12;
 /// # Errors
 /// [`Error::Missing`] when it is not installed.
 pub fn version() -> Result<String> {
-    let output = tool(Command::new("verilator").arg("--version"))?;
+    first_line(Command::new("verilator").arg("--version"))
+}
+
+/// First line that a tool says of its version.
+pub(super) fn first_line(command: &mut Command) -> Result<String> {
+    let output = tool(command)?;
     Ok(String::from_utf8_lossy(&output.stdout).lines().next().unwrap_or_default().trim().to_string())
 }
 
-fn tool(command: &mut Command) -> Result<Output> {
+pub(super) fn tool(command: &mut Command) -> Result<Output> {
     let name = command.get_program().to_string_lossy().into_owned();
     command.output().map_err(|source| match source.kind() {
         std::io::ErrorKind::NotFound => Error::Missing { tool: name },
@@ -58,7 +58,8 @@ pub(super) fn check_sources(sources: &[Source]) -> Result<()> {
     let good = |c: char| c.is_ascii_alphanumeric() || matches!(c, '_' | '-' | '.');
     for (i, source) in sources.iter().enumerate() {
         let name = &source.name;
-        let reserved = ["harness.cpp", "model.h", "visible.vlt", "obj"].contains(&name.as_str());
+        let reserved =
+            ["harness.cpp", "model.h", "visible.vlt", "obj", "sterna_harness.v"].contains(&name.as_str());
         if !name.chars().all(good) || name.is_empty() || name.starts_with(['-', '.']) || reserved {
             return Err(Error::Request(format!(
                 "{name:?} is no file name for Verilog: letters, digits, _ - . only"
@@ -74,7 +75,7 @@ pub(super) fn check_sources(sources: &[Source]) -> Result<()> {
     }
 }
 
-fn write_sources(folder: &Path, sources: &[Source]) -> Result<()> {
+pub(super) fn write_sources(folder: &Path, sources: &[Source]) -> Result<()> {
     for source in sources {
         let path = folder.join(&source.name);
         std::fs::write(&path, &source.text).map_err(Error::io(path.display().to_string()))?;
@@ -83,7 +84,7 @@ fn write_sources(folder: &Path, sources: &[Source]) -> Result<()> {
 }
 
 /// Reported file names without the temporary folder, first lines only.
-fn message(output: &Output, folder: &Path) -> String {
+pub(super) fn message(output: &Output, folder: &Path) -> String {
     let text =
         String::from_utf8_lossy(&output.stderr).into_owned() + &String::from_utf8_lossy(&output.stdout);
     let text = text.replace(&format!("{}/", folder.display()), "");
@@ -140,7 +141,6 @@ pub(super) fn build(cache: &Path, sources: &[Source], top: &str, harness: &Harne
     let version = version()?;
     // Verilator's makefile puts these behind -CFLAGS, where an -O of ours would be overruled.
     let makeflags = format!("OPT_FAST='{0}' OPT_SLOW=-O0 OPT_GLOBAL='{0}'", harness.optimise);
-    let jobs = std::thread::available_parallelism().map_or(1, usize::from).to_string();
     let flags = [
         "--cc",
         "--exe",
@@ -169,13 +169,25 @@ pub(super) fn build(cache: &Path, sources: &[Source], top: &str, harness: &Harne
         "-MAKEFLAGS",
         &makeflags,
     ];
-    let mut hash = Sha256::new();
     let defines: Vec<String> =
         harness.defines.iter().map(|(name, value)| format!("-D{name}={value}")).collect();
-    let rest = [version.as_str(), harness.program, harness.header, harness.visible];
-    let rest = rest.into_iter().chain(defines.iter().map(String::as_str));
-    let texts = sources.iter().flat_map(|s| [s.name.as_str(), s.text.as_str()]);
-    for text in flags.into_iter().chain(rest).chain(texts) {
+    let flags: Vec<&str> = flags.into_iter().chain(defines.iter().map(String::as_str)).collect();
+    let parts = [version.as_str(), harness.program, harness.header, harness.visible];
+    let build = |folder: &Path| compile(folder, sources, top, &flags, harness);
+    let (program, cached) = cached(cache, sources, flags.iter().copied().chain(parts), &build)?;
+    Ok(Model { tool: Tool::Verilator, program, version, cached, top: top.into() })
+}
+
+/// The model in the cache that belongs to `sources` and `parts`, or what `build` makes of the sources in a folder that holds
+/// them; whether it was there.
+pub(super) fn cached<'a>(
+    cache: &Path,
+    sources: &'a [Source],
+    parts: impl Iterator<Item = &'a str>,
+    build: &dyn Fn(&Path) -> Result<PathBuf>,
+) -> Result<(PathBuf, bool)> {
+    let mut hash = Sha256::new();
+    for text in parts.chain(sources.iter().flat_map(|s| [s.name.as_str(), s.text.as_str()])) {
         hash.update((text.len() as u64).to_le_bytes());
         hash.update(text);
     }
@@ -183,29 +195,41 @@ pub(super) fn build(cache: &Path, sources: &[Source], top: &str, harness: &Harne
     let place = cache.join(key);
     let program = place.join("model");
     if program.is_file() {
-        return Ok(Model { program, version, cached: true });
+        return Ok((program, true));
     }
     let folder = tempfile::tempdir().map_err(Error::io("temporary folder"))?;
     write_sources(folder.path(), sources)?;
-    for (name, text) in
-        [("harness.cpp", harness.program), ("model.h", harness.header), ("visible.vlt", harness.visible)]
-    {
-        std::fs::write(folder.path().join(name), text).map_err(Error::io(name))?;
-    }
-    let mut command = Command::new("verilator");
-    // The model is compiled in `obj`; the harness and its header lie above.
-    command.current_dir(folder.path()).args(flags).args(&defines).args(["-j", &jobs, "-CFLAGS", "-I.."]);
-    command.arg("visible.vlt").args(sources.iter().map(|s| &s.name)).arg("harness.cpp");
-    let output = tool(&mut command)?;
-    let built = folder.path().join("obj").join("model");
-    if !output.status.success() || !built.is_file() {
-        return Err(Error::Build { top: top.into(), message: message(&output, folder.path()) });
-    }
+    let built = build(folder.path())?;
     let ready = temporary(cache)?;
     std::fs::copy(&built, ready.path().join("model")).map_err(Error::io("built model"))?;
     // Whoever comes second finds the same model in place already.
     if std::fs::rename(ready.path(), &place).is_err() && !program.is_file() {
         return Err(Error::Request(format!("cannot put the built model at {}", place.display())));
     }
-    Ok(Model { program, version, cached: false })
+    Ok((program, false))
+}
+
+fn compile(
+    folder: &Path,
+    sources: &[Source],
+    top: &str,
+    flags: &[&str],
+    harness: &Harness,
+) -> Result<PathBuf> {
+    let jobs = std::thread::available_parallelism().map_or(1, usize::from).to_string();
+    for (name, text) in
+        [("harness.cpp", harness.program), ("model.h", harness.header), ("visible.vlt", harness.visible)]
+    {
+        std::fs::write(folder.join(name), text).map_err(Error::io(name))?;
+    }
+    let mut command = Command::new("verilator");
+    // The model is compiled in `obj`; the harness and its header lie above.
+    command.current_dir(folder).args(flags).args(["-j", &jobs, "-CFLAGS", "-I.."]);
+    command.arg("visible.vlt").args(sources.iter().map(|s| &s.name)).arg("harness.cpp");
+    let output = tool(&mut command)?;
+    let built = folder.join("obj").join("model");
+    if !output.status.success() || !built.is_file() {
+        return Err(Error::Build { tool: "Verilator", top: top.into(), message: message(&output, folder) });
+    }
+    Ok(built)
 }

@@ -1,25 +1,26 @@
 //! Running the model over all segments and comparing it with the simulator's run, hash by hash.
 
-use super::model::{self, Bits, Event, Mode, Shape, Task};
-use super::{VerifyRequest, task};
+use super::model::{self, Bits, Event, Mode, Model, Shape, Stimulus, Task};
+use super::{VerifyRequest, is_told, task};
 use crate::Result;
 use crate::packed::{Layout, Packed};
 use crate::run::Run;
-use std::path::Path;
 use std::sync::mpsc;
 
 /// A segment that differs, and the block in which it does if a hash told.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) struct Suspect {
     pub segment: usize,
     pub block: Option<u64>,
+    /// The first segment that ran in the same process.
+    pub since: usize,
 }
 
 /// Runs all segments in the model and returns the first that differs.
 pub(super) fn compare(
     request: &VerifyRequest,
     source: &Packed,
-    program: &Path,
+    model: &Model,
     shape: &Shape,
     run: &Run,
     progress: &dyn Fn(u64, u64),
@@ -37,7 +38,13 @@ pub(super) fn compare(
             .map(|g| {
                 let segments = count * g / groups..count * (g + 1) / groups;
                 let sender = sender.clone();
-                scope.spawn(move || group(request, source, program, shape, run, segments, &sender))
+                scope.spawn(move || {
+                    let tasks: Vec<Task> = segments.clone().map(|s| task(request, source, run, s)).collect();
+                    let stimulus = Stimulus::new(request.design, &tasks)?;
+                    // Nobody listens any more only when the caller is gone.
+                    let told = |results| _ = sender.send(results);
+                    group(request, model, shape, run, segments, (&stimulus, Mode::default()), &told)
+                })
             })
             .collect();
         drop(sender);
@@ -53,27 +60,28 @@ pub(super) fn compare(
     })
 }
 
-fn group(
+/// Runs consecutive segments in one process, up to the first that differs.
+pub(super) fn group(
     request: &VerifyRequest,
-    source: &Packed,
-    program: &Path,
+    model: &Model,
     shape: &Shape,
     run: &Run,
     segments: std::ops::Range<usize>,
-    sender: &mpsc::Sender<u64>,
+    (stimulus, mode): (&Stimulus, Mode),
+    told_results: &dyn Fn(u64),
 ) -> Result<Option<Suspect>> {
-    let tasks: Vec<Task> = segments.clone().map(|s| task(request, source, run, s)).collect();
     let output = &request.design.output;
     let layout = Layout::new(&request.design.netlist, output);
     let skip = request.pins.output.last.as_ref().map_or(0, |s| s.width);
+    let since = segments.start;
     let mut suspect = None;
     let (mut block, mut beat, mut told, mut odd) = (0, 0, 0, false);
-    model::run(program, request.top, request.design, shape, &tasks, Mode::default(), &mut |index, event| {
+    model::run(model, shape, stimulus, mode, &mut |index, event| {
         let at = segments.start + index;
         let Some(segment) = run.segments.get(at) else { return true };
         match event {
             Event::Block(hash) if segment.hashes.get(block) == Some(&hash) => block += 1,
-            Event::Block(_) => suspect = Some(Suspect { segment: at, block: Some(block as u64) }),
+            Event::Block(_) => suspect = Some(Suspect { segment: at, block: Some(block as u64), since }),
             Event::Beat { cycle, words } => {
                 let sample = segment.first + told;
                 let mut bits = Bits::new(&words);
@@ -91,13 +99,12 @@ fn group(
             Event::Cycle { .. } | Event::Time(_) => {}
             Event::End { results, .. } => {
                 // Hashes that agree where results do not: then every cycle is read.
-                odd |= tasks[index].results && told != segment.samples;
+                odd |= is_told(at) && told != segment.samples;
                 if odd || results != segment.samples as u64 || block != segment.hashes.len() {
-                    suspect = Some(Suspect { segment: at, block: None });
+                    suspect = Some(Suspect { segment: at, block: None, since });
                 }
                 (block, beat, told, odd) = (0, 0, 0, false);
-                // Nobody listens any more only when the caller is gone.
-                let _ = sender.send(results);
+                told_results(results);
             }
         }
         suspect.is_none()

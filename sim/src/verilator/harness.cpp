@@ -78,17 +78,55 @@ static inline uint64_t step(uint64_t hash, uint64_t word) {
 
 enum : uint64_t { BLOCK = 1, BEAT = 2, CYCLE = 3, END = 4, TIME = 5 };
 
+// Some cycles of a segment that nobody looks at, so that the reset comes in mid-stream; its samples are read again.
+static void disturb(Model& m, Stall in, Stall out, uint64_t samples, uint64_t cycles) {
+    const unsigned in_words = (IN_BITS + 63) / 64;
+    std::vector<uint64_t> words(in_words);
+    const std::vector<uint64_t> nothing(in_words);
+    const long start = ftell(stimulus);
+    uint64_t left = samples * IN_BEATS;
+    unsigned beat = 0;
+    bool offered = false, loaded = false;
+    for (uint64_t cycle = 0; cycle < cycles; ++cycle) {
+        const bool hold_in = in.draw(), hold_out = out.draw();
+        const bool valid = left > 0 && (offered || !hold_in);
+        if (valid && !loaded) {
+            next(words.data(), in_words);
+            loaded = true;
+        }
+        set_clock(m, 0);
+        drive(m, valid ? words.data() : nothing.data(), valid, valid && beat + 1 == IN_BEATS);
+        set_ready(m, !hold_out);
+        m.eval();
+        offered = valid && !STREAM[0].ready(m);
+        if (valid && !offered) {
+            loaded = false;
+            --left;
+            beat = beat + 1 == IN_BEATS ? 0 : beat + 1;
+        }
+        set_clock(m, 1);
+        m.eval();
+    }
+    if (start < 0 || fseek(stimulus, start, SEEK_SET) != 0) {
+        perror("stimulus");
+        exit(3);
+    }
+}
+
 static void segment(Model& m, uint64_t patience, uint64_t from, uint64_t to) {
     Stall in{next(), next()}, out{next(), next()};
-    const uint64_t samples = next(), cycles = next(), report = next();
+    const uint64_t samples = next(), cycles = next(), report = next(), before = next();
+    const uint64_t fault = next();
     const unsigned in_words = (IN_BITS + 63) / 64, last = STREAMS - 1;
     std::vector<uint64_t> beat_words(in_words), words(MOST_WORDS);
     std::vector<unsigned> beats(STREAMS);
     const std::vector<uint64_t> nothing(in_words);
+    disturb(m, in, out, samples, before);
     drive(m, nothing.data(), false, false);
     set_ready(m, false);
     set_reset(m, true);
-    for (unsigned i = 0; i < RESET_CYCLES; ++i) {
+    // In mid-stream one cycle must be enough.
+    for (unsigned i = 0; i < (before ? 1 : RESET_CYCLES); ++i) {
         set_clock(m, 0);
         m.eval();
         set_clock(m, 1);
@@ -106,7 +144,8 @@ static void segment(Model& m, uint64_t patience, uint64_t from, uint64_t to) {
             loaded = true;
         }
         set_clock(m, 0);
-        drive(m, valid ? beat_words.data() : nothing.data(), valid, valid && beat + 1 == IN_BEATS);
+        const bool ends = (beat + 1 == IN_BEATS) != (sample * IN_BEATS + beat == fault);
+        drive(m, valid ? beat_words.data() : nothing.data(), valid, valid && ends);
         set_ready(m, !hold_out);
         m.eval();
         offered = valid && !STREAM[0].ready(m);
@@ -130,6 +169,8 @@ static void segment(Model& m, uint64_t patience, uint64_t from, uint64_t to) {
             hash = step(hash, word);
             if (dump) tell(word);
         }
+        // Verilator knows no unknown values.
+        for (unsigned base = 0; dump && base < STREAMS; base += 32) tell(0);
         for (unsigned i = 0; i < STREAMS; ++i) {
             const Stream& s = STREAM[i];
             const bool valid = s.valid(m), moves = valid && s.ready(m);

@@ -1,8 +1,10 @@
 //! Finding the first differing cycle and signal of a segment that is known to differ.
 
-use super::model::{Bits, Event, Mode, Shape, Task, run};
-use super::{Kind, Mismatch, Place, VerifyRequest};
-use crate::vcd::Wave;
+use super::compare::Suspect;
+use super::model::{Bits, Event, Mode, Stimulus, run};
+use super::{Kind, Mismatch, Place, Setup, VerifyRequest};
+use crate::fold::BLOCK;
+use crate::wave::{Names, Wave};
 use crate::{Error, Result, Simulator};
 use std::path::Path;
 use sterna_ir::bench::{self, RESET_CYCLES};
@@ -73,7 +75,8 @@ struct Spot {
     signal: &'static str,
     lane: Option<usize>,
     expected: i64,
-    found: i64,
+    /// None where it is unknown.
+    found: Option<i64>,
 }
 
 /// Which streams have their `last` compared.
@@ -82,17 +85,17 @@ fn with_last(request: &VerifyRequest) -> Vec<bool> {
     [false].into_iter().chain(probes).chain([request.pins.output.last.is_some()]).collect()
 }
 
-/// Runs segment `index` again, believing the simulator, and describes the first difference.
-pub(super) fn locate(
-    request: &VerifyRequest,
-    program: &Path,
-    shape: &Shape,
-    (index, task): (usize, Task),
-    window: std::ops::Range<u64>,
-    first_sample: usize,
-) -> Result<Mismatch> {
+/// Runs a segment again, believing the simulator, and describes the first difference.
+pub(super) fn locate(setup: &Setup, suspect: Suspect, power_up: u32) -> Result<Mismatch> {
+    let request = setup.request;
     let design = request.design;
-    let samples = &request.samples[task.samples.clone()];
+    let index = suspect.segment;
+    let segment = &setup.run.segments[index];
+    let window = match suspect.block {
+        Some(block) => block * BLOCK..((block + 1) * BLOCK).min(segment.cycles),
+        None => 0..segment.cycles,
+    };
+    let samples = &request.samples[segment.first..segment.first + segment.samples];
     let streams: Vec<&Stream> = [&design.input]
         .into_iter()
         .chain(design.probes.iter().map(|p| &p.stream))
@@ -107,22 +110,33 @@ pub(super) fn locate(
         window: window.clone(),
         shown: vec![],
     };
-    bench::run(design, &mut recorder, samples, task.stalls, patience).map_err(Error::Stuck)?;
+    let stalls = crate::run::stalls(design, &request.options, index);
+    bench::run(design, &mut recorder, samples, stalls, patience).map_err(Error::Stuck)?;
     let last = with_last(request);
     let (mut spot, mut stuck) = (None, false);
-    let mode = Mode { patience, from: window.start, to: window.end };
-    let stalls = task.stalls;
-    run(program, request.top, design, shape, &[task], mode, &mut |_, event| {
-        match event {
-            Event::Cycle { cycle, handshakes, beats } if spot.is_none() => {
-                let shown = &recorder.shown[(cycle - window.start) as usize];
-                spot = differ(design, &streams, &last, shown, &handshakes, &beats).map(|s| (cycle, s));
-            }
-            Event::End { stuck: end, .. } => stuck = end,
-            _ => {}
+    let mode = Mode { patience, from: window.start, to: window.end, power_up, plusarg: None };
+    // By itself; then behind the segments that ran before it in the same process, which a reset may not wipe out.
+    for since in [index, suspect.since] {
+        if spot.is_some() {
+            break;
         }
-        true
-    })?;
+        let stimulus = Stimulus::new(design, &setup.tasks(since..index + 1))?;
+        run(&setup.model, &setup.shape, &stimulus, mode, &mut |at, event| {
+            if at + since != index {
+                return true;
+            }
+            match event {
+                Event::Cycle { cycle, handshakes, unknown, beats } if spot.is_none() => {
+                    let shown = &recorder.shown[(cycle - window.start) as usize];
+                    let settled = Settled { handshakes: &handshakes, unknown: &unknown, beats: &beats };
+                    spot = differ(design, &streams, &last, shown, &settled).map(|s| (cycle, s));
+                }
+                Event::End { stuck: end, .. } => stuck = end,
+                _ => {}
+            }
+            true
+        })?;
+    }
     let Some((cycle, spot)) = spot else {
         return Err(Error::Model {
             top: request.top.to_string(),
@@ -139,7 +153,7 @@ pub(super) fn locate(
         None => None,
         Some(path) => {
             let window = cycle.saturating_sub(AROUND)..cycle + AROUND;
-            wave(design, samples, stalls, patience, window, path)?;
+            wave(request, samples, stalls, patience, window, path)?;
             Some(path.to_path_buf())
         }
     };
@@ -150,7 +164,7 @@ pub(super) fn locate(
             _ => Kind::Handshake,
         },
         segment: index,
-        sample: first_sample + vector,
+        sample: segment.first + vector,
         place: match spot.stream {
             0 => Place::Input,
             s if s + 1 == streams.len() => Place::Output,
@@ -166,41 +180,54 @@ pub(super) fn locate(
     })
 }
 
+/// What the Verilog shows in one cycle.
+struct Settled<'a> {
+    handshakes: &'a [u64],
+    unknown: &'a [u64],
+    beats: &'a [Vec<u64>],
+}
+
 fn differ(
     design: &Design,
     streams: &[&Stream],
     last: &[bool],
     shown: &[Shown],
-    handshakes: &[u64],
-    beats: &[Vec<u64>],
+    settled: &Settled,
 ) -> Option<Spot> {
     let width = |id: NodeId| design.netlist.node(id).range.width();
     for (i, (stream, shown)) in streams.iter().zip(shown).enumerate() {
-        let bits = handshakes[i / 32] >> (2 * (i % 32));
-        let pairs =
-            [("valid", shown.valid, (bits & 1) as i64), ("ready", shown.ready, (bits >> 1 & 1) as i64)];
-        for (signal, expected, found) in pairs {
+        let two = |words: &[u64]| (words[i / 32] >> (2 * (i % 32)) & 3) as i64;
+        let (bits, unknown) = (two(settled.handshakes), two(settled.unknown));
+        let spot = |signal, lane, expected, found| Some(Spot { stream: i, signal, lane, expected, found });
+        if unknown & 1 == 1 {
+            return spot("valid or ready", None, shown.valid, None);
+        }
+        for (signal, expected, found) in [("valid", shown.valid, bits & 1), ("ready", shown.ready, bits >> 1)]
+        {
             if expected != found {
-                return Some(Spot { stream: i, signal, lane: None, expected, found });
+                return spot(signal, None, expected, Some(found));
             }
         }
         if shown.valid == 0 || i == 0 {
             continue;
         }
-        let mut bits = Bits::new(&beats[i]);
+        let mut bits = Bits::new(&settled.beats[i]);
         if let (true, Some(expected)) = (last[i], shown.last) {
             let found = bits.take(1);
             if expected != found {
-                return Some(Spot { stream: i, signal: "last", lane: None, expected, found });
+                return spot("last", None, expected, Some(found));
             }
         }
         let used = stream.order.len() - (shown.moved % stream.beats()) * stream.data.len();
         for (lane, (id, expected)) in stream.data.iter().zip(&shown.data).enumerate().take(used) {
             let found = design.netlist.node(*id).range.wrap(bits.take(width(*id)));
             if *expected != found {
-                let lane = Some(lane);
-                return Some(Spot { stream: i, signal: "data", lane, expected: *expected, found });
+                return spot("data", Some(lane), *expected, (unknown & 2 == 0).then_some(found));
             }
+        }
+        // Unknown bits are read as zeros, which these values happen to have.
+        if unknown & 2 == 2 {
+            return spot("data", Some(0), shown.data[0], None);
         }
     }
     None
@@ -208,28 +235,19 @@ fn differ(
 
 /// Writes the simulator's waveform of some cycles.
 fn wave(
-    design: &Design,
+    request: &VerifyRequest,
     samples: &[Vec<i64>],
     stalls: bench::Stalls,
     patience: u64,
     window: std::ops::Range<u64>,
     path: &Path,
 ) -> Result<()> {
-    let name = path.display().to_string();
-    let folder = path.parent().filter(|p| !p.as_os_str().is_empty()).unwrap_or(Path::new("."));
-    let mut file = tempfile::NamedTempFile::new_in(folder).map_err(Error::io(&name))?;
+    let netlist = &request.design.netlist;
     let reset = RESET_CYCLES as u64;
     let window = window.start + reset..window.end + reset;
-    let circuit = Simulator::new(&design.netlist, crate::Watch::All);
-    let buffer = std::io::BufWriter::new(&mut file);
-    let mut wave = Wave::new(&design.netlist, circuit, None, window, buffer).map_err(Error::io(&name))?;
-    bench::run(design, &mut wave, samples, stalls, patience).map_err(Error::Stuck)?;
-    wave.finish().map_err(Error::io(&name))?;
-    // Temporary files are private; a waveform is like any other file.
-    #[cfg(unix)]
-    file.as_file()
-        .set_permissions(std::os::unix::fs::PermissionsExt::from_mode(0o644))
-        .map_err(Error::io(&name))?;
-    file.persist(path).map_err(|e| Error::Io { what: name, source: e.error })?;
-    Ok(())
+    let circuit = Simulator::new(netlist, crate::Watch::All);
+    let own = Names::of(netlist);
+    let mut wave = Wave::create(netlist, circuit, request.names.unwrap_or(&own), window, path)?;
+    bench::run(request.design, &mut wave, samples, stalls, patience).map_err(Error::Stuck)?;
+    wave.finish()
 }

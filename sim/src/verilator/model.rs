@@ -1,15 +1,29 @@
 //! Running a built model: stimulus in, hashes and results out.
 
+use super::Tool;
 use crate::packed::{Layout, Source};
 use crate::{Error, Result};
 use std::fs::File;
-use std::io::{BufReader, BufWriter, Read, Write};
-use std::path::Path;
+use std::io::{BufReader, BufWriter, Read, Seek, Write};
+use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStdout, Command, Stdio};
 use sterna_ir::bench::Stalls;
 use sterna_ir::design::Design;
 
+/// A model that is ready to run.
+#[derive(Clone, Debug)]
+pub(super) struct Model {
+    pub tool: Tool,
+    pub program: PathBuf,
+    /// First line of what the tool says of its version.
+    pub version: String,
+    /// Whether it was built before.
+    pub cached: bool,
+    pub top: String,
+}
+
 /// A segment for the model: its samples, stalls and length in cycles.
+#[derive(Clone)]
 pub(super) struct Task<'a> {
     pub source: &'a dyn Source,
     pub samples: std::ops::Range<usize>,
@@ -17,6 +31,8 @@ pub(super) struct Task<'a> {
     pub cycles: u64,
     /// Whether to report every result beat.
     pub results: bool,
+    /// Cycles of the same stimulus before the reset, which nobody looks at: the reset then comes in mid-stream.
+    pub before: u64,
 }
 
 /// What the model says.
@@ -26,8 +42,9 @@ pub(super) enum Event {
     Block(u64),
     /// A result beat moved.
     Beat { cycle: u64, words: Vec<u64> },
-    /// A settled cycle: handshake words, and the packed beat of every stream.
-    Cycle { cycle: u64, handshakes: Vec<u64>, beats: Vec<Vec<u64>> },
+    /// A settled cycle: handshake words, those of what is unknown (of each stream its handshake, then its data), and the
+    /// packed beat of every stream.
+    Cycle { cycle: u64, handshakes: Vec<u64>, unknown: Vec<u64>, beats: Vec<Vec<u64>> },
     /// The end; seconds of processor time spent.
     Time(f64),
     /// End of a segment, after this many results.
@@ -41,11 +58,15 @@ pub(super) struct Shape {
 
 /// Which cycles to report, and how long a standstill is borne.
 #[derive(Clone, Copy, Default)]
-pub(super) struct Mode {
+pub(super) struct Mode<'a> {
     /// 0 runs the given cycles only and reports hashes and results.
     pub patience: u64,
     pub from: u64,
     pub to: u64,
+    /// Seed of the power-up state.
+    pub power_up: u32,
+    /// An argument for the Verilog itself.
+    pub plusarg: Option<(&'a str, usize)>,
 }
 
 /// Takes a packed beat apart, low bits first.
@@ -69,6 +90,26 @@ impl<'a> Bits<'a> {
     }
 }
 
+/// Tasks as a file that models read, gone with its handle.
+pub(super) struct Stimulus {
+    folder: tempfile::TempDir,
+    tasks: usize,
+}
+
+impl Stimulus {
+    pub fn new(design: &Design, tasks: &[Task]) -> Result<Self> {
+        let folder = tempfile::tempdir().map_err(Error::io("temporary folder"))?;
+        let stimulus = Stimulus { folder, tasks: tasks.len() };
+        write_stimulus(&stimulus.path(), design, tasks)
+            .map_err(Error::io("stimulus of the Verilog model"))?;
+        Ok(stimulus)
+    }
+
+    fn path(&self) -> PathBuf {
+        self.folder.path().join("stimulus")
+    }
+}
+
 fn write_stimulus(path: &Path, design: &Design, tasks: &[Task]) -> std::io::Result<()> {
     let mut file = BufWriter::new(File::create(path)?);
     let mut put = |words: &[u64]| words.iter().try_for_each(|w| file.write_all(&w.to_ne_bytes()));
@@ -77,7 +118,8 @@ fn write_stimulus(path: &Path, design: &Design, tasks: &[Task]) -> std::io::Resu
     for task in tasks {
         let (input, output) = (task.stalls.input, task.stalls.output);
         put(&[input.state, u64::from(input.level), output.state, u64::from(output.level)])?;
-        put(&[task.samples.len() as u64, task.cycles, u64::from(task.results)])?;
+        put(&[task.samples.len() as u64, task.cycles, u64::from(task.results), task.before])?;
+        put(&[task.stalls.fault.unwrap_or(u64::MAX)])?;
         for sample in task.samples.clone() {
             for beat in 0..design.input.beats() {
                 task.source.beat(sample, beat, &mut words);
@@ -124,10 +166,11 @@ impl Reader<'_> {
             }
             3 => {
                 let cycle = self.word()?;
-                let handshakes = self.words(self.shape.streams.len().div_ceil(32))?;
+                let count = self.shape.streams.len().div_ceil(32);
+                let (handshakes, unknown) = (self.words(count)?, self.words(count)?);
                 let shape = self.shape;
                 let beats = shape.streams.iter().map(|n| self.words(*n)).collect::<std::io::Result<_>>()?;
-                Event::Cycle { cycle, handshakes, beats }
+                Event::Cycle { cycle, handshakes, unknown, beats }
             }
             4 => Event::End { results: self.word()?, stuck: self.word()? != 0 },
             5 => Event::Time(self.word()? as f64 * 1e-9),
@@ -136,44 +179,61 @@ impl Reader<'_> {
     }
 }
 
-/// Runs the model over `tasks` and hands every event, with its task's index, to `look` until that returns `false`. At the
-/// end it hears of the time spent.
+/// How the model is started.
+fn command(model: &Model, stimulus: &Path, mode: Mode) -> Command {
+    let mut command = match model.tool {
+        Tool::Verilator => {
+            let mut command = Command::new(&model.program);
+            command.arg(stimulus).args([mode.patience, mode.from, mode.to].map(|n| n.to_string()));
+            command.arg("+verilator+rand+reset+2").arg(format!("+verilator+seed+{}", mode.power_up + 1));
+            command
+        }
+        Tool::Icarus => {
+            let mut command = Command::new("vvp");
+            command.arg("-n").arg(&model.program).arg(format!("+stimulus={}", stimulus.display()));
+            for (name, value) in [("patience", mode.patience), ("from", mode.from), ("to", mode.to)] {
+                command.arg(format!("+{name}={value}"));
+            }
+            command
+        }
+    };
+    command.args(mode.plusarg.map(|(name, value)| format!("+{name}={value}")));
+    command
+}
+
+/// Runs the model over a stimulus and hands every event, with its task's index, to `look` until that returns `false`. At
+/// the end it hears of the time spent.
 ///
 /// # Errors
 /// When the model cannot be started, crashes, or ends too early: with its last lines.
 pub(super) fn run(
-    program: &Path,
-    top: &str,
-    design: &Design,
+    model: &Model,
     shape: &Shape,
-    tasks: &[Task],
+    stimulus: &Stimulus,
     mode: Mode,
     look: &mut dyn FnMut(usize, Event) -> bool,
 ) -> Result<()> {
-    let folder = tempfile::tempdir().map_err(Error::io("temporary folder"))?;
-    let (stimulus, complaints) = (folder.path().join("stimulus"), folder.path().join("stderr"));
-    write_stimulus(&stimulus, design, tasks).map_err(Error::io("stimulus of the Verilator model"))?;
-    let stderr = File::create(&complaints).map_err(Error::io("temporary file"))?;
-    let child = Command::new(program)
-        .arg(&stimulus)
-        .args([mode.patience, mode.from, mode.to].map(|n| n.to_string()))
-        .args(["+verilator+rand+reset+2", "+verilator+seed+1"])
+    let mut stderr = tempfile::tempfile().map_err(Error::io("temporary file"))?;
+    let name = model.program.display().to_string();
+    let child = command(model, &stimulus.path(), mode)
         .stdin(Stdio::null())
         .stdout(Stdio::piped())
-        .stderr(stderr)
+        .stderr(stderr.try_clone().map_err(Error::io("temporary file"))?)
         .spawn()
-        .map_err(Error::io(program.display().to_string()))?;
+        .map_err(Error::io(&name))?;
     let mut running = Running(child);
     let from = BufReader::new(running.0.stdout.take().expect("the output is piped"));
     let mut reader = Reader { from, shape };
-    let failed = |status: String| {
-        let text = std::fs::read(&complaints).unwrap_or_default();
-        let text = String::from_utf8_lossy(&text).into_owned();
+    let mut failed = |status: String| {
+        let mut bytes = Vec::new();
+        // What it said helps; that it cannot be read is no other failure.
+        let _ = stderr.rewind().and_then(|()| stderr.read_to_end(&mut bytes));
+        let text = String::from_utf8_lossy(&bytes).into_owned();
         let lines: Vec<&str> = text.lines().collect();
         let message = lines[lines.len().saturating_sub(12)..].join("\n");
-        Error::Model { top: top.into(), status, message }
+        Error::Model { top: model.top.clone(), status, message }
     };
-    for task in 0..=tasks.len() {
+    for task in 0..=stimulus.tasks {
         loop {
             match reader.event() {
                 Ok(event) => {
@@ -198,6 +258,6 @@ pub(super) fn run(
             }
         }
     }
-    let status = running.0.wait().map_err(Error::io(program.display().to_string()))?;
+    let status = running.0.wait().map_err(Error::io(&name))?;
     if status.success() { Ok(()) } else { Err(failed(status.to_string())) }
 }

@@ -1,7 +1,7 @@
 //! The speed of both simulators on the same design and stimuli.
 
 use super::build::{Harness, build};
-use super::model::{self, Event, Mode, Task};
+use super::model::{self, Event, Mode, Stimulus, Task};
 use super::{HARNESS, Pins, Source, generate, shape, watched};
 use crate::run::{Options, Segment, run_hashed, stalls};
 use crate::{Noise, Packed, Result};
@@ -95,9 +95,10 @@ pub fn race(request: &RaceRequest) -> Result<Race> {
         let task = |(i, segment): (usize, &Segment)| Task {
             source: &source,
             samples: segment.first..segment.first + segment.samples,
-            stalls: stalls(&options, i),
+            stalls: stalls(design, &options, i),
             cycles: segment.cycles,
             results: false,
+            before: 0,
         };
         let tasks: Vec<Task> = run.segments.iter().enumerate().map(task).collect();
         let mut hashes = vec![vec![]; tasks.len()];
@@ -111,7 +112,8 @@ pub fn race(request: &RaceRequest) -> Result<Race> {
             }
             true
         };
-        model::run(&model.program, request.top, design, &shape, &tasks, Mode::default(), &mut look)?;
+        let stimulus = Stimulus::new(design, &tasks)?;
+        model::run(&model, &shape, &stimulus, Mode::default(), &mut look)?;
         race.verilator = race.verilator.least(spent);
         race.equal &= run.segments.iter().zip(&hashes).all(|(segment, hashes)| segment.hashes == *hashes);
     }

@@ -1,5 +1,6 @@
-//! What a comparison with Verilator says.
+//! What a comparison with a Verilog simulator says.
 
+use super::Reproduction;
 use std::path::PathBuf;
 
 /// What was found.
@@ -9,12 +10,14 @@ pub struct VerifyReport {
     pub samples: usize,
     /// Cycles simulated by both, resets excluded.
     pub cycles: u64,
+    /// Resets in mid-stream, with data under way.
+    pub resets: usize,
     /// Streams compared, input and output included.
     pub streams: usize,
     /// Elements compared: of every sample on every watched stream.
     pub values: u64,
-    /// First line of `verilator --version`.
-    pub verilator: String,
+    /// First line of what the Verilog simulator says of its version.
+    pub tool: String,
     /// Whether the model was built before.
     pub cached: bool,
     /// Time for the fast simulation, s.
@@ -25,6 +28,8 @@ pub struct VerifyReport {
     pub run_seconds: f64,
     /// The first difference; none when all is equal.
     pub mismatch: Option<Mismatch>,
+    /// A small stimulus that shows a difference, where one was asked for and the difference does not need what ran before.
+    pub reproduction: Option<Reproduction>,
 }
 
 /// The kind of a difference.
@@ -77,8 +82,8 @@ pub struct Mismatch {
     pub cycle: u64,
     /// The design's value.
     pub expected: i64,
-    /// The Verilog's value.
-    pub found: i64,
+    /// The Verilog's value; none where it is unknown.
+    pub found: Option<i64>,
     /// The waveform written.
     pub waveform: Option<PathBuf>,
 }
@@ -94,7 +99,8 @@ impl std::fmt::Display for Mismatch {
         if let Some(element) = self.element {
             write!(f, " of element {element}")?;
         }
-        let Mismatch { sample, segment, cycle, expected, found, .. } = self;
+        let Mismatch { sample, segment, cycle, expected, .. } = self;
+        let found = self.found.map_or("an unknown value".into(), |value| value.to_string());
         write!(f, ", sample {sample}, cycle {cycle} of run {segment}: {expected} expected, {found} found")?;
         if self.kind == Kind::Stuck { write!(f, "; then the Verilog stops moving") } else { Ok(()) }
     }

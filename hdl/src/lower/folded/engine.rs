@@ -6,7 +6,7 @@ use sterna_ir::build::Builder;
 use sterna_ir::netlist::{MemoryId, NodeId, Term};
 
 use super::pe::{self, Shared};
-use super::schedule::Schedule;
+use super::schedule::{Schedule, Word};
 use crate::lower::adapt::{count_down, shift_out};
 use crate::lower::pipe::{Gate, Link, beat_counter, increment};
 use crate::lower::rows::Row;
@@ -119,7 +119,7 @@ impl Folded {
         }
         b.drive(load_wanted, done);
 
-        let shared = Shared {
+        let mut shared = Shared {
             ce,
             pc,
             first: first1,
@@ -131,7 +131,11 @@ impl Folded {
             address,
             word: s.word,
             acc: self.acc,
+            x: None,
         };
+        if s.word == Word::DENSE {
+            shared.x = Some(pe::next_activation(b, &shared));
+        }
         let (mut accs, mut roms) = (Vec::new(), Vec::new());
         for (p, words) in s.words.iter().enumerate() {
             b.enter(format!("{}_pe{p}", b.module().name), self.about.clone());

@@ -36,6 +36,27 @@ pub struct Shared<'a> {
     pub word: Word,
     /// Every partial sum.
     pub acc: Range,
+    /// Cycle 3: the activation that all elements of a dense array see.
+    pub x: Option<NodeId>,
+}
+
+/// One position after the other of a row, from one copy of the activations.
+pub fn next_activation(b: &mut Builder, s: &Shared) -> NodeId {
+    let one = b.constant(1);
+    let addr = step(b, s, &[Term::plus(one)]);
+    activation(b, s, addr)
+}
+
+/// The register of a position that moves by `terms`; where a row opens, from one before position 0. Wrapped, that is the highest
+/// address.
+fn step(b: &mut Builder, s: &Shared, terms: &[Term]) -> NodeId {
+    let before = b.constant((1 << s.address) - 1);
+    let addr = b.loop_reg(Range::unsigned(s.address), Some(s.ce), None, "addr");
+    let from = b.mux(s.first, addr, before, "addr_from");
+    let to = b.sum(&[&[Term::plus(from)], terms].concat(), "addr_to");
+    let next = b.wrap(to, Range::unsigned(s.address), "addr_next");
+    b.drive(addr, next);
+    addr
 }
 
 /// Builds a PE; returns its accumulator and its ROM.
@@ -43,32 +64,11 @@ pub fn build(b: &mut Builder, s: &Shared, words: Vec<i64>) -> (NodeId, MemoryId)
     let ce = Some(s.ce);
     let rom = b.rom(words, "schedule");
     let word = b.read(rom, s.pc, ce, "word");
-    let delta = field(b, word, 0, s.word.delta, "delta");
-    let negate = field(b, word, s.word.delta, 1, "negate");
-    let hop = b.eq_const(delta, i64::from(s.word.ones()), "hop");
-    let adds = match s.word.shift {
-        Some(_) => field(b, word, s.word.delta + 1, 1, "adds"),
-        None => {
-            let none = b.eq_const(delta, 0, "none");
-            let idle = b.or(&[none, hop], "idle");
-            b.not(idle, "adds")
-        }
+    let (x, negate, adds) = match s.x {
+        Some(x) => (x, field(b, word, 1, 1, "negate"), field(b, word, 0, 1, "adds")),
+        None => walk(b, s, word),
     };
     let shift = s.word.shift.map(|bits| field(b, word, s.word.delta + 2, bits, "shift"));
-
-    // One before position 0, so that every entry moves ahead; wrapped, it is the highest address.
-    let before = b.constant((1 << s.address) - 1);
-    let addr = b.loop_reg(Range::unsigned(s.address), ce, None, "addr");
-    let from = b.mux(s.first, addr, before, "addr_from");
-    let mut terms = vec![Term::plus(from), Term::plus(delta)];
-    if s.word.shift.is_none() {
-        terms.push(Term::minus(hop));
-    }
-    let to = b.sum(&terms, "addr_to");
-    let next = b.wrap(to, Range::unsigned(s.address), "addr_next");
-    b.drive(addr, next);
-
-    let x = activation(b, s, addr);
     let late = |b: &mut Builder, node: NodeId, name: &str| {
         let once = b.reg(node, ce, format!("{name}2"));
         b.reg(once, ce, format!("{name}3"))
@@ -96,6 +96,28 @@ pub fn build(b: &mut Builder, s: &Shared, words: Vec<i64>) -> (NodeId, MemoryId)
     let next = b.wrap(sum, s.acc, "acc_next");
     b.drive(acc, next);
     (acc, rom)
+}
+
+/// An element of its own walks by relative indices: the activation that a word leads to, and whether it is subtracted and
+/// counts at all.
+fn walk(b: &mut Builder, s: &Shared, word: NodeId) -> (NodeId, NodeId, NodeId) {
+    let delta = field(b, word, 0, s.word.delta, "delta");
+    let negate = field(b, word, s.word.delta, 1, "negate");
+    let hop = b.eq_const(delta, i64::from(s.word.ones()), "hop");
+    let adds = match s.word.shift {
+        Some(_) => field(b, word, s.word.delta + 1, 1, "adds"),
+        None => {
+            let none = b.eq_const(delta, 0, "none");
+            let idle = b.or(&[none, hop], "idle");
+            b.not(idle, "adds")
+        }
+    };
+    let mut terms = vec![Term::plus(delta)];
+    if s.word.shift.is_none() {
+        terms.push(Term::minus(hop));
+    }
+    let addr = step(b, s, &terms);
+    (activation(b, s, addr), negate, adds)
 }
 
 /// The activation at `addr`, a clock edge later.

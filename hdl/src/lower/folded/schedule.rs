@@ -17,18 +17,25 @@ pub struct Entry {
 
 /// Layout of a ROM word, from the low bit: delta, sign, then for digits of several powers a valid bit and the shift.
 ///
-/// Ternary words have no valid bit: delta 0 does nothing, and delta all-ones moves by one less without an addition.
+/// Ternary words have no valid bit: delta 0 does nothing, and delta all-ones moves by one less without an addition. Words of a
+/// dense array have no delta: a bit that says whether to add, then the sign; every word moves by one.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Word {
-    /// Bits of the delta.
+    /// Bits of the delta; 0 for words of a dense array.
     pub delta: u32,
     /// Bits of the shift; `None` for ternary words.
     pub shift: Option<u32>,
 }
 
 impl Word {
+    /// The word of a dense array.
+    pub const DENSE: Word = Word { delta: 0, shift: None };
+
     /// Bits of a word.
     pub fn width(self) -> u32 {
+        if self == Word::DENSE {
+            return 2;
+        }
         self.delta + 1 + self.shift.map_or(0, |bits| 1 + bits)
     }
 
@@ -44,6 +51,9 @@ impl Word {
 
     /// The word of an entry.
     pub fn pack(self, entry: Entry) -> i64 {
+        if self == Word::DENSE {
+            return entry.add.map_or(0, |(_, negate)| 1 + 2 * i64::from(negate));
+        }
         let code = match (entry.add, self.shift) {
             (None, None) if entry.delta > 0 => self.ones(),
             _ => entry.delta,
@@ -58,6 +68,9 @@ impl Word {
 
     /// The entry of a word.
     pub fn unpack(self, word: i64) -> Entry {
+        if self == Word::DENSE {
+            return Entry { delta: 1, add: (word & 1 == 1).then_some((0, word >> 1 & 1 == 1)) };
+        }
         let code = (word & i64::from(self.ones())) as u32;
         let negate = word >> self.delta & 1 == 1;
         match self.shift {
@@ -146,6 +159,28 @@ impl Schedule {
             .min_by_key(|p| p.2 * p.0.width() as usize)
             .expect("the fastest is among them");
         Self::lay_out(&lists, word, order, pes, rows.iter().map(|r| r.terms.len()).sum())
+    }
+
+    /// Rows as they are, a cycle for each of `positions` elements that come in. Weights are -1, 0 and 1.
+    pub fn dense(rows: &[Row], position: &[u32], positions: usize, pes: usize) -> Self {
+        let pes = pes.min(rows.len());
+        let cycles = positions.max(shortest(pes));
+        let mut words = vec![Vec::new(); pes];
+        let mut last = Vec::new();
+        for slot in rows.chunks(pes) {
+            last.resize(last.len() + cycles, 0);
+            *last.last_mut().expect("a slot has cycles") = 1;
+            for (pe, words) in words.iter_mut().enumerate() {
+                let start = words.len();
+                words.resize(last.len(), 0);
+                for (element, weight) in slot.get(pe).iter().flat_map(|row| &row.terms) {
+                    let entry = Entry { delta: 1, add: Some((0, *weight < 0)) };
+                    words[start + position[*element as usize] as usize] = Word::DENSE.pack(entry);
+                }
+            }
+        }
+        let additions = rows.iter().map(|r| r.terms.len()).sum();
+        Schedule { pes, word: Word::DENSE, words, last, order: (0..rows.len()).collect(), additions }
     }
 
     fn lay_out(

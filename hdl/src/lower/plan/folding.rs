@@ -85,7 +85,7 @@ pub fn styles(network: &Network, small: &Network, folding: &Folding) -> Result<V
         Folding::PerLayer(styles) => styles.clone(),
     };
     for (load, style) in loads.iter().zip(&styles) {
-        if *style == (Style::Folded { pes: 0 }) {
+        if style.pes() == Some(0) {
             let name = &network.layers[load.layer].name;
             return Err(Error::NoPes { place: format!("layer {} ({})", load.layer, clean(name)) });
         }

@@ -1,10 +1,11 @@
 //! Convolutions and pools: the windows, and what becomes of them.
 
-use sterna_ir::{Range, Threshold, Window};
+use sterna_ir::{Layer, LayerOp, Range, Threshold, Window};
 
 use super::{Planner, Unit, clean};
 use crate::lower::maps::regroup;
 use crate::lower::maxima::Maxima;
+use crate::lower::queue::Buffer;
 use crate::lower::rows::{Levels, Row};
 use crate::lower::windows::Windows;
 use crate::{Error, Result};
@@ -33,7 +34,16 @@ impl Planner<'_> {
     }
 
     /// The windows that `rows` read; by element of a window what its node can hold or more, and what it holds.
-    pub fn conv_windows(&mut self, index: usize, window: &Window, rows: &[Row]) -> (Vec<Range>, Vec<Range>) {
+    ///
+    /// A convolution that is `slow` holds up what comes before it while the windows of a row last, unless that is the source
+    /// of the samples, which can wait: pixels may then wait in front of it.
+    pub fn conv_windows(
+        &mut self,
+        index: usize,
+        window: &Window,
+        rows: &[Row],
+        slow: bool,
+    ) -> (Vec<Range>, Vec<Range>) {
         let taps = window.kernel[0] * window.kernel[1];
         let mut elements: Vec<u32> = rows.iter().flat_map(|r| &r.terms).map(|(e, _)| *e).collect();
         elements.sort_unstable();
@@ -43,6 +53,15 @@ impl Planner<'_> {
         }
         let nodes = under(window, &self.of_nodes(index)).into_iter().map(in_memory).collect();
         let exact = under(window, &self.exact(index));
+        let is_windowed =
+            |l: &Layer| matches!(l.op, LayerOp::Conv2d(_) | LayerOp::MaxPool(_) | LayerOp::SumPool(_));
+        if slow && self.network.layers[..index].iter().any(is_windowed) {
+            self.gather();
+            // What memories hold are whole words.
+            self.flow.range = self.flow.range.word();
+            let [_, height, width] = window.input;
+            self.units.push(Unit::Buffer(Buffer { image: [width, height], depth: 0 }));
+        }
         self.windows(window, elements);
         (nodes, exact)
     }

@@ -58,7 +58,7 @@ impl Planner<'_> {
                     rows.len(),
                     small.before(index).len()
                 ));
-                self.conv_windows(index, &c.window, &rows)
+                self.conv_windows(index, &c.window, &rows, style != Style::Unrolled)
             }
             _ => unreachable!("a layer of weights"),
         };
@@ -71,13 +71,19 @@ impl Planner<'_> {
                 self.flow.range = bound;
                 self.unrolled(rows, threshold, nodes);
             }
-            Style::Folded { pes } => {
+            Style::Folded { pes } | Style::Dense { pes } => {
+                let skips = matches!(style, Style::Folded { .. });
+                if !skips && rows.iter().flat_map(|r| &r.terms).any(|(_, w)| w.abs() != 1) {
+                    let name = clean(&self.network.layers[index].name);
+                    let what = "a dense array of weights other than -1, 0 and 1";
+                    return Err(Error::Unsupported { layer: index, name, what });
+                }
                 let top = rows.iter().flat_map(|r| &r.terms).map(|(_, w)| w.unsigned_abs().ilog2() + 1).max();
                 let reach = (top.unwrap_or(0) + 1).next_power_of_two() + self.flow.range.width() + 1;
                 if reach >= sterna_ir::range::MAX_WIDTH {
                     return Err(too_wide());
                 }
-                self.folded(index, rows, threshold, pes, !ends, &exact);
+                self.folded(index, rows, threshold, (pes, skips, !ends), &exact);
             }
         }
         Ok(())
@@ -111,8 +117,7 @@ impl Planner<'_> {
         index: usize,
         rows: Vec<Row>,
         threshold: Option<&Threshold>,
-        pes: usize,
-        sorted: bool,
+        (pes, skips, sorted): (usize, bool, bool),
         exact: &[Range],
     ) {
         let rows: Vec<Row> = rows.into_iter().map(Row::risen).collect();
@@ -124,7 +129,10 @@ impl Planner<'_> {
                 row.partial_sums(|e| exact[e as usize]).expect("bounded above by the range of all elements")
             })
             .fold(zero, Range::union);
-        let schedule = Schedule::new(&rows, &position, pes, sorted);
+        let schedule = match skips {
+            true => Schedule::new(&rows, &position, pes, sorted),
+            false => Schedule::dense(&rows, &position, self.flow.order.len(), pes),
+        };
         let info = schedule.info();
         self.about.push(format!(
             "Folded on {} PE{}: {} cycles for {} additions ({:.1} % of the PE cycles).",
@@ -134,7 +142,10 @@ impl Planner<'_> {
             info.additions,
             100.0 * info.utilisation
         ));
-        self.about.push(format!("Relative index of {} bits, {} ROM bits.", info.delta_bits, info.rom_bits));
+        self.about.push(match skips {
+            true => format!("Relative index of {} bits, {} ROM bits.", info.delta_bits, info.rom_bits),
+            false => format!("Every weight has its cycle, zeros too; {} ROM bits.", info.rom_bits),
+        });
         let lanes = self.lanes_for(info.cycles);
         self.serialise(lanes);
         self.about.push(format!(

@@ -73,8 +73,9 @@ impl Writer<'_> {
             out.push_str(&print_instance(instance, &module_names[child.index()]));
         }
         out.push_str("\nendmodule\n\n`default_nettype wire\n");
-        let seen = self.seen();
-        Printed { ports: self.ports, text: out, seen }
+        let (seen, own) = (self.seen(), self.own_names());
+        let instances = children.iter().zip(instances).map(|(child, i)| (*child, i.name)).collect();
+        Printed { ports: self.ports, text: out, seen, own, instances }
     }
 
     fn header(&self, name: &str, generator: &str) -> String {

@@ -1,0 +1,27 @@
+#!/usr/bin/env bash
+# Builds the Python package's wheel, installs it in a virtual environment under target/, and runs its tests and its example.
+# Without Python or its packages it says so and passes; with CI set it fails.
+set -euo pipefail
+cd "$(dirname "$0")/.."
+
+venv="$PWD/target/venv"
+skip() {
+    printf 'SKIPPED: %s\n' "$*" >&2
+    [[ -z ${CI:-} ]] || exit 1
+    exit 0
+}
+
+# What is installed already needs no network. No PYTHONPATH or user folder may stand in for what the wheel lacks.
+export PYTHONNOUSERSITE=1 PIP_DISABLE_PIP_VERSION_CHECK=1
+unset PYTHONPATH
+python3 -m venv "$venv" || skip 'python3 with venv is missing; scripts/setup.sh installs it'
+export PATH="$venv/bin:$PATH" VIRTUAL_ENV="$venv"
+pip install --quiet 'maturin>=1.8,<2' 'numpy>=1.24' 'pytest>=8' 'cocotb>=2,<3' 'cocotbext-axi>=0.1.28' fusesoc ||
+    skip 'pip cannot install maturin, NumPy, pytest, cocotb and FuseSoC'
+
+# The profile of the tests: what they have built is used again, and arithmetic is checked.
+rm -rf target/wheels
+maturin build --quiet --profile test --manifest-path python/Cargo.toml --out target/wheels
+pip install --quiet --no-index --no-deps --force-reinstall target/wheels/*.whl
+pytest -q -rs python/tests
+python python/examples/digits.py
