@@ -42,7 +42,7 @@ pub struct Capacity {
 impl Board {
     /// The family whose cost model fits; all Xilinx parts here have LUT6 and carry chains.
     pub fn family(&self) -> Option<Family> {
-        Family::from_name(if self.family == "xc7" { "xcup" } else { &self.family })
+        Family::from_name(&self.family)
     }
 
     /// What of `need` the part does not hold, as text for people; nothing when all fits.

@@ -29,7 +29,7 @@ pub struct Args {
 
 /// Reads a family's name.
 pub fn parse_family(text: &str) -> Result<Family, String> {
-    Family::from_name(text).ok_or_else(|| format!("{text:?}; want ice40, ecp5 or xcup"))
+    Family::from_name(text).ok_or_else(|| format!("{text:?}; want ice40, ecp5, xcup or xc7"))
 }
 
 /// The families to look at: the one asked for, else the one that a design is mapped to, else all.
