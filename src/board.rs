@@ -71,7 +71,7 @@ pub struct Capacity {
 impl Board {
     /// The family whose cost model fits; all Xilinx parts here have LUT6 and carry chains.
     pub fn family(&self) -> Option<Family> {
-        Family::from_name(if self.family == "xc7" { "xcup" } else { &self.family })
+        Family::from_name(&self.family)
     }
 
     /// Clocks that a bit of the serial line takes.

@@ -13,7 +13,7 @@ const DEFAULT_PES: usize = 64;
 
 /// Reads a family's name.
 pub fn family(text: &str) -> Result<Family, String> {
-    Family::from_name(text).ok_or_else(|| format!("{text:?}; want ice40, ecp5, gowin or xcup"))
+    Family::from_name(text).ok_or_else(|| format!("{text:?}; want ice40, ecp5, gowin, xcup or xc7"))
 }
 
 /// How a network is folded when nothing is asked for: unrolled when small, 64 processing elements when not.

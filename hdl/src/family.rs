@@ -12,7 +12,8 @@ pub enum Family {
     Ecp5,
     /// Gowin GW1N and GW2A: LUT4, ALU carry cells, 18 kbit block RAM.
     Gowin,
-    /// Xilinx UltraScale+: LUT6, carry chains, 18 and 36 kbit block RAM.
+    /// Xilinx 7-series and UltraScale+: LUT6, carry chains, 18 and 36 kbit block RAM. Chains are `CARRY4`, the cell of
+    /// 7-series, which Yosys makes for UltraScale+ too; what Vivado makes of it there is untested.
     Xcup,
 }
 
@@ -30,9 +31,9 @@ impl Family {
         }
     }
 
-    /// The family called `name`.
+    /// The family called `name`; `xc7` has the circuits of `xcup`.
     pub fn from_name(name: &str) -> Option<Self> {
-        Family::ALL.into_iter().find(|f| f.name() == name)
+        Family::ALL.into_iter().find(|f| f.name() == if name == "xc7" { "xcup" } else { name })
     }
 
     /// Inputs of a look-up table.

@@ -168,6 +168,11 @@ impl Builder {
         self.add(Op::Reg { d, enable, reset: None }, range, name)
     }
 
+    /// Says that a register is one of several with the same input, which synthesis must not merge.
+    pub fn keep_apart(&mut self, register: NodeId) {
+        self.netlist.copies.insert(register);
+    }
+
     /// A register whose input is given later by [`Builder::drive`]; `range` is made to cover the reset value.
     pub fn loop_reg(
         &mut self,

@@ -5,6 +5,8 @@
 //! every other node is combinational. A cycle settles all combinational nodes, then clocks all sequential nodes and
 //! memory writes at once.
 
+use std::collections::BTreeSet;
+
 use crate::Range;
 
 /// Handle of a node.
@@ -216,6 +218,8 @@ pub struct Netlist {
     pub outputs: Vec<NodeId>,
     /// The reset input (synchronous, active high), when there is one.
     pub reset: Option<NodeId>,
+    /// Registers with the same input as others, each to be placed near its own reader: synthesis must not merge them.
+    pub copies: BTreeSet<NodeId>,
 }
 
 impl Netlist {

@@ -76,7 +76,9 @@ pub fn choose(
     ui: &Ui,
 ) -> Result<Option<Chosen>> {
     let Some(family) = options.family else {
-        bail!("automatic folding counts cells of a family: give --target ice40, ecp5 or xcup, or --board");
+        bail!(
+            "automatic folding counts cells of a family: give --target ice40, ecp5, gowin, xcup or xc7, or --board"
+        );
     };
     let mut explorer = Explorer::new(&network.0, options)?;
     let mut aim = if by_yosys { *budget } else { budget.with_margin(family) };

@@ -66,7 +66,7 @@ pub struct Args {
     /// Look-up tables that cost-aware training may use [default: what its cost table says of --zeros].
     #[arg(long, value_name = "LUTS")]
     budget: Option<f64>,
-    /// Family of the circuits, for cost-aware training too: ice40, ecp5 or xcup.
+    /// Family of the circuits, for cost-aware training too: ice40, ecp5, gowin, xcup or xc7.
     #[arg(long, default_value = "ecp5", value_parser = parse_family)]
     family: Family,
     /// Processing elements of every folded circuit: the same for all, so that cycles compare.

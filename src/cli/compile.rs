@@ -43,7 +43,7 @@ pub struct DesignArgs {
     /// images].
     #[arg(long, value_name = "N")]
     input_lanes: Option<usize>,
-    /// Family whose look-up tables and carry chains the circuit is mapped to: ice40, ecp5, gowin or xcup. Default: the board's,
+    /// Family whose look-up tables and carry chains the circuit is mapped to: ice40, ecp5, gowin, xcup or xc7. Default: the board's,
     /// else plain operators that every tool understands.
     #[arg(long, value_name = "FAMILY", value_parser = parse_family)]
     target: Option<Family>,

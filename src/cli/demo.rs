@@ -43,7 +43,7 @@ pub struct Args {
     /// Folder for the networks and the build.
     #[arg(short, long, default_value = "sterna-demo", value_name = "DIR")]
     output: PathBuf,
-    /// Family for estimates and synthesis: ice40, ecp5 or xcup.
+    /// Family for estimates and synthesis: ice40, ecp5, gowin, xcup or xc7.
     #[arg(long, default_value = "ecp5", value_parser = parse_family)]
     family: Family,
     /// Passes over the training set.

@@ -20,7 +20,7 @@ Examples:
 pub struct Args {
     /// Build folder, or network file to be compiled with the flags below.
     input: PathBuf,
-    /// Family: ice40, ecp5, gowin or xcup. Default: all.
+    /// Family: ice40, ecp5, gowin, xcup or xc7. Default: all.
     #[arg(long, value_parser = parse_family)]
     family: Option<Family>,
     #[command(flatten)]

@@ -40,7 +40,7 @@ pub fn run(args: &Args, ui: &Ui) -> Result<Outcome> {
     let (network, _) = args.design.network(&args.network)?;
     let options = args.design.options(&network)?;
     let Some(family) = options.family else {
-        bail!("explore counts cells of a family: give --target ice40, ecp5 or xcup");
+        bail!("explore counts cells of a family: give --target ice40, ecp5, gowin, xcup or xc7");
     };
     let points = Explorer::new(&network, &options)?.frontier()?;
     let clock = args.design.clock();

@@ -32,7 +32,7 @@ Examples:
 pub struct Args {
     /// Build folder, or network file to be compiled with the flags below.
     input: PathBuf,
-    /// Family: ice40, ecp5, gowin or xcup. Default: all.
+    /// Family: ice40, ecp5, gowin, xcup or xc7. Default: all.
     #[arg(long, value_parser = parse_family)]
     family: Option<Family>,
     /// Folder to keep scripts and logs in. Default: a temporary one; with --route and --bitstream `synth`, inside a build folder or here.

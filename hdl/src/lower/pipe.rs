@@ -1,5 +1,7 @@
 //! A pipeline under one clock enable, and the handshakes that the units of a stage are made of.
 
+mod registers;
+
 use std::collections::{HashMap, HashSet};
 
 use sterna_ir::Range;
@@ -8,6 +10,7 @@ use sterna_ir::netlist::{Netlist, NodeId, Op, Term};
 use sterna_ir::range::MAX_WIDTH;
 
 use crate::complement;
+use crate::family::Family;
 use crate::lower::maps::stream_order;
 use crate::lower::queue::Queue;
 use crate::lower::stages::{Limit, Step, maker, stages};
@@ -93,6 +96,10 @@ pub struct Pipe {
     pub only_subtracted: HashSet<NodeId>,
     /// Whether carry chains take operands as they are, so that a subtracted one is best held as its complement.
     pub complements_pay: bool,
+    /// Whether every reader of a register that only delays has a copy of its own.
+    pub copies: bool,
+    /// Readers of each register so far, where copies count.
+    readers: HashMap<NodeId, u32>,
 }
 
 /// How registers find their places.
@@ -120,6 +127,8 @@ impl Pipe {
             complements: HashMap::new(),
             only_subtracted: HashSet::new(),
             complements_pay: false,
+            copies: false,
+            readers: HashMap::new(),
         }
     }
 
@@ -128,7 +137,7 @@ impl Pipe {
     pub fn planned(
         b: &mut Builder,
         ce: NodeId,
-        complements_pay: bool,
+        family: Option<Family>,
         limit: impl Fn(&Netlist, &[Step]) -> Limit,
         build: impl Fn(&mut Builder, &mut Pipe) -> Vec<Vec<Timed>>,
     ) -> (Self, Vec<Vec<Timed>>) {
@@ -137,9 +146,11 @@ impl Pipe {
         let results: Vec<NodeId> = build(&mut show, &mut pipe).concat().iter().map(|t| t.node).collect();
         let Places::Noted(steps) = &pipe.places else { unreachable!("it was made so") };
         let netlist = show.netlist();
-        let stages = stages(netlist, steps, &results, limit(netlist, steps));
+        let limit = limit(netlist, steps);
+        let stages = stages(netlist, steps, &results, limit);
         let mut pipe = Pipe::with(ce, Places::Planned(stages, Vec::new()));
-        pipe.complements_pay = complements_pay;
+        pipe.complements_pay = family.is_some_and(complement::pays);
+        pipe.copies = limit.spreads();
         let results = build(b, &mut pipe);
         (pipe, results)
     }
@@ -160,7 +171,7 @@ impl Pipe {
             Places::Planned(stages, firsts) => stages[firsts.len()],
             _ => 0,
         };
-        let nodes: Vec<NodeId> = operands.iter().map(|t| self.at(b, *t, time)).collect();
+        let nodes: Vec<NodeId> = operands.iter().map(|t| self.near(b, *t, time)).collect();
         let first = b.netlist().nodes.len();
         match &mut self.places {
             Places::Planned(_, firsts) => firsts.push(first),
@@ -197,40 +208,6 @@ impl Pipe {
         let time = moving().map(|t| t.time).max().unwrap_or(0);
         let level = moving().filter(|t| t.time == time).map(|t| t.level).max().unwrap_or(0);
         (operands.iter().map(|t| self.at(b, *t, time)).collect(), time, level)
-    }
-
-    /// The value `time` clock edges after the input beat; one chain of registers serves all users.
-    pub fn at(&mut self, b: &mut Builder, t: Timed, time: u32) -> NodeId {
-        if is_constant(b, t.node) {
-            return t.node;
-        }
-        let wait = (time - self.time(t)) as usize;
-        let chain = self.delays.entry(t.node).or_default();
-        while chain.len() < wait {
-            let before = chain.last().copied().unwrap_or(t.node);
-            let name = format!("{}_d{}", b.netlist().node(t.node).name, chain.len() + 1);
-            chain.push(b.reg(before, Some(self.ce), name));
-        }
-        if wait == 0 { t.node } else { chain[wait - 1] }
-    }
-
-    /// The complement of `value` as `node`, one of its registers, delays it, in a register of its own; `None` for other nodes.
-    pub fn complement(&mut self, b: &mut Builder, value: NodeId, node: NodeId) -> Option<NodeId> {
-        if let Some(known) = self.complements.get(&node) {
-            return Some(*known);
-        }
-        let chain = &self.delays.get(&value)?;
-        let place = chain.iter().position(|register| *register == node)?;
-        let before = if place == 0 { value } else { chain[place - 1] };
-        // As late as possible where the value is registered anyway.
-        let early = place > 0 && self.only_subtracted.contains(&value);
-        let known =
-            if early { self.complement(b, value, before) } else { self.complements.get(&before).copied() };
-        let name = format!("{}_n", b.netlist().node(node).name);
-        let d = known.unwrap_or_else(|| complement::complement(b, before, format!("{name}_d")));
-        let register = b.reg(d, Some(self.ce), name);
-        self.complements.insert(node, register);
-        Some(register)
     }
 
     /// Output registers, all at the same time, each its own; and `y_valid`, driven by as many delays of `valid`.

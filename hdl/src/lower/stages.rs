@@ -6,17 +6,20 @@
 //! earliest stages on, moving the set of operations that saves most up by one stage, found as a minimum cut, ends at the
 //! least (Murota 2003, steepest descent of L-natural-convex functions).
 
-use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
+mod cut;
+mod paths;
 
-use petgraph::algo::dinics;
-use petgraph::graph::{Graph, NodeIndex};
-use petgraph::visit::EdgeRef;
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+
 use sterna_ir::netlist::{Netlist, NodeId, Op};
 
 use crate::Options;
 use crate::complement;
-use crate::delay::{Delays, subtracted};
+use crate::delay::Delays;
 use crate::estimate::Resources;
+use crate::family::Family;
+use cut::Network;
+use paths::{Paths, too_slow};
 
 /// Capacity of what must not be cut; all bits of a stage together are fewer.
 const NEVER: u64 = 1 << 40;
@@ -35,8 +38,8 @@ pub struct Step {
 /// What fits into one stage.
 #[derive(Clone, Copy, Debug)]
 pub enum Limit {
-    /// So many adder levels; and whether subtracted inputs pass inverters first, which count where there is but one level.
-    Levels(u32, bool),
+    /// So many adder levels. Where there is but one, the family's ways of adding count.
+    Levels(u32, Option<Family>),
     /// Paths up to so many picoseconds.
     Period(Delays, u32),
 }
@@ -51,11 +54,19 @@ impl Limit {
         let delays = options.family.and_then(|family| Delays::new(family, &size));
         match (options.clock_khz, delays) {
             (Some(khz), Some(delays)) => Limit::Period(delays, (1_000_000_000 / u64::from(khz)) as u32),
-            _ => {
-                let inverters = options.family.is_some_and(complement::pays);
-                Limit::Levels(options.levels_per_stage, inverters)
-            }
+            _ => Limit::Levels(options.levels_per_stage, options.family),
         }
+    }
+
+    /// Whether subtracted inputs pass inverters, which are as much as a level of their own.
+    fn inverts(self) -> bool {
+        matches!(self, Limit::Levels(1, Some(family)) if complement::pays(family))
+    }
+
+    /// Whether a word with several readers is to have a register near each of them: with a register behind every adder
+    /// the way there is most of a path.
+    pub fn spreads(self) -> bool {
+        matches!(self, Limit::Levels(1, Some(Family::Ecp5)))
     }
 }
 
@@ -126,7 +137,7 @@ pub fn stages(netlist: &Netlist, steps: &[Step], results: &[NodeId], limit: Limi
     let mut paths = Paths::new(netlist, &firsts, results);
     for group in &mut groups {
         group.is_late = match limit {
-            Limit::Levels(most, inverters) => inverters && most == 1 && paths.subtracts_input(group),
+            Limit::Levels(..) => limit.inverts() && paths.subtracts_input(group),
             Limit::Period(delays, period) => {
                 let latest = paths.latest(group, &delays, &mut HashMap::new());
                 latest + delays.setup > period && delays.inverter > 0 && paths.subtracts_input(group)
@@ -135,7 +146,7 @@ pub fn stages(netlist: &Netlist, steps: &[Step], results: &[NodeId], limit: Limi
     }
     match limit {
         Limit::Period(delays, period) => paths.complement_later(&groups, &delays, period),
-        Limit::Levels(1, true) => paths.later = paths.both.clone(),
+        Limit::Levels(..) if limit.inverts() => paths.later = paths.both.clone(),
         Limit::Levels(..) => {}
     }
     let mut bounds: Vec<(usize, usize, u32)> = Vec::new();
@@ -148,6 +159,12 @@ pub fn stages(netlist: &Netlist, steps: &[Step], results: &[NodeId], limit: Limi
         bounds.extend(far.into_iter().map(|r| (g, r, 1)));
         let later = paths.subtracted_later(&groups[g]);
         bounds.extend(later.filter_map(made_by).map(|maker| (maker, g, 2)));
+    }
+    if limit.spreads() {
+        // The copies stand behind the register that takes the sum.
+        let shared = words.values().filter(|word| word.bits > 1 && word.readers.len() > 1);
+        let readers = shared.flat_map(|word| word.readers.iter().map(|r| (word.made_by, *r)));
+        bounds.extend(readers.filter_map(|(maker, r)| Some((maker?, r, 2))));
     }
     // Groups stand in an order of evaluation.
     bounds.sort_unstable();
@@ -179,151 +196,46 @@ fn too_deep(groups: &[Group], g: usize, most: u32) -> Vec<usize> {
     far
 }
 
-/// The nodes of the steps, to follow paths through.
-struct Paths<'a> {
-    netlist: &'a Netlist,
-    firsts: &'a [usize],
-    /// Sums that are wanted both as they are and subtracted, hence registered both ways, one behind inverters.
-    both: HashSet<NodeId>,
-    /// Those whose complement has to be taken a stage later.
-    later: HashSet<NodeId>,
-}
-
-impl<'a> Paths<'a> {
-    fn new(netlist: &'a Netlist, firsts: &'a [usize], results: &[NodeId]) -> Self {
-        let mut paths = Paths { netlist, firsts, both: HashSet::new(), later: HashSet::new() };
-        let (mut plain, mut taken) = (HashSet::<NodeId>::from_iter(results.iter().copied()), HashSet::new());
-        for id in netlist.ids().skip(firsts.first().copied().unwrap_or(netlist.nodes.len())) {
-            let minus: Vec<NodeId> = subtracted(netlist, id).collect();
-            plain.extend(netlist.node(id).op.operands().into_iter().filter(|x| !minus.contains(x)));
-            taken.extend(minus);
-        }
-        paths.both = taken.into_iter().filter(|x| plain.contains(x) && !paths.is_input(*x)).collect();
-        paths
-    }
-
-    /// Finds the sums that leave no time for inverters behind them.
-    fn complement_later(&mut self, groups: &[Group], delays: &Delays, period: u32) {
-        for group in groups.iter().filter(|_| delays.inverter > 0) {
-            let latest = self.latest(group, delays, &mut HashMap::new());
-            if latest + delays.setup > period {
-                let nodes: Vec<NodeId> = self.nodes(group).filter(|n| self.both.contains(n)).collect();
-                self.later.extend(nodes);
-            }
-        }
-    }
-
-    /// What a group subtracts that has to be complemented behind a register.
-    fn subtracted_later(&self, group: &Group) -> impl Iterator<Item = NodeId> {
-        self.nodes(group).flat_map(|n| subtracted(self.netlist, n)).filter(|x| self.later.contains(x))
-    }
-
-    fn nodes(&self, group: &Group) -> impl Iterator<Item = NodeId> + use<'a> {
-        let end = |s: usize| self.firsts.get(s + 1).copied().unwrap_or(self.netlist.nodes.len());
-        let nodes: Vec<_> = group.steps.iter().map(|s| self.firsts[*s]..end(*s)).collect();
-        nodes.into_iter().flatten().map(|n| NodeId(n as u32))
-    }
-
-    fn is_input(&self, node: NodeId) -> bool {
-        maker(self.firsts, node).is_none() && !matches!(self.netlist.node(node).op, Op::Const(_))
-    }
-
-    fn subtracts_input(&self, group: &Group) -> bool {
-        self.nodes(group).any(|n| subtracted(self.netlist, n).any(|x| self.is_input(x)))
-    }
-
-    /// The latest arrival in a group, given those in front of it that run in the same stage; its own are added to them.
-    fn latest(&self, group: &Group, delays: &Delays, at: &mut HashMap<NodeId, Vec<u32>>) -> u32 {
-        let launched = [delays.clock_to_q; 64];
-        let mut latest = 0;
-        for node in self.nodes(group) {
-            // Registers hold what is subtracted as its complement.
-            let inverts = |x: NodeId| match self.is_input(x) {
-                true => !group.is_late,
-                // A sum that is wanted no other way leaves its tables inverted.
-                false => at.contains_key(&x) && self.both.contains(&x),
-            };
-            let inverter = if subtracted(self.netlist, node).any(inverts) { delays.inverter } else { 0 };
-            let mut arrival =
-                Delays { inverter, ..*delays }.through(self.netlist, node, |id| match at.get(&id) {
-                    Some(bits) => bits,
-                    None if matches!(self.netlist.node(id).op, Op::Const(_)) => &[],
-                    None => &launched[..self.netlist.node(id).range.width() as usize],
-                });
-            let inverted = self.both.contains(&node) && !self.later.contains(&node);
-            let inverter = if inverted { delays.inverter } else { 0 };
-            latest = latest.max(arrival.iter().copied().max().unwrap_or(0) + inverter);
-            delays.leave_chain(self.netlist, node, &mut arrival);
-            at.insert(node, arrival);
-        }
-        latest
-    }
-}
-
-/// Groups that end a path from `g` longer than the period, those aside that lie behind such.
-fn too_slow(paths: &Paths, groups: &[Group], g: usize, (delays, period): (&Delays, u32)) -> Vec<usize> {
-    let mut at: HashMap<NodeId, Vec<u32>> = HashMap::new();
-    let mut reached = BTreeSet::from([g]);
-    let mut far = Vec::new();
-    while let Some(next) = reached.pop_first() {
-        let latest = paths.latest(&groups[next], delays, &mut at);
-        if latest + delays.setup > period && next != g {
-            far.push(next);
-            paths.nodes(&groups[next]).for_each(|n| {
-                at.remove(&n);
-            });
-        } else {
-            reached.extend(&groups[next].readers);
-        }
-    }
-    far
-}
-
 /// The groups that save most register bits when all of them move up by one stage; `None` when nothing saves any.
 fn best_move(words: &[Word], bounds: &[(usize, usize, u32)], stage: &[u32]) -> Option<Vec<usize>> {
     let made = |w: &Word| w.made_by.map_or(0, |g| stage[g]);
     let last = words.iter().filter(|w| w.is_result).map(made).max()?;
-    let mut graph: Graph<(), u64> = Graph::new();
-    let (source, sink) = (graph.add_node(()), graph.add_node(()));
-    let group: Vec<NodeIndex> = stage.iter().map(|_| graph.add_node(())).collect();
-    let mut gain = vec![0; stage.len()];
+    // Groups, then words that become longer when any of several groups moves.
+    let mut network = Network::new(stage.len());
+    let (mut gain, mut loss) = (vec![0; stage.len()], vec![0; stage.len()]);
+    let mut longer = Vec::new();
     for word in words {
         let until = word.readers.iter().map(|r| stage[*r]).chain(word.is_result.then_some(last)).max();
         if let Some(g) = word.made_by {
             gain[g] += word.bits;
             if word.is_result && stage[g] == last {
-                graph.add_edge(group[g], sink, NEVER);
+                loss[g] = NEVER;
             }
         }
         let latest: Vec<usize> = word.readers.iter().copied().filter(|r| Some(stage[*r]) == until).collect();
-        if !latest.is_empty() {
-            let longer = graph.add_node(());
-            graph.add_edge(longer, sink, word.bits);
-            latest.into_iter().for_each(|r| {
-                graph.add_edge(group[r], longer, NEVER);
-            });
+        match latest[..] {
+            [] => {}
+            [only] => loss[only] += word.bits,
+            _ => {
+                let node = network.node();
+                longer.push((node, word.bits));
+                latest.into_iter().for_each(|r| network.arc(r, node, NEVER));
+            }
         }
     }
-    for (g, gain) in gain.iter().enumerate().filter(|(_, gain)| **gain > 0) {
-        graph.add_edge(source, group[g], *gain);
+    let (source, sink) = (network.node(), network.node());
+    longer.into_iter().for_each(|(word, bits)| network.arc(word, sink, bits));
+    for (g, (gain, loss)) in gain.into_iter().zip(loss).enumerate() {
+        match gain > loss {
+            true => network.arc(source, g, gain - loss),
+            false => network.arc(g, sink, loss - gain),
+        }
     }
     for (from, to, apart) in bounds.iter().filter(|(from, to, apart)| stage[*to] - stage[*from] == *apart) {
         debug_assert!(stage[*to] >= stage[*from] + apart);
-        graph.add_edge(group[*from], group[*to], NEVER);
+        network.arc(*from, *to, NEVER);
     }
-    let (_, flow) = dinics(&graph, source, sink);
-    // The side of the source in the least cut.
-    let mut inside = vec![false; graph.node_count()];
-    let mut stack = vec![source];
-    while let Some(at) = stack.pop() {
-        if std::mem::replace(&mut inside[at.index()], true) {
-            continue;
-        }
-        let open = graph.edges(at).filter(|e| flow[e.id().index()] < *e.weight()).map(|e| e.target());
-        stack.extend(open);
-        let back = graph.edges_directed(at, petgraph::Incoming).filter(|e| flow[e.id().index()] > 0);
-        stack.extend(back.map(|e| e.source()));
-    }
-    let moved: Vec<usize> = (0..stage.len()).filter(|g| inside[group[*g].index()]).collect();
+    let inside = network.least_cut(source, sink);
+    let moved: Vec<usize> = (0..stage.len()).filter(|g| inside[*g]).collect();
     (!moved.is_empty()).then_some(moved)
 }

@@ -7,7 +7,6 @@ use sterna_ir::build::Builder;
 use sterna_ir::netlist::{Netlist, NodeId};
 
 use crate::Options;
-use crate::complement;
 use crate::family::Family;
 use crate::lower::lutsum::{self, Tables};
 use crate::lower::pipe::{Gate, Link, Pipe, Timed};
@@ -51,8 +50,7 @@ impl Unrolled {
         let (mut outputs, mut order) = (Vec::new(), Vec::new());
         let limit = |netlist: &Netlist, steps: &[Step]| Limit::of(options, netlist, steps);
         let place = |b: &mut Builder, pipe: &mut Pipe| self.place(b, pipe, &node_of, options);
-        let (mut pipe, results) =
-            Pipe::planned(b, gate.ready, options.family.is_some_and(complement::pays), limit, place);
+        let (mut pipe, results) = Pipe::planned(b, gate.ready, options.family, limit, place);
         for (row, results) in self.rows.iter().zip(results) {
             for (k, (element, at)) in row.outputs(self.thermometer).into_iter().zip(results).enumerate() {
                 let suffix = if self.thermometer { format!("_{k}") } else { String::new() };

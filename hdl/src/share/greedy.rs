@@ -20,6 +20,8 @@ pub struct Greedy {
     /// Prices.
     pub weights: Weights,
     scratch: Scratch,
+    /// Hopes of the beginning, ascending, and those that came since: a heap of millions is slow to take apart.
+    first: Vec<Hope>,
     heap: BinaryHeap<Hope>,
     places: Vec<Place>,
 }
@@ -27,28 +29,41 @@ pub struct Greedy {
 impl Greedy {
     /// A search with its own draws.
     pub fn new(rng: Xoshiro256PlusPlus, weights: Weights) -> Self {
-        Greedy { rng, weights, scratch: Scratch::default(), heap: BinaryHeap::new(), places: Vec::new() }
+        Greedy {
+            rng,
+            weights,
+            scratch: Scratch::default(),
+            first: Vec::new(),
+            heap: BinaryHeap::new(),
+            places: Vec::new(),
+        }
     }
 
     /// Extracts from the pairs of `rows` and what becomes of them. Returns how many patterns were taken.
     pub fn run(&mut self, state: &mut State, rows: &[u32]) -> usize {
         self.heap.clear();
         let mut pairs: Vec<u64> = Vec::new();
-        for &row in rows {
-            let terms = &state.rows[row as usize];
-            for (i, t) in terms.iter().enumerate() {
-                pairs.extend(terms[..i].iter().map(|u| key(t, u)).filter(|k| state.pairs[k] >= 2));
+        if rows.len() == state.rows.len() {
+            pairs.extend(state.pairs.iter().filter(|(_, count)| **count >= 2).map(|(pair, _)| pair));
+        } else {
+            for &row in rows {
+                let terms = &state.rows[row as usize];
+                for (i, t) in terms.iter().enumerate() {
+                    pairs.extend(terms[..i].iter().map(|u| key(t, u)).filter(|k| state.pairs[k] >= 2));
+                }
             }
         }
         pairs.sort_unstable();
         pairs.dedup();
-        pairs.iter().for_each(|pair| self.hope(state, *pair));
+        self.first = pairs.into_iter().filter_map(|pair| self.hope(state, pair)).collect();
+        self.first.sort_unstable();
         let mut taken = 0;
-        while let Some((hoped, _, pair)) = self.heap.pop() {
+        while let Some((hoped, _, pair)) = self.next() {
             let Some(pattern) = occur::evaluate(state, pair, self.weights, &mut self.scratch) else {
                 continue;
             };
-            if pattern.gain < hoped && self.heap.peek().is_some_and(|next| next.0 > pattern.gain) {
+            let next = self.first.last().max(self.heap.peek());
+            if pattern.gain < hoped && next.is_some_and(|next| next.0 > pattern.gain) {
                 let tie = self.rng.random();
                 self.heap.push((pattern.gain, tie, pair));
                 continue;
@@ -61,16 +76,24 @@ impl Greedy {
         taken
     }
 
-    /// Puts a pair on the heap with the most it can save.
-    fn hope(&mut self, state: &State, pair: u64) {
+    /// The greatest hope that is left.
+    fn next(&mut self) -> Option<Hope> {
+        match self.first.last() > self.heap.peek() {
+            true => self.first.pop(),
+            false => self.heap.pop(),
+        }
+    }
+
+    /// A pair with the most it can save.
+    fn hope(&mut self, state: &State, pair: u64) -> Option<Hope> {
         let count = i64::from(state.pairs.get(&pair).copied().unwrap_or(0));
         if count < 2 {
-            return;
+            return None;
         }
         let [a, b] = super::state::terms_of(pair).map(|t| state.range(t));
         let width = i64::from(super::state::add(a, b).width()) + i64::from(state.chain.operands == 3);
         let tie = self.rng.random();
-        self.heap.push((16 * (count - 1) * width, tie, pair));
+        Some((16 * (count - 1) * width, tie, pair))
     }
 
     /// Candidates that a new node brings.
@@ -84,7 +107,10 @@ impl Greedy {
         }
         pairs.sort_unstable();
         pairs.dedup();
-        pairs.iter().for_each(|pair| self.hope(state, *pair));
+        for pair in pairs {
+            let hope = self.hope(state, pair);
+            self.heap.extend(hope);
+        }
     }
 
     /// Makes the pattern a shared sum wherever it occurs. `None` when less than two places are left.

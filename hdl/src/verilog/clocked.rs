@@ -34,14 +34,14 @@ pub fn print(w: &mut Writer<'_>, clocked: &[NodeId]) -> (Vec<Line>, String) {
     (declarations, out)
 }
 
-/// One block per (enable, whether reset), in order of first appearance.
+/// One block per (enable, whether reset, whether one of several copies), in order of first appearance.
 fn registers(w: &mut Writer<'_>, clocked: &[NodeId], out: &mut String) {
-    type Key = (Option<NodeId>, bool);
+    type Key = (Option<NodeId>, bool, bool);
     let mut groups: Vec<(Key, Vec<NodeId>)> = Vec::new();
     let mut position = std::collections::HashMap::new();
     for id in clocked {
         if let Op::Reg { enable, reset, .. } = &w.netlist.node(*id).op {
-            let key = (*enable, reset.is_some());
+            let key = (*enable, reset.is_some(), w.netlist.copies.contains(id));
             let at = *position.entry(key).or_insert(groups.len());
             if at == groups.len() {
                 groups.push((key, Vec::new()));
@@ -49,7 +49,7 @@ fn registers(w: &mut Writer<'_>, clocked: &[NodeId], out: &mut String) {
             groups[at].1.push(*id);
         }
     }
-    for ((enable, has_reset), members) in groups {
+    for ((enable, has_reset, are_copies), members) in groups {
         let mut resets = Vec::new();
         let mut loads = Vec::new();
         for id in members {
@@ -63,7 +63,11 @@ fn registers(w: &mut Writer<'_>, clocked: &[NodeId], out: &mut String) {
         }
         let enable = enable.map(|e| w.scope.bit(e));
         let reset = w.netlist.reset.filter(|_| has_reset).map(|r| w.scope.bit(r));
-        *out += &format!("\n    always @(posedge {}) begin\n", w.clock());
+        let attribute = match are_copies {
+            true => "// One register for each reader, to lie near it.\n    (* keep *) ",
+            false => "",
+        };
+        *out += &format!("\n    {attribute}always @(posedge {}) begin\n", w.clock());
         let open = match (&reset, &enable) {
             (Some(reset), _) => {
                 *out += &format!("        if ({reset}) begin\n");

@@ -31,6 +31,11 @@ impl Scope<'_> {
         self.netlist.node(id).range
     }
 
+    /// The values of a node: of a constant its own, however wide its range is.
+    fn exact(&self, id: NodeId) -> Range {
+        self.constant(id).map_or(self.range(id), Range::point)
+    }
+
     fn constant(&self, id: NodeId) -> Option<i64> {
         match self.netlist.node(id).op {
             Op::Const(value) => Some(value),
@@ -234,7 +239,7 @@ impl Scope<'_> {
 
     /// `a >= b`; a comparison that the ranges decide is a constant, since linters reject it otherwise.
     fn ge(&mut self, a: NodeId, b: NodeId) -> String {
-        let (x, y) = (self.range(a), self.range(b));
+        let (x, y) = (self.exact(a), self.exact(b));
         if x.hi < y.lo || y.hi <= x.lo {
             return literal(u64::from(y.hi <= x.lo), 1);
         }
@@ -247,7 +252,7 @@ impl Scope<'_> {
 
     /// `a == b`, a constant where the ranges decide.
     fn eq(&mut self, a: NodeId, b: NodeId) -> String {
-        let (x, y) = (self.range(a), self.range(b));
+        let (x, y) = (self.exact(a), self.exact(b));
         if x.hi < y.lo || y.hi < x.lo {
             return literal(0, 1);
         }

@@ -40,7 +40,7 @@ pub struct MethodArgs {
     /// Most look-up tables of an unrolled circuit: trains for the best accuracy within them (method `cost`).
     #[arg(long, value_name = "LUTS", conflicts_with = "cycles")]
     budget: Option<f64>,
-    /// Family whose look-up tables --budget counts: ice40, ecp5 or xcup [default: xcup].
+    /// Family whose look-up tables --budget counts: ice40, ecp5, gowin, xcup or xc7 [default: xcup].
     #[arg(long, value_parser = parse_family, requires = "budget")]
     target: Option<Family>,
     /// Most cycles per sample of a folded circuit: trains for the best accuracy within them (method `cost`).

@@ -7,7 +7,8 @@ use std::collections::HashMap;
 
 use sterna_ir::netlist::{ModuleId, NodeId, Op};
 
-use super::{Instance, Printed, Wire, Writer};
+use super::instances::{Instance, Wire};
+use super::{Printed, Writer};
 use crate::verilog::blocks::{self, Block};
 use crate::verilog::clocked;
 use crate::verilog::layout::{Line, block, wrap};

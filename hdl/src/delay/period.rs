@@ -1,0 +1,132 @@
+//! The longest path of a whole netlist.
+
+use sterna_ir::netlist::{MemoryKind, Netlist, NodeId, Op};
+
+use super::{Delays, subtracted};
+use crate::adder::registered;
+use crate::complement::complemented;
+use crate::estimate::live;
+
+impl Delays {
+    /// The shortest clock period of the registers of `netlist`, in picoseconds; `None` without any path between some.
+    pub fn period(&self, netlist: &Netlist) -> Option<u32> {
+        let mut at: Vec<Vec<u32>> = vec![Vec::new(); netlist.nodes.len()];
+        // Inputs of the table that a bit of logic can be, together with the logic in front of it.
+        let mut cones: Vec<Vec<NodeId>> = vec![Vec::new(); netlist.nodes.len()];
+        let live = live(netlist);
+        let registered = registered(netlist, &live);
+        // Read as they are; a sum that never is leaves its tables inverted.
+        let mut plain = vec![false; netlist.nodes.len()];
+        for id in netlist.ids().filter(|id| live[id.index()] && complemented(netlist, *id).is_none()) {
+            let minus: Vec<NodeId> = subtracted(netlist, id).collect();
+            let operands = netlist.node(id).op.operands();
+            operands.into_iter().filter(|x| !minus.contains(x)).for_each(|x| plain[x.index()] = true);
+        }
+        for id in netlist.ids().filter(|id| live[id.index()]) {
+            let node = netlist.node(id);
+            // The tables of a sum that is wanted no other way give its complement.
+            if let Some(x) = complemented(netlist, id)
+                && matches!(netlist.node(x).op, Op::Sum(_))
+                && !registered[x.index()]
+            {
+                at[id.index()] = at[x.index()].clone();
+                continue;
+            }
+            let logic =
+                matches!(node.op, Op::And(_) | Op::Or(_) | Op::Not(_) | Op::Mux { .. } | Op::Lut { .. });
+            if logic && node.range.width() == 1 {
+                let cone = cone(netlist, id, &cones);
+                if cone.len() <= self.inputs as usize {
+                    let latest = cone.iter().filter_map(|c| at[c.index()].iter().copied().max()).max();
+                    let hop = if cone.len() > 1 { self.route + self.lut } else { 0 };
+                    at[id.index()] = latest.map_or(Vec::new(), |t| vec![t + hop]);
+                    cones[id.index()] = cone;
+                    continue;
+                }
+            }
+            // Ports are taken to be registered next to the circuit.
+            at[id.index()] = match node.op.is_sequential() || node.op == Op::Input {
+                true => vec![self.clock_to_q; node.range.width() as usize],
+                false => {
+                    let sees = |x: &NodeId| plain[x.index()] || !matches!(netlist.node(*x).op, Op::Sum(_));
+                    let inverter = if subtracted(netlist, id).any(|x| sees(&x)) { self.inverter } else { 0 };
+                    Delays { inverter, ..*self }.through(netlist, id, |id| &at[id.index()])
+                }
+            };
+            if !registered[id.index()] {
+                self.leave_chain(netlist, id, &mut at[id.index()]);
+            }
+        }
+        let ids = netlist.ids().filter(|id| live[id.index()]).map(|id| netlist.node(id));
+        let ends = ids.filter(|n| n.op.is_sequential()).flat_map(|n| {
+            let starts = |op: &Op| op.is_sequential() || *op == Op::Input;
+            let held = matches!(&n.op, Op::Reg { d, .. } if starts(&netlist.node(*d).op));
+            // A register behind a register is no path worth a word.
+            if held { n.op.operands().split_off(1) } else { n.op.operands() }
+        });
+        let written = netlist.memories.iter().flat_map(|m| match m.kind {
+            MemoryKind::Ram { enable, addr, data } => vec![enable, addr, data],
+            MemoryKind::Rom(_) => Vec::new(),
+        });
+        let latest = ends.chain(written).filter_map(|id| at[id.index()].iter().copied().max()).max()?;
+        Some(latest + self.setup)
+    }
+}
+
+/// What a bit of logic depends on, seen through the tables in front of it.
+fn cone(netlist: &Netlist, id: NodeId, cones: &[Vec<NodeId>]) -> Vec<NodeId> {
+    let mut leaves = Vec::new();
+    for operand in netlist.node(id).op.operands() {
+        match &cones[operand.index()][..] {
+            [] if matches!(netlist.node(operand).op, Op::Const(_)) => {}
+            [] => leaves.push(operand),
+            inner => leaves.extend(inner),
+        }
+    }
+    leaves.sort_unstable();
+    leaves.dedup();
+    leaves
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::family::Family;
+    use sterna_ir::Range;
+    use sterna_ir::build::Builder;
+    use sterna_ir::netlist::Term;
+
+    fn sums(count: usize) -> Netlist {
+        let mut b = Builder::new("sums", vec![]);
+        let inputs: Vec<NodeId> = (0..=count).map(|i| b.input(format!("x{i}"), Range::signed(8))).collect();
+        let held: Vec<NodeId> = inputs.iter().map(|x| b.reg(*x, None, "r")).collect();
+        let mut sum = held[0];
+        for x in &held[1..] {
+            sum = b.sum(&[Term::plus(sum), Term::plus(*x)], "s");
+        }
+        let out = b.reg(sum, None, "q");
+        b.output(out);
+        b.finish()
+    }
+
+    #[test]
+    fn chains_overlap() {
+        let delays = Delays::with_route(Family::Ecp5, 1000).unwrap();
+        let period = |count| delays.period(&sums(count)).unwrap();
+        // Nine bits: on the chain, eight bits along it and off it.
+        assert_eq!(period(1), 525 + 1000 + 447 + 7 * 36 + 443 + 130);
+        // The first of two has nine bits: the ninth is behind the chain.
+        assert!(period(2) > period(1) + 1000 + 836, "{}", period(2));
+        // Another sum costs a hop and its own lowest bit, not another chain.
+        let delays = Delays::with_route(Family::Ice40, 1000).unwrap();
+        let more = delays.period(&sums(2)).unwrap() - delays.period(&sums(1)).unwrap();
+        assert!((1000..2000).contains(&more), "{more}");
+    }
+
+    #[test]
+    fn a_register_alone_has_no_path() {
+        let delays = Delays::with_route(Family::Ice40, 1000).unwrap();
+        assert_eq!(delays.period(&sums(0)), None);
+        assert!(Delays::with_route(Family::Xcup, 1000).is_none());
+    }
+}
