@@ -1,6 +1,7 @@
 //! Tests of the emitted text: golden files, lint, and equality with the interpreter.
 
 mod blocks;
+mod copies;
 mod golden;
 mod images;
 mod manifest;
