@@ -1,6 +1,7 @@
 //! Integration tests through the command itself: one binary, a module per concern.
 
 mod errors;
+mod fuzz;
 mod interrupt;
 mod lint;
 mod mutants;
