@@ -4,6 +4,7 @@ mod boards;
 mod budget;
 mod compare;
 mod errors;
+mod fuzz;
 mod interrupt;
 mod lint;
 mod mutants;

@@ -26,8 +26,9 @@ pub struct Options {
     pub stall_level: u8,
     /// Seed of the stalls; segment `s` uses `seed + s`.
     pub seed: u64,
-    /// Whether one beat of every fourth segment has a wrong `last`, where the input has one.
-    pub faults: bool,
+    /// Whether one beat of every fourth segment has a wrong `last`, where the input has one, and, unless nothing stalls, the
+    /// results of another fourth are taken so seldom that the circuit fills up.
+    pub harsh: bool,
     /// Cycles without a move after which a circuit counts as stuck; by default 10,000 and four times the timing.
     pub patience: Option<u64>,
     /// Keep the results and their cycles.
@@ -50,7 +51,7 @@ impl Default for Options {
             segments: 64,
             stall_level: 0,
             seed: 0,
-            faults: false,
+            harsh: false,
             patience: None,
             results: true,
             probes: false,
@@ -103,11 +104,19 @@ pub(crate) fn split(samples: usize, segments: usize) -> Vec<(usize, usize)> {
     (0..parts).map(|i| (samples * i / parts, samples * (i + 1) / parts)).collect()
 }
 
+/// Stall levels of an output that is taken seldom, one cycle in 256 or, where samples come fast, in 16.
+const SELDOM: u8 = 255;
+const SELDOM_FAST: u8 = 240;
+
 /// Stalls of a segment. A faulty beat is the first or the last of one of its first three samples.
 pub(crate) fn stalls(design: &Design, options: &Options, segment: usize) -> Stalls {
     let seed = options.seed.wrapping_add(segment as u64) & (u64::MAX >> 2);
     let mut stalls = Stalls::random(seed, options.stall_level);
-    if options.faults && segment % 4 == 1 && design.input.last.is_some() {
+    if options.harsh && options.stall_level > 0 && segment % 4 == 2 {
+        let is_slow = design.timing.interval > 16;
+        stalls.output.level = if is_slow { SELDOM } else { SELDOM_FAST };
+    }
+    if options.harsh && segment % 4 == 1 && design.input.last.is_some() {
         let mut dice = Stall::new(seed, 0);
         // The first states of neighbouring seeds are alike.
         (0..4).for_each(|_| _ = dice.draw());

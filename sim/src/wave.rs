@@ -53,7 +53,7 @@ impl Names {
             .collect()
     }
 
-    /// Leaves only the signals in `scopes`, each a path of a module or a signal.
+    /// Leaves only the signals in `scopes`, each a path of a module or a signal; all of them if there are none.
     ///
     /// # Errors
     /// The first scope that holds nothing.
@@ -65,7 +65,8 @@ impl Names {
         if let Some(empty) = scopes.iter().find(|scope| !paths.iter().any(|(_, path)| is_in(path, scope))) {
             return Err(empty.clone());
         }
-        let out = paths.iter().filter(|(_, path)| !scopes.iter().any(|scope| is_in(path, scope)));
+        let is_out = |path: &str| !scopes.is_empty() && !scopes.iter().any(|scope| is_in(path, scope));
+        let out = paths.iter().filter(|(_, path)| is_out(path));
         out.for_each(|(id, _)| _ = self.nodes.remove(id));
         Ok(self)
     }

@@ -26,7 +26,7 @@ pub struct Reproduction {
 }
 
 /// Makes the stimulus of a segment that differs as small as it becomes; `None` when it does not differ by itself, without
-/// the segments before it or a wrong `last`.
+/// the segments before it and what makes it harsh.
 pub(super) fn minimise(setup: &Setup, suspect: Suspect, power_up: u32) -> Result<Option<Reproduction>> {
     let request = setup.request;
     let segment = &setup.run.segments[suspect.segment];
@@ -87,7 +87,7 @@ impl Search<'_> {
             segments: 1,
             seed: what.seed,
             stall_level: what.stall_level,
-            faults: false,
+            harsh: false,
             ..self.setup.request.options
         };
         let request = VerifyRequest {
