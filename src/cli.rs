@@ -4,6 +4,7 @@ mod compile;
 mod data;
 mod demo;
 mod estimate;
+mod export;
 mod formal;
 mod import;
 mod info;
@@ -53,6 +54,8 @@ enum Command {
     Train(Box<train::Args>),
     /// Turn a model of ONNX or QONNX into a network of integers.
     Import(import::Args),
+    /// Turn a network into a model in QONNX, or its integers into arrays.
+    Export(export::Args),
     /// Turn a network into Verilog, a test bench, constraints and a manifest.
     Compile(compile::Args),
     /// Run a design cycle by cycle on samples, with waveforms.
@@ -80,6 +83,7 @@ pub fn run(cli: Cli) -> anyhow::Result<Outcome> {
         Command::Demo(args) => demo::run(args, &ui),
         Command::Train(args) => train::run(args, &ui),
         Command::Import(args) => import::run(args, &ui),
+        Command::Export(args) => export::run(args, &ui),
         Command::Compile(args) => compile::run(args, &ui),
         Command::Simulate(args) => simulate::run(args, &ui),
         Command::Verify(args) => verify::run(args, &ui),
