@@ -7,6 +7,7 @@ mod data;
 mod demo;
 mod estimate;
 mod explore;
+mod export;
 mod formal;
 mod host;
 mod import;
@@ -60,6 +61,8 @@ enum Command {
     Train(Box<train::Args>),
     /// Turn a model of ONNX or QONNX into a network of integers.
     Import(import::Args),
+    /// Turn a network into a model in QONNX, or its integers into arrays.
+    Export(export::Args),
     /// Turn a network into Verilog, a test bench, constraints and a manifest.
     Compile(compile::Args),
     /// The designs of a network from smallest to fastest: cells against cycles.
@@ -95,6 +98,7 @@ pub fn run(cli: Cli) -> anyhow::Result<Outcome> {
         Command::Demo(args) => demo::run(args, &ui),
         Command::Train(args) => train::run(args, &ui),
         Command::Import(args) => import::run(args, &ui),
+        Command::Export(args) => export::run(args, &ui),
         Command::Compile(args) => compile::run(args, &ui),
         Command::Explore(args) => explore::run(args, &ui),
         Command::Simulate(args) => simulate::run(args, &ui),

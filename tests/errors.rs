@@ -43,6 +43,22 @@ fn network_files() {
 }
 
 #[test]
+fn models() {
+    let folder = Folder::new();
+    folder.put("bad.onnx", b"certainly no model");
+    refuses(&folder, &["import", "bad.onnx", "-o", "out.sterna"], &["bad.onnx", "not an ONNX model"]);
+    refuses(&folder, &["import", "absent.onnx", "-o", "out.sterna"], &["cannot read absent.onnx"]);
+    refuses(&folder, &["import", ".", "-o", "out.sterna"], &["is a folder"]);
+    folder.put("good.onnx", include_bytes!("../onnx/tests/models/matrices.onnx"));
+    let scale = ["import", "good.onnx", "-o", "out.sterna", "--input", "u8", "--scale", "1/0"];
+    refuses(&folder, &scale, &["--scale 1/0", "1/255"]);
+    folder.put("good.sterna", small_network());
+    refuses(&folder, &["export", "good.sterna"], &["--qonnx"]);
+    refuses(&folder, &["export", "good.sterna", "--qonnx", "out.onnx", "--batch", "0"], &["--batch 0"]);
+    refuses(&folder, &["export", "absent.sterna", "--npz", "out.npz"], &["absent.sterna"]);
+}
+
+#[test]
 fn data_sets() {
     let folder = Folder::new();
     let train = |data: &str, expected: &[&str]| {

@@ -107,6 +107,30 @@ fn convolutions_reach_a_circuit() {
 
 /// So sparse that a class has no weights at all: its sum is a constant that no wire carries.
 #[test]
+fn models_of_others_reach_a_circuit_and_come_back() {
+    let folder = Folder::new();
+    for name in ["residual", "bipolar"] {
+        let path = format!("{}/onnx/tests/models/{name}.onnx", env!("CARGO_MANIFEST_DIR"));
+        folder.ok(&["import", &path, "-o", "net.sterna"]);
+        let run = folder.json(0, &["simulate", "net.sterna", "--unrolled", "--samples", "60"]);
+        assert_eq!(run["equal"], true, "{name}: {run}");
+    }
+    folder.put("small.sterna", small_network());
+    folder.ok(&[
+        "export",
+        "small.sterna",
+        "--qonnx",
+        "a.onnx",
+        "--npz",
+        "a.npz",
+        "--safetensors",
+        "a.safetensors",
+    ]);
+    folder.ok(&["import", "a.onnx", "-o", "again.sterna"]);
+    assert_eq!(std::fs::read_to_string(folder.join("again.sterna")).unwrap(), small_network());
+}
+
+#[test]
 fn a_class_without_weights_is_verified_too() {
     if !has("verilator", "--version") {
         return;

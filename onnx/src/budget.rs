@@ -29,7 +29,7 @@ impl Kind {
     fn field(self, tag: u32) -> Option<Kind> {
         Some(match (self, tag) {
             (Kind::Model, 7) => Kind::Graph,
-            (Kind::Model, 8) | (Kind::Node, 1 | 2) | (Kind::Tensor, 13) | (Kind::Shape, 1) => Kind::Leaf,
+            (Kind::Model, 8 | 14) | (Kind::Node, 1 | 2) | (Kind::Tensor, 13) | (Kind::Shape, 1) => Kind::Leaf,
             (Kind::Graph, 1) => Kind::Node,
             (Kind::Graph, 5) | (Kind::Attribute, 5) => Kind::Tensor,
             (Kind::Graph, 11 | 12) => Kind::Value,

@@ -1,6 +1,6 @@
 //! Constants of a graph: floats as they are in the file, and quantised ones as integers with a scale.
 
-use std::rc::Rc;
+use std::sync::Arc;
 
 use num_traits::{One, Signed, Zero};
 
@@ -25,9 +25,9 @@ pub struct Quantised {
 #[derive(Clone, Debug)]
 pub enum Constant {
     /// As it is in the file, or computed from such.
-    Plain(Rc<Tensor>),
+    Plain(Arc<Tensor>),
     /// What left a quantiser.
-    Quantised(Rc<Quantised>),
+    Quantised(Arc<Quantised>),
 }
 
 impl Constant {
@@ -77,10 +77,10 @@ impl Constant {
     }
 
     /// Integers with a scale: what a quantiser gave, or floats that are small multiples of one number, found exactly.
-    pub fn quantised(&self) -> Result<Rc<Quantised>, String> {
+    pub fn quantised(&self) -> Result<Arc<Quantised>, String> {
         match self {
             Constant::Quantised(q) => Ok(q.clone()),
-            Constant::Plain(t) => grid(t).map(Rc::new),
+            Constant::Plain(t) => grid(t).map(Arc::new),
         }
     }
 }
@@ -88,7 +88,7 @@ impl Constant {
 /// Floats as multiples of the largest number of which all are multiples.
 fn grid(tensor: &Tensor) -> Result<Quantised, String> {
     const MOST: i64 = i16::MAX as i64;
-    let values = Constant::Plain(Rc::new(tensor.clone())).ratios()?;
+    let values = Constant::Plain(Arc::new(tensor.clone())).ratios()?;
     let magnitudes = || values.iter().map(Signed::abs).filter(|v| !v.is_zero());
     let limit = magnitudes().max().unwrap_or_else(Ratio::one) / whole(MOST);
     let mut step: Option<Ratio> = None;

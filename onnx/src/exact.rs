@@ -99,6 +99,14 @@ impl Reach {
         Reach::Above { at, open: false }
     }
 
+    /// Where the half-line begins.
+    pub fn edge(&self) -> Option<&Ratio> {
+        match self {
+            Reach::Above { at, .. } | Reach::Below { at, .. } => Some(at),
+            Reach::Always | Reach::Never => None,
+        }
+    }
+
     /// Whether `value` is one of them.
     pub fn holds(&self, value: &Ratio) -> bool {
         match self {

@@ -1,7 +1,7 @@
 //! Nodes that read constants only, computed as an ONNX runtime does: in single precision, one operation at a time. So weights
 //! are quantised to the integers that the model itself uses.
 
-use std::rc::Rc;
+use std::sync::Arc;
 
 use crate::constant::{Constant, Quantised};
 use crate::exact::{as_integer, ratio};
@@ -46,20 +46,20 @@ pub fn fold(node: &Node, inputs: &[Option<Constant>]) -> Result<Option<Constant>
         "Concat" => {
             let parts: Vec<Vec<i64>> =
                 (0..inputs.len()).map(|i| input(i)?.integers()).collect::<Result<_, _>>()?;
-            Constant::Plain(Rc::new(Tensor::ints(parts.concat())))
+            Constant::Plain(Arc::new(Tensor::ints(parts.concat())))
         }
         "Gather" => {
             let (values, at) = (input(0)?.integers()?, input(1)?.integers()?);
             let value = |i: &i64| shapes::axis(*i, values.len()).map(|i| values[i]);
             let data = Data::Int(at.iter().map(value).collect::<Result<_, _>>()?);
-            Constant::Plain(Rc::new(Tensor { shape: input(1)?.shape().to_vec(), kind: kind::INT64, data }))
+            Constant::Plain(Arc::new(Tensor { shape: input(1)?.shape().to_vec(), kind: kind::INT64, data }))
         }
         "Add" | "Sub" | "Mul" | "Div" => arithmetic(&node.op, plain(input(0)?)?, plain(input(1)?)?)?,
         "Neg" | "Sqrt" => {
             let of = |v: f32| if node.op == "Neg" { -v } else { v.sqrt() };
             let tensor = plain(input(0)?)?;
             let values = tensor.floats().into_iter().map(of).collect();
-            Constant::Plain(Rc::new(Tensor::of_floats(tensor.shape.clone(), values)))
+            Constant::Plain(Arc::new(Tensor::of_floats(tensor.shape.clone(), values)))
         }
         "Quant" | "IntQuant" => {
             let codes = Codes::of_node(node, input(3)?)?;
@@ -68,7 +68,7 @@ pub fn fold(node: &Node, inputs: &[Option<Constant>]) -> Result<Option<Constant>
         "BipolarQuant" => bipolar(plain(input(0)?)?, input(1)?)?,
         "QuantizeLinear" => {
             let zero = inputs.get(2).and_then(Option::as_ref);
-            Constant::Plain(Rc::new(quantise_linear(node, plain(input(0)?)?, input(1)?, zero)?))
+            Constant::Plain(Arc::new(quantise_linear(node, plain(input(0)?)?, input(1)?, zero)?))
         }
         "DequantizeLinear" => dequantise(node, input(0)?, input(1)?, inputs.get(2).and_then(Option::as_ref))?,
         _ => return Ok(None),
@@ -76,18 +76,19 @@ pub fn fold(node: &Node, inputs: &[Option<Constant>]) -> Result<Option<Constant>
 }
 
 fn constant(node: &Node) -> Result<Constant, String> {
-    let tensor =
-        match (&node.value, node.float("value_float"), node.int("value_int"), node.ints("value_ints")) {
-            (Some(tensor), ..) => tensor.clone(),
-            (_, Some(f), ..) => Tensor::of_floats(vec![], vec![f]),
-            (_, _, Some(i), _) => Tensor { shape: vec![], ..Tensor::ints(vec![i]) },
-            (.., Some(ints)) => Tensor::ints(ints.to_vec()),
-            _ => match node.floats("value_floats") {
-                Some(v) => Tensor::of_floats(vec![v.len()], v.to_vec()),
-                None => return Err("a constant of no known kind; want a tensor or numbers".into()),
-            },
-        };
-    Ok(Constant::Plain(Rc::new(tensor)))
+    if let Some(tensor) = &node.value {
+        return Ok(Constant::Plain(tensor.clone()));
+    }
+    let tensor = match (node.float("value_float"), node.int("value_int"), node.ints("value_ints")) {
+        (Some(f), ..) => Tensor::of_floats(vec![], vec![f]),
+        (_, Some(i), _) => Tensor { shape: vec![], ..Tensor::ints(vec![i]) },
+        (.., Some(ints)) => Tensor::ints(ints.to_vec()),
+        _ => match node.floats("value_floats") {
+            Some(v) => Tensor::of_floats(vec![v.len()], v.to_vec()),
+            None => return Err("a constant of no known kind; want a tensor or numbers".into()),
+        },
+    };
+    Ok(Constant::Plain(Arc::new(tensor)))
 }
 
 fn plain(constant: &Constant) -> Result<&Tensor, String> {
@@ -110,7 +111,7 @@ fn laid_out(constant: &Constant, shape: Vec<usize>, order: Option<&[usize]>) -> 
                 Data::Float(v) => Data::Float(reordered(v, order)),
                 Data::Int(v) => Data::Int(reordered(v, order)),
             };
-            Constant::Plain(Rc::new(Tensor { shape, kind: t.kind, data }))
+            Constant::Plain(Arc::new(Tensor { shape, kind: t.kind, data }))
         }
         Constant::Quantised(q) => {
             let ints = reordered(&q.ints, order);
@@ -129,13 +130,13 @@ fn laid_out(constant: &Constant, shape: Vec<usize>, order: Option<&[usize]>) -> 
                     .find(goes)
                     .ok_or("a reshape across the axis that has scales of its own")?;
             }
-            Constant::Quantised(Rc::new(Quantised { shape, ints, axis, scale }))
+            Constant::Quantised(Arc::new(Quantised { shape, ints, axis, scale }))
         }
     })
 }
 
 /// A matrix of integers with its axes swapped.
-pub fn transposed(matrix: &Rc<Quantised>) -> Result<Rc<Quantised>, String> {
+pub fn transposed(matrix: &Arc<Quantised>) -> Result<Arc<Quantised>, String> {
     let shape = &matrix.shape;
     let order = shapes::permuted(shape, &[1, 0]);
     match laid_out(&Constant::Quantised(matrix.clone()), vec![shape[1], shape[0]], Some(&order))? {
@@ -180,7 +181,7 @@ fn arithmetic(op: &str, a: &Tensor, b: &Tensor) -> Result<Constant, String> {
         let at = spread(&a.shape, &b.shape)?;
         (b.shape.clone(), y.iter().enumerate().map(|(i, b)| of(x[at(i)], *b)).collect())
     };
-    Ok(Constant::Plain(Rc::new(Tensor::of_floats(shape, data))))
+    Ok(Constant::Plain(Arc::new(Tensor::of_floats(shape, data))))
 }
 
 /// The scales of a quantiser over a tensor: exact, and the axis along which they vary.
@@ -204,13 +205,13 @@ fn quantise(x: &Tensor, scale: &Constant, zero: &Constant, codes: &Codes) -> Res
         })
     };
     let ints = x.floats().iter().enumerate().map(code).collect::<Result<_, _>>()?;
-    Ok(Constant::Quantised(Rc::new(Quantised { shape: x.shape.clone(), ints, axis, scale: ratios })))
+    Ok(Constant::Quantised(Arc::new(Quantised { shape: x.shape.clone(), ints, axis, scale: ratios })))
 }
 
 fn bipolar(x: &Tensor, scale: &Constant) -> Result<Constant, String> {
     let (scale, axis) = scales(scale, &x.shape)?;
     let ints = x.floats().iter().map(|v| if *v >= 0.0 { 1 } else { -1 }).collect();
-    Ok(Constant::Quantised(Rc::new(Quantised { shape: x.shape.clone(), ints, axis, scale })))
+    Ok(Constant::Quantised(Arc::new(Quantised { shape: x.shape.clone(), ints, axis, scale })))
 }
 
 /// The scale or zero point of `QuantizeLinear` and `DequantizeLinear`, whose only axis is that which the node names.
@@ -255,7 +256,7 @@ fn dequantise(
     let (scale, axis) = scales(&along_axis(node, scale, shape.len())?, shape)?;
     let zero = zero_points(node, zero, shape)?;
     let ints = x.integers()?.iter().enumerate().map(|(i, v)| v.saturating_sub(zero(i))).collect();
-    Ok(Constant::Quantised(Rc::new(Quantised { shape: shape.to_vec(), ints, axis, scale })))
+    Ok(Constant::Quantised(Arc::new(Quantised { shape: shape.to_vec(), ints, axis, scale })))
 }
 
 /// By element the zero point that goes with it; 0 where there is none.
@@ -264,7 +265,7 @@ fn zero_points(
     zero: Option<&Constant>,
     shape: &[usize],
 ) -> Result<impl Fn(usize) -> i64 + use<>, String> {
-    let none = Constant::Plain(Rc::new(Tensor::ints(vec![0])));
+    let none = Constant::Plain(Arc::new(Tensor::ints(vec![0])));
     let zero = along_axis(node, zero.unwrap_or(&none), shape.len())?;
     let (values, at) = (zero.integers()?, spread(zero.shape(), shape)?);
     Ok(move |i: usize| values[at(i)])

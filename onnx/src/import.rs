@@ -4,22 +4,27 @@
 mod join;
 mod layout;
 mod linear;
+mod nodes;
 mod pool;
+mod quantise;
 mod result;
+mod weigh;
 
 use std::collections::HashMap;
+use std::sync::Arc;
 
 use num_traits::{One, Zero};
 use sterna_ir::{Input, Layer, LayerOp, Network, Range};
 
 use crate::constant::Constant;
 use crate::error::{Refusal, shown};
-use crate::exact::{Ratio, Rounding, ratio, sqrt};
-use crate::fold::{along_axis, fold};
+use crate::exact::{Ratio, Rounding};
+use crate::fold::fold;
 use crate::model::{Model, Node};
-use crate::quantiser::{self, Codes, type_range};
-use crate::signal::{Signal, one, zero};
+use crate::quantiser::type_range;
+use crate::signal::Signal;
 use crate::stairs::{Stairs, Step, trim};
+use crate::tensor::Tensor;
 use crate::{Error, Result, operators};
 
 /// What is asked of an import.
@@ -70,28 +75,29 @@ pub struct Import {
     pub network: Network,
     /// What is worth knowing of how the model was read, a sentence each.
     pub notes: Vec<String>,
+    /// What the outputs of a network that ends in scores stand for.
+    pub scores: Option<Scores>,
     /// From a value of the model's input to the network's integer.
-    encoder: Encoder,
+    pub(crate) encoder: Encoder,
+    /// By threshold layer, the numbers that its thresholds were rounded from.
+    pub(crate) edges: HashMap<usize, Vec<f64>>,
 }
 
 /// From values of the model's input to codes: `lowest` and one more for each step that is reached.
 #[derive(Clone, Debug, PartialEq)]
-struct Encoder {
-    steps: Vec<Step>,
-    stairs: Stairs,
-    lowest: i64,
+pub(crate) struct Encoder {
+    pub steps: Vec<Step>,
+    pub stairs: Stairs,
+    pub lowest: i64,
 }
 
-impl Import {
-    /// The network's integers for a sample of the model, its values as floats; `None` where one is not finite.
-    pub fn encode(&self, sample: &[f32]) -> Option<Vec<i64>> {
-        let Encoder { steps, stairs, lowest } = &self.encoder;
-        let code = |v: &f32| {
-            let value = steps.iter().fold(ratio(*v)?, |v, s| s.apply(&v, 0, 1));
-            Some(lowest + stairs.edges[0].partition_point(|e| e.holds(&value)) as i64)
-        };
-        sample.iter().map(code).collect()
-    }
+/// The model's scores: `scale * output + offset`.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Scores {
+    /// The same for all.
+    pub scale: f64,
+    /// One for each output.
+    pub offset: Vec<f64>,
 }
 
 /// What a name stands for.
@@ -124,9 +130,14 @@ struct Importer<'a> {
     /// Range of the input's integers, once it is known.
     range: Option<Range>,
     encoder: Option<Encoder>,
-    /// Elements that constants may still be folded to.
+    /// By threshold layer, the numbers that its thresholds were rounded from.
+    edges: HashMap<usize, Vec<f64>>,
+    /// Numbers that may still be computed.
     budget: usize,
     notes: Vec<String>,
+    scores: Option<Scores>,
+    /// Name of the last layer.
+    class_name: String,
 }
 
 /// The outcome of a node: what its outputs stand for, or why it cannot be held.
@@ -135,9 +146,9 @@ type Outcome = std::result::Result<Vec<Value>, String>;
 impl<'a> Importer<'a> {
     fn new(model: &'a Model, options: &'a Options) -> Self {
         let constants = model.constants.iter();
-        let constant = |t: &crate::tensor::Tensor| Value::Constant(Constant::Plain(t.clone().into()));
+        let constant = |t: &Arc<Tensor>| Value::Constant(Constant::Plain(t.clone()));
         let mut values: HashMap<&str, Value> = constants.map(|(n, t)| (n.as_str(), constant(t))).collect();
-        let all: usize = model.constants.values().map(crate::tensor::Tensor::len).sum();
+        let all: usize = model.constants.values().map(|t| t.len()).sum();
         let mut input = Signal::new(None, model.input.shape.clone(), None);
         let of_type = type_range(model.input.kind).map(|(lo, hi)| Range::new(lo, hi));
         let given = options.input.as_ref();
@@ -157,9 +168,21 @@ impl<'a> Importer<'a> {
         }
         values.insert(&model.input.name, Value::Signal(input));
         let range = codes.map(|c| c.range);
-        // Every constant may be laid out anew a few times; a file must not ask for more than it holds.
+        // Every constant may be laid out anew, and passed on, a few times.
         let budget = 8 * all + (1 << 16);
-        Importer { model, options, values, layers: Vec::new(), range, encoder, budget, notes: Vec::new() }
+        Importer {
+            model,
+            options,
+            values,
+            layers: Vec::new(),
+            range,
+            encoder,
+            edges: HashMap::new(),
+            budget,
+            notes: Vec::new(),
+            scores: None,
+            class_name: "class".into(),
+        }
     }
 
     fn run(mut self) -> Result<Import> {
@@ -210,7 +233,7 @@ impl<'a> Importer<'a> {
             }
         }
         network.check()?;
-        Ok(Import { network, notes: self.notes, encoder })
+        Ok(Import { network, notes: self.notes, scores: self.scores, encoder, edges: self.edges })
     }
 
     /// What a node makes of its inputs.
@@ -254,11 +277,18 @@ impl<'a> Importer<'a> {
             (None, _) => {
                 let folded = fold(node, &constants)?.ok_or("this operator is not known for constants")?;
                 let size = folded.shape().iter().product::<usize>().max(1);
-                let left = self.budget.checked_sub(size);
-                self.budget = left.ok_or("constants that grow; export the model with them folded")?;
+                self.spend(size)?;
                 Ok(vec![Value::Constant(folded)])
             }
-            (Some((at, x)), None) => self.on_signal(node, at, x, &constants),
+            (Some((at, x)), None) => {
+                let outcome = self.on_signal(node, at, x, &constants)?;
+                for value in &outcome {
+                    if let Value::Signal(y) = value {
+                        self.spend(y.parts())?;
+                    }
+                }
+                Ok(outcome)
+            }
             (Some((_, a)), Some((_, b))) if node.op == "Add" => {
                 Ok(vec![Value::Signal(self.add(node, a, b)?)])
             }
@@ -269,113 +299,11 @@ impl<'a> Importer<'a> {
         }
     }
 
-    /// A node over one tensor that depends on the sample, its input number `at`.
-    fn on_signal(&mut self, node: &Node, at: usize, x: Signal, constants: &[Option<Constant>]) -> Outcome {
-        let input = |i: usize| constants.get(i).and_then(Option::as_ref);
-        let need = |i: usize| input(i).ok_or(format!("input {i} is no constant"));
-        let op = node.op.as_str();
-        let swaps = matches!(op, "Add" | "Mul" | "Sub");
-        if at != 0 && !swaps {
-            return Err(format!("input {at} depends on the sample; want that of input 0 alone to"));
-        }
-        let other = 1 - at.min(1);
-        let y = match op {
-            "Shape" => return Ok(vec![Value::Constant(self.shape(&x))]),
-            "ArgMax" => return Ok(vec![Value::Class(self.arg_max(node, x)?)]),
-            "TopK" => {
-                let values = Value::Unknown(Some("the largest score itself; only its index is given"));
-                return Ok(vec![values, Value::Class(self.top_k(node, x, need(1)?)?)]);
-            }
-            "Softmax" | "LogSoftmax" => self.softmax(node, x)?,
-            "Identity" | "Cast" | "Dropout" => x,
-            "Flatten" | "Reshape" | "Squeeze" | "Unsqueeze" => self.reshape(node, x, input(1))?,
-            "Transpose" => self.transpose(node, x)?,
-            "Relu" => x.clamp(Some(Ratio::zero()), None)?,
-            "Clip" => {
-                let bound = |i: usize| input(i).map(Constant::scalar).transpose();
-                x.clamp(bound(1)?, bound(2)?)?
-            }
-            "Add" => {
-                let c = x.params(need(other)?)?;
-                x.affine(one(), c)?
-            }
-            "Sub" => {
-                let c = x.params(need(other)?)?;
-                if at == 0 {
-                    x.affine(one(), c.iter().map(|c| -c).collect())?
-                } else {
-                    x.affine(vec![-Ratio::one()], c)?
-                }
-            }
-            "Mul" => {
-                let c = x.params(need(other)?)?;
-                x.affine(c, zero())?
-            }
-            "Div" => {
-                let c = x.params(need(1)?)?;
-                if c.iter().any(Zero::is_zero) {
-                    return Err("a division by 0".into());
-                }
-                x.affine(c.iter().map(Ratio::recip).collect(), zero())?
-            }
-            "Neg" => x.affine(vec![-Ratio::one()], zero())?,
-            "BatchNormalization" => batch_norm(node, x, need)?,
-            "Sign" => self.quantise(node, x, Vec::new(), quantiser::sign())?,
-            "BipolarQuant" => {
-                let scale = x.params(need(1)?)?;
-                self.quantise(node, x, Vec::new(), quantiser::bipolar(&scale)?)?
-            }
-            "Quant" | "IntQuant" => {
-                let codes = Codes::of_node(node, need(3)?)?;
-                let (steps, stairs) = codes.stairs(&x.params(need(1)?)?, &x.params(need(2)?)?)?;
-                self.quantise(node, x, steps, stairs)?
-            }
-            "MultiThreshold" => {
-                let stairs = quantiser::multi_threshold(node, need(1)?)?;
-                let is_vector = x.shape.len() == 1 || x.shape.len() == 3;
-                let layout = node.text("data_layout").unwrap_or_default();
-                if !is_vector || x.order.is_some() || !["", "NC", "NCHW"].contains(&layout.as_str()) {
-                    return Err(
-                        "thresholds along another axis than the channels; want layout NC or NCHW".into()
-                    );
-                }
-                if ![1, x.shape[0]].contains(&stairs.edges.len()) {
-                    return Err(format!("thresholds of {} channels over {}", stairs.edges.len(), x.shape[0]));
-                }
-                self.quantise(node, x, Vec::new(), stairs)?
-            }
-            "QuantizeLinear" => {
-                let range = quantiser::linear_range(node, input(2))?;
-                let scale = x.params(&along_axis(node, need(1)?, x.shape.len() + 1)?)?;
-                let zero = self.zero_point(node, &x, input(2))?;
-                let (steps, stairs) = quantiser::linear(&scale, &zero, range)?;
-                self.quantise(node, x, steps, stairs)?
-            }
-            "DequantizeLinear" => {
-                let scale = x.params(&along_axis(node, need(1)?, x.shape.len() + 1)?)?;
-                quantiser::positive(&scale)?;
-                let zero_point = self.zero_point(node, &x, input(2))?;
-                x.affine(one(), zero_point.iter().map(|z| -z).collect())?.affine(scale, zero())?
-            }
-            "Trunc" => self.trunc(node, x, constants)?,
-            "Conv" => self.conv(node, x, need(1)?, input(2))?,
-            "Gemm" | "MatMul" => self.matrix(node, x, need(1)?, input(2))?,
-            "MaxPool" => self.max_pool(node, x)?,
-            "AveragePool" | "GlobalAveragePool" | "ReduceMean" => self.average_pool(node, x, input(1))?,
-            "Concat" => return Err("joins channels; an integer network is a chain without such joins".into()),
-            "Gather" => return Err("picks elements of a sample; leave them out of the input instead".into()),
-            _ => return Err("this operator is known for constants only".into()),
-        };
-        Ok(vec![Value::Signal(y)])
-    }
-
-    fn zero_point(
-        &self,
-        node: &Node,
-        x: &Signal,
-        constant: Option<&Constant>,
-    ) -> std::result::Result<crate::stairs::Params, String> {
-        constant.map_or_else(|| Ok(zero()), |c| x.params(&along_axis(node, c, x.shape.len() + 1)?))
+    /// Counts numbers that a node computes: a file must not ask for much more than it holds.
+    fn spend(&mut self, numbers: usize) -> std::result::Result<(), String> {
+        let left = self.budget.checked_sub(numbers);
+        self.budget = left.ok_or("constants that grow; export the model with them folded")?;
+        Ok(())
     }
 
     /// Adds a layer, named after a node.
@@ -401,148 +329,4 @@ impl<'a> Importer<'a> {
             "reads {what} again, behind which other layers come; the network is a chain, only Add reads twice"
         ))
     }
-
-    /// The codes of `stairs` behind `steps`: as a threshold layer, or as they are where the integers are those codes.
-    fn quantise(
-        &mut self,
-        node: &Node,
-        x: Signal,
-        steps: Vec<Step>,
-        stairs: Stairs,
-    ) -> std::result::Result<Signal, String> {
-        let x = steps.into_iter().try_fold(x, Signal::then)?;
-        if x.layer.is_none() && x.codes.is_none() {
-            return self.open_input(x, stairs);
-        }
-        let t = stairs.thresholds(&x.steps, x.len()).ok_or("channels that differ from those of the scale")?;
-        if let Some((lo, hi)) = x.codes.filter(|_| t.channels == 1 && !t.is_falling(0)) {
-            let code = |k: i64| t.thresholds.partition_point(|t| *t <= k) as i64;
-            let shift = code(lo) - lo;
-            if (lo..=hi).all(|k| code(k) - k == shift) {
-                let base =
-                    crate::stairs::zip(&stairs.base, &stairs.unit, |b, u| b + u * crate::exact::whole(shift));
-                let step = Step::Affine { scale: stairs.unit, offset: base.ok_or("units and bases differ")? };
-                return Ok(Signal { steps: vec![step], ..x });
-            }
-        }
-        self.is_last(&x)?;
-        let codes = Some((0, t.levels as i64));
-        let layer = self.push(node, LayerOp::Threshold(t));
-        let y = Signal { layer: Some(layer), steps: vec![Step::identity()], codes, ..x };
-        y.affine(stairs.unit, stairs.base)
-    }
-
-    /// The quantiser of an input of floats: its codes are the integers that the network takes.
-    fn open_input(&mut self, x: Signal, stairs: Stairs) -> std::result::Result<Signal, String> {
-        if stairs.edges.len() > 1 || stairs.unit.len() > 1 || stairs.base.len() > 1 || x.parts() > 1 {
-            return Err("quantises the input by channel; want one scale for all, or say --input".into());
-        }
-        let (unit, base) = (&stairs.unit[0], &stairs.base[0]);
-        // Codes as they are multiplied, so that 0 is 0 where it can be.
-        let lowest = crate::exact::as_integer(&(base / unit)).unwrap_or(0);
-        let range = Range::new(lowest, lowest + stairs.levels() as i64);
-        let offset = base - unit * crate::exact::whole(lowest);
-        let codes = Some((range.lo, range.hi));
-        let step = Step::Affine { scale: vec![unit.clone()], offset: vec![offset] };
-        self.range = Some(range);
-        let near = crate::exact::near(unit);
-        let encoder = Encoder { steps: x.steps.clone(), stairs, lowest };
-        match &self.encoder {
-            Some(first) if *first != encoder => {
-                return Err(
-                    "quantises the input a second time, in another way; want one quantiser for all".into()
-                );
-            }
-            Some(_) => {}
-            None => self.notes.push(format!(
-                "samples are the codes of the model's input quantiser, {range}, each {near:.6e} wide"
-            )),
-        }
-        self.encoder = Some(encoder);
-        Ok(Signal { steps: vec![step], codes, ..x })
-    }
-
-    /// `Trunc` of QONNX: drops low bits.
-    fn trunc(
-        &mut self,
-        node: &Node,
-        x: Signal,
-        constants: &[Option<Constant>],
-    ) -> std::result::Result<Signal, String> {
-        let need =
-            |i: usize| constants.get(i).and_then(Option::as_ref).ok_or(format!("input {i} is no constant"));
-        let (scale, zero_point) = (need(1)?.scalar()?, need(2)?.scalar()?);
-        quantiser::positive(std::slice::from_ref(&scale))?;
-        let mode = quantiser::rounding(node, "FLOOR")?;
-        let (dropped, range, out) = if node.version >= 2 {
-            let out = need(4)?.scalar()?;
-            quantiser::positive(std::slice::from_ref(&out))?;
-            let signed = node.int("signed").unwrap_or(1) != 0;
-            let narrow = node.int("narrow").unwrap_or(0) != 0;
-            let codes = Codes::new(quantiser::width(need(5)?)?, signed, narrow, mode)?;
-            (crate::exact::log2(&(&out / &scale))?, Some((codes.lo, codes.hi)), out)
-        } else {
-            (quantiser::width(need(3)?)? - quantiser::width(need(4)?)?, None, scale.clone())
-        };
-        if !(0..=32).contains(&dropped) {
-            return Err(format!("drops {dropped} bits; want 0 to 32"));
-        }
-        let factor = Ratio::from_integer((1i64 << dropped).into());
-        let moved = x.affine(vec![scale.recip()], vec![zero_point.clone()])?.round(Rounding::HalfEven)?;
-        let y = moved.affine(vec![factor.recip()], zero())?;
-        let (lo, hi) = match range {
-            Some(range) => range,
-            // Nothing saturates: as many codes as the integers can reach.
-            None => self.bounds(&y)?,
-        };
-        quantiser::few(lo, hi)?;
-        let base = if node.version >= 2 { &zero_point / &factor } else { zero_point };
-        let base = vec![(crate::exact::whole(lo) - base) * &out];
-        let stairs = Stairs { unit: vec![out], base, ..Stairs::integers(lo, hi.max(lo + 1)) };
-        self.quantise(node, y, vec![Step::Round(mode)], stairs)
-    }
-
-    /// The integers around all values of `x`.
-    fn bounds(&self, x: &Signal) -> std::result::Result<(i64, i64), String> {
-        let range = self.range.ok_or("truncates an input of floats; quantise it first")?;
-        let input = Input { shape: vec![self.model.input.shape.iter().product()], range };
-        let network = Network { name: String::new(), input, layers: self.layers.clone() };
-        let ranges = match x.layer {
-            None => vec![range],
-            Some(layer) => network.ranges().map_err(|e| e.to_string())?.swap_remove(layer),
-        };
-        let all = ranges.into_iter().reduce(Range::union).ok_or("no values")?;
-        let ends = [all.lo, all.hi].map(crate::exact::whole);
-        let parts = x.parts();
-        let mut values: Vec<Ratio> = Vec::new();
-        for part in 0..parts {
-            for end in &ends {
-                values.push(x.steps.iter().fold(end.clone(), |v, s| s.apply(&v, part, parts)));
-            }
-        }
-        let lo = values.iter().min().map(Ratio::floor).and_then(|v| crate::exact::as_integer(&v));
-        let hi = values.iter().max().map(Ratio::ceil).and_then(|v| crate::exact::as_integer(&v));
-        lo.zip(hi).ok_or_else(|| "values past 60 bits".into())
-    }
-}
-
-/// `gamma * (x - mean) / sqrt(var + epsilon) + beta`, with the sums of training time.
-fn batch_norm<'c>(
-    node: &Node,
-    x: Signal,
-    need: impl Fn(usize) -> std::result::Result<&'c Constant, String>,
-) -> std::result::Result<Signal, String> {
-    if node.int("training_mode").unwrap_or(0) != 0 {
-        return Err("batch norm of training; export the model for inference".into());
-    }
-    let epsilon = node.float("epsilon").unwrap_or(1e-5);
-    let epsilon = ratio(epsilon).ok_or("an epsilon that is not finite")?;
-    let [gamma, beta, mean, var] = [1, 2, 3, 4].map(|i| x.channel_params(need(i)?));
-    let (gamma, beta, mean, var) = (gamma?, beta?, mean?, var?);
-    if var.iter().any(|v| v + &epsilon <= Ratio::zero()) {
-        return Err("a variance below 0".into());
-    }
-    let spread: Vec<Ratio> = var.iter().map(|v| sqrt(&(v + &epsilon)).recip()).collect();
-    let negative = mean.iter().map(|m| -m).collect();
-    x.affine(one(), negative)?.affine(spread, zero())?.affine(gamma, beta)
 }

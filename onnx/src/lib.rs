@@ -5,10 +5,13 @@
 //! refused, all of it at once; nothing is guessed. This crate knows the [network](sterna_ir::Network) and nothing else of
 //! Sterna.
 
+pub mod arrays;
 mod budget;
+mod check;
 mod constant;
 mod error;
 mod exact;
+mod export;
 mod external;
 mod fold;
 mod import;
@@ -20,7 +23,11 @@ mod shapes;
 mod signal;
 mod stairs;
 mod tensor;
+#[cfg(test)]
+mod tests;
 
+pub use check::Difference;
 pub use error::{Error, Refusal, Result};
-pub use import::{Import, InputCodes, Options, import};
+pub use export::export;
+pub use import::{Import, InputCodes, Options, Scores, import};
 pub use model::{Model, parse, parse_in};

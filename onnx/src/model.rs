@@ -3,6 +3,7 @@
 
 use std::collections::{BTreeSet, HashMap};
 use std::path::Path;
+use std::sync::Arc;
 
 use prost::Message;
 
@@ -21,7 +22,20 @@ pub struct Model {
     pub(crate) output: String,
     /// Those that the output needs, in an order in which they can run.
     pub(crate) nodes: Vec<Node>,
-    pub(crate) constants: HashMap<String, Tensor>,
+    pub(crate) constants: HashMap<String, Arc<Tensor>>,
+    notes: Vec<proto::Entry>,
+}
+
+impl Model {
+    /// Name of the graph.
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// What the file says under `key` beside its graph.
+    pub fn note(&self, key: &str) -> Option<&str> {
+        self.notes.iter().find(|e| e.key.as_deref() == Some(key)).and_then(|e| e.value.as_deref())
+    }
 }
 
 /// The input of a model.
@@ -49,7 +63,7 @@ pub(crate) struct Node {
     pub outputs: Vec<String>,
     attributes: Vec<proto::Attribute>,
     /// The tensor that a `Constant` holds.
-    pub value: Option<Tensor>,
+    pub value: Option<Arc<Tensor>>,
 }
 
 impl Node {
@@ -100,6 +114,7 @@ pub fn parse_in(bytes: &[u8], folder: &Path) -> Result<Model> {
 fn read(bytes: &[u8], folder: Option<&Path>) -> Result<Model> {
     budget::check(bytes)?;
     let model = proto::Model::decode(bytes).map_err(|e| Error::Format(e.to_string()))?;
+    let notes = model.metadata_props;
     let graph = model.graph.ok_or_else(|| Error::Format("it holds no graph".into()))?;
     let versions: HashMap<String, i64> =
         (model.opset_import.into_iter()).map(|set| (domain(set.domain), set.version.unwrap_or(0))).collect();
@@ -112,7 +127,7 @@ fn read(bytes: &[u8], folder: Option<&Path>) -> Result<Model> {
     let mut constants = HashMap::new();
     for tensor in graph.initializer {
         let name = tensor.name.clone().unwrap_or_default();
-        let tensor = Tensor::read(tensor, folder)?;
+        let tensor = Arc::new(Tensor::read(tensor, folder)?);
         if constants.insert(name.clone(), tensor).is_some() {
             return Err(Error::Graph(format!("tensor {} is defined twice", shown(&name))));
         }
@@ -129,7 +144,7 @@ fn read(bytes: &[u8], folder: Option<&Path>) -> Result<Model> {
     };
     let nodes = graph.node.into_iter().map(|n| node(n, &versions, folder)).collect::<Result<Vec<_>>>()?;
     let nodes = sorted(nodes, &input.name, &output, &constants)?;
-    Ok(Model { name: graph.name.unwrap_or_default(), input, output, nodes, constants })
+    Ok(Model { name: graph.name.unwrap_or_default(), input, output, nodes, constants, notes })
 }
 
 /// The two names of the standard operators are one.
@@ -138,7 +153,7 @@ fn domain(name: Option<String>) -> String {
 }
 
 /// The one input that is no constant: old writers list constants among the inputs too.
-fn input(inputs: Vec<proto::ValueInfo>, constants: &HashMap<String, Tensor>) -> Result<Source> {
+fn input(inputs: Vec<proto::ValueInfo>, constants: &HashMap<String, Arc<Tensor>>) -> Result<Source> {
     let is_constant = |v: &proto::ValueInfo| constants.contains_key(v.name.as_deref().unwrap_or_default());
     let mut inputs: Vec<proto::ValueInfo> = inputs.into_iter().filter(|v| !is_constant(v)).collect();
     let (Some(value), true) = (inputs.pop(), inputs.is_empty()) else {
@@ -179,7 +194,7 @@ fn node(node: proto::Node, versions: &HashMap<String, i64>, folder: Option<&Path
     let name = node.name.filter(|n| !n.is_empty()).or_else(|| outputs.first().cloned()).unwrap_or_default();
     let mut attributes = node.attribute;
     let tensor = attributes.iter_mut().find_map(|a| a.t.take());
-    let value = tensor.map(|t| Tensor::read(t, folder)).transpose()?;
+    let value = tensor.map(|t| Tensor::read(t, folder).map(Arc::new)).transpose()?;
     let op = node.op_type.unwrap_or_default();
     Ok(Node { name, op, domain, version, inputs: node.input, outputs, attributes, value })
 }
@@ -189,7 +204,7 @@ fn sorted(
     nodes: Vec<Node>,
     input: &str,
     output: &str,
-    constants: &HashMap<String, Tensor>,
+    constants: &HashMap<String, Arc<Tensor>>,
 ) -> Result<Vec<Node>> {
     let mut made_by: HashMap<&str, usize> = HashMap::new();
     for (index, node) in nodes.iter().enumerate() {

@@ -31,6 +31,7 @@ const STANDARD: &[&str] = &[
     "ReduceMean",
     "Relu",
     "Reshape",
+    "Round",
     "Shape",
     "Sign",
     "Softmax",

@@ -13,6 +13,8 @@ pub struct Model {
     pub producer_name: Option<String>,
     #[prost(message, optional, tag = "7")]
     pub graph: Option<Graph>,
+    #[prost(message, repeated, tag = "14")]
+    pub metadata_props: Vec<Entry>,
 }
 
 #[derive(Clone, PartialEq, Message)]
@@ -139,6 +141,14 @@ pub struct Dim {
     pub dim_value: Option<i64>,
     #[prost(string, optional, tag = "2")]
     pub dim_param: Option<String>,
+}
+
+/// Types of attributes, as `AttributeProto.AttributeType` numbers them.
+pub mod attribute {
+    pub const FLOAT: i32 = 1;
+    pub const INT: i32 = 2;
+    pub const STRING: i32 = 3;
+    pub const INTS: i32 = 7;
 }
 
 /// Element types of tensors, as `TensorProto.DataType` numbers them.

@@ -145,6 +145,9 @@ pub fn multi_threshold(node: &Node, thresholds: &Constant) -> Result<Stairs, Str
         crate::exact::ratio(value).ok_or_else(|| format!("{name} is {value}; want a finite one"))
     };
     let (unit, base) = (number("out_scale", 1.0)?, number("out_bias", 0.0)?);
+    if unit.is_zero() {
+        return Err("an out_scale of 0; want another".into());
+    }
     let mut values = thresholds.ratios()?;
     values.chunks_mut(levels).for_each(<[Ratio]>::sort);
     let edges = values.chunks(levels).map(|c| c.iter().cloned().map(Reach::from).collect()).collect();

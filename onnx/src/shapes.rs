@@ -76,7 +76,9 @@ pub fn reshaped(shape: &[usize], target: &[i64], zero_is_size: bool) -> Result<V
         sizes[index] = all.checked_div(product).ok_or_else(fail)?;
     }
     let product = sizes.iter().try_fold(1usize, |n, d| n.checked_mul(*d));
-    if product == Some(all) { Ok(sizes) } else { Err(fail()) }
+    let bound = sizes.iter().try_fold(1usize, |n, d| n.checked_mul((*d).max(1)));
+    let is_bounded = bound.is_some_and(|n| n <= sterna_ir::MAX_WEIGHTS);
+    if product == Some(all) && is_bounded { Ok(sizes) } else { Err(fail()) }
 }
 
 #[cfg(test)]

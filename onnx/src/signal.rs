@@ -7,6 +7,12 @@ use crate::exact::{Ratio, Rounding};
 use crate::shapes;
 use crate::stairs::{Params, Step, common, zip};
 
+/// Bits of numerators and denominators: a batch norm needs some two hundred.
+const MOST_BITS: u64 = 4096;
+
+/// Functions between two layers that do not join into one.
+const MOST_STEPS: usize = 64;
+
 /// A tensor that depends on the sample.
 #[derive(Clone, Debug)]
 pub struct Signal {
@@ -45,6 +51,15 @@ impl Signal {
             }
             _ => None,
         };
+        if let Some(Step::Affine { scale, offset }) = &joined {
+            let is_long = |v: &Ratio| v.numer().bits().max(v.denom().bits()) > MOST_BITS;
+            if scale.iter().chain(offset).any(is_long) {
+                return Err(format!("arithmetic that needs numbers of more than {MOST_BITS} bits"));
+            }
+        }
+        if self.steps.len() == MOST_STEPS {
+            return Err(format!("more than {MOST_STEPS} bounds between two layers"));
+        }
         match joined {
             Some(joined) => *self.steps.last_mut().expect("there is one") = joined,
             None => self.steps.push(step),
@@ -68,8 +83,12 @@ impl Signal {
         self.then(Step::Clamp { lo, hi })
     }
 
-    /// Rounded.
+    /// Rounded, which changes no integer.
     pub fn round(self, mode: Rounding) -> Result<Self, String> {
+        let is_whole = |params: &Params| params.iter().all(Ratio::is_integer);
+        if self.scaled().is_ok_and(|(scale, offset)| is_whole(scale) && is_whole(offset)) {
+            return Ok(self);
+        }
         self.then(Step::Round(mode))
     }
 

@@ -5,7 +5,10 @@ use num_traits::{One, Zero};
 use sterna_ir::range::MAX_WIDTH;
 use sterna_ir::{Range, Threshold};
 
-use crate::exact::{Ratio, Reach, Rounding, whole};
+use crate::exact::{Ratio, Reach, Rounding, near, whole};
+
+/// Most thresholds of a layer: 4,096 channels of 8 bits.
+const MOST_THRESHOLDS: usize = 1 << 20;
 
 /// One value for all elements of a vector, or one for each of so many equal parts that follow each other.
 pub type Params = Vec<Ratio>;
@@ -107,35 +110,56 @@ impl Stairs {
         self.edges[0].len()
     }
 
-    /// Thresholds on the integers that become values through `steps`, for `elements` of them. `None` if parts do not fit.
+    /// Thresholds on the integers that become values through `steps`, by so many `parts` or finer ones of `elements`. Steps at
+    /// the bottom that every value has reached are left out, and those at the top that none does.
     ///
-    /// A step that is always or never reached is at the end of what the network's integers can be.
-    pub fn thresholds(&self, steps: &[Step], elements: usize) -> Option<Threshold> {
-        let parts = steps.iter().map(Step::parts).try_fold(self.edges.len(), common)?;
-        if !elements.is_multiple_of(parts) {
+    /// `None` if parts do not fit or thresholds are more than 2^20. A step that only some parts always or never reach is at the end of what integers can be.
+    pub fn thresholds(&self, steps: &[Step], elements: usize, parts: usize) -> Option<Found> {
+        let parts = steps.iter().map(Step::parts).chain([self.edges.len()]).try_fold(parts, common)?;
+        if !elements.is_multiple_of(parts) || parts.saturating_mul(self.levels()) > MOST_THRESHOLDS {
             return None;
         }
-        let mut thresholds = Vec::with_capacity(parts * self.levels());
-        let mut falling = Vec::with_capacity(parts);
-        for part in 0..parts {
+        let of_part = |part: usize| -> Vec<Reach> {
             let edges = &self.edges[part * self.edges.len() / parts];
             let back = |edge: &Reach| steps.iter().rev().fold(edge.clone(), |r, s| s.before(r, part, parts));
-            let reaches: Vec<Reach> = edges.iter().map(back).collect();
-            let falls = reaches.iter().any(|r| matches!(r, Reach::Below { .. }));
-            let mut levels: Vec<i64> = reaches.iter().map(|r| edge(r, falls)).collect();
-            levels.sort_unstable();
-            thresholds.extend(levels);
-            falling.push(falls);
-        }
-        Some(Threshold {
+            edges.iter().map(back).collect()
+        };
+        let reaches: Vec<Vec<Reach>> = (0..parts).map(of_part).collect();
+        let all = |level: usize, reach: Reach| reaches.iter().all(|r| r[level] == reach);
+        let last = self.levels() - 1;
+        let first = (0..last).find(|l| !all(*l, Reach::Always)).unwrap_or(last);
+        let end = (first + 1..=last).rev().find(|l| !all(*l, Reach::Never)).unwrap_or(first) + 1;
+        let falling: Vec<bool> =
+            reaches.iter().map(|r| r.iter().any(|r| matches!(r, Reach::Below { .. }))).collect();
+        let levels = |(reaches, falls): (&Vec<Reach>, &bool)| {
+            let mut levels: Vec<(i64, f64)> = reaches[first..end]
+                .iter()
+                .map(|r| (edge(r, *falls), r.edge().map_or(f64::NAN, near)))
+                .collect();
+            levels.sort_unstable_by_key(|(threshold, _)| *threshold);
+            levels
+        };
+        let (thresholds, edges) = reaches.iter().zip(&falling).flat_map(levels).unzip();
+        let layer = Threshold {
             channels: parts,
             positions: elements / parts,
-            levels: self.levels(),
+            levels: end - first,
             thresholds,
             falling: if falling.contains(&true) { falling } else { Vec::new() },
             thermometer: false,
-        })
+        };
+        Some(Found { layer, edges, first })
     }
+}
+
+/// The thresholds of a staircase.
+pub struct Found {
+    /// The layer.
+    pub layer: Threshold,
+    /// Beside each threshold the number that it was rounded from; NaN where every or no integer reaches it.
+    pub edges: Vec<f64>,
+    /// Steps at the bottom that are left out.
+    pub first: usize,
 }
 
 /// The first integer of a rising half-line, the last of a falling one.

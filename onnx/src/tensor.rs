@@ -71,9 +71,12 @@ impl Tensor {
         let fail = |what: String| Error::Tensor { name: name.clone(), what };
         let shape: Option<Vec<usize>> = proto.dims.iter().map(|d| usize::try_from(*d).ok()).collect();
         let shape = shape.ok_or_else(|| fail(format!("dimensions {:?}; want none negative", proto.dims)))?;
-        let count = shape.iter().try_fold(1usize, |n, d| n.checked_mul(*d)).filter(|n| *n <= MAX_WEIGHTS);
-        let count = count
-            .ok_or_else(|| fail(format!("dimensions {shape:?}; want at most {MAX_WEIGHTS} elements")))?;
+        // An axis of none must not hide others that are beyond all bounds.
+        let bound = shape.iter().try_fold(1usize, |n, d| n.checked_mul((*d).max(1)));
+        if bound.is_none_or(|n| n > MAX_WEIGHTS) {
+            return Err(fail(format!("dimensions {shape:?}; want at most {MAX_WEIGHTS} elements")));
+        }
+        let count: usize = shape.iter().product();
         let number = proto.data_type.unwrap_or(0);
         let size = size_of(number).ok_or_else(|| {
             fail(format!("elements of type {number}; want float or integers up to 64 bits"))

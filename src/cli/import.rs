@@ -3,13 +3,18 @@
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, bail};
-use serde_json::json;
+use rayon::prelude::*;
+use serde_json::{Value, json};
 use sterna_ir::{Range, Task, format};
-use sterna_onnx::{Import, InputCodes, Options};
+use sterna_onnx::{Difference, Import, InputCodes, Options};
 
 use super::compile::parse_range;
+use super::export::TASK;
 use crate::store;
-use crate::ui::{Outcome, Ui, counted};
+use crate::ui::{Outcome, Ui, counted, thousands};
+
+/// Differences that are shown one by one.
+const LISTED: usize = 20;
 
 /// Flags of `sterna import`.
 #[derive(Debug, clap::Args)]
@@ -17,6 +22,7 @@ use crate::ui::{Outcome, Ui, counted};
 Examples:
   sterna import model.onnx -o net.sterna                       samples are the codes of the model's input quantiser
   sterna import model.onnx --input u8 --scale 1/255 -o net.sterna   samples are pixels, the model takes pixel / 255
+  sterna import model.onnx -o net.sterna --check x.npy y.npy   beside what the model's own execution gave
 
 What an integer network cannot hold is refused, all nodes at once. Thresholds are exact over the model's numbers; a
 runtime that computes in floats can differ from them where a sum lies within its rounding of a threshold.")]
@@ -48,23 +54,73 @@ pub struct Args {
     /// End with the scores instead of the class.
     #[arg(long)]
     scores: bool,
+    /// Compare with the model's own execution: samples as the model takes them, flattened, and what it gave for
+    /// them, scores or classes; a row of a .npy for each sample.
+    #[arg(long, num_args = 2, value_names = ["SAMPLES", "OUTCOMES"])]
+    check: Vec<PathBuf>,
 }
 
 /// Runs `sterna import`.
 pub fn run(args: &Args, ui: &Ui) -> Result<Outcome> {
     store::ensure_network(&args.output)?;
-    let Import { network, notes, .. } = read(args)?;
-    store::write(&args.output, format::write(&network, &Task::default()).as_bytes())?;
-    super::info::layers(&network, ui)?;
+    let (import, task) = read(args)?;
+    let Import { network, notes, .. } = &import;
+    store::write(&args.output, format::write(network, &task).as_bytes())?;
+    super::info::layers(network, ui)?;
     notes.iter().try_for_each(|note| ui.say(note))?;
     ui.say(format!("{}: {}", args.output.display(), counted(network.layers.len() as u64, "layer")))?;
+    if let Some(scores) = &import.scores {
+        ui.say(format!("a score is {:.6e} times the output, plus {:?}", scores.scale, scores.offset))?;
+    }
+    let checked = match args.check.as_slice() {
+        [samples, outcomes] => Some(check(&import, samples, outcomes, ui)?),
+        _ => None,
+    };
     ui.object(&json!({
-        "network": network.name, "layers": network.layers.len(), "input": network.input, "notes": notes,
+        "network": network.name, "layers": network.layers.len(), "input": network.input, "notes": notes, "check": checked,
+        "scores": import.scores.as_ref().map(|s| json!({ "scale": s.scale, "offset": s.offset })),
     }))?;
     Ok(Outcome::Done)
 }
 
-fn read(args: &Args) -> Result<Import> {
+/// Classes that differ from those of the model's execution. They are no failure: floats are what is inexact.
+fn check(import: &Import, samples: &Path, outcomes: &Path, ui: &Ui) -> Result<Value> {
+    let (shape, x) = sterna_trainer::data::read_matrix(samples)?;
+    let (outcomes_shape, y) = sterna_trainer::data::read_matrix(outcomes)?;
+    if shape[0] != outcomes_shape[0] {
+        bail!("{} samples but {} outcomes; want a row each", shape[0], outcomes_shape[0]);
+    }
+    let bar = ui.bar("check", shape[0] as u64, "samples");
+    let differences: Vec<Option<Difference>> = (x.par_chunks(shape[1]).zip(y.par_chunks(outcomes_shape[1])))
+        .map(|(x, y)| {
+            bar.inc(1);
+            import.compare(&x.iter().map(|v| *v as f32).collect::<Vec<_>>(), y)
+        })
+        .collect::<Result<_, _>>()?;
+    bar.finish_and_clear();
+    let count = differences.iter().flatten().count();
+    ui.say(format!(
+        "{} samples, {} with another outcome in the model's execution",
+        thousands(shape[0] as u64),
+        count
+    ))?;
+    let listed: Vec<Value> = (differences.iter().enumerate())
+        .filter_map(|(sample, d)| d.as_ref().map(|d| (sample, d)))
+        .take(LISTED)
+        .map(|(sample, d)| {
+            let margin = d.margin.map_or(String::new(), |m| format!(", {m:.3e} above"));
+            let distance = d.distance.map_or(String::new(), |d| format!("; a sum is within {d:.1e} of its size of a threshold"));
+            let line = format!("  sample {sample}: network {}, execution {}{margin}{distance}", d.network, d.execution);
+            ui.say(line)?;
+            Ok(json!({
+                "sample": sample, "element": d.element, "network": d.network, "execution": d.execution, "margin": d.margin, "distance": d.distance,
+            }))
+        })
+        .collect::<Result<_>>()?;
+    Ok(json!({ "samples": shape[0], "differences": count, "first": listed }))
+}
+
+fn read(args: &Args) -> Result<(Import, Task)> {
     let path = &args.model;
     let place = || path.display().to_string();
     if path.is_dir() {
@@ -83,7 +139,13 @@ fn read(args: &Args) -> Result<Import> {
             Some(codes.with_context(numbers)?)
         }
     };
+    // Only a name that was given by hand says more than the file's.
+    let task = model.note(TASK).map(serde_json::from_str::<Task>).transpose().with_context(place)?;
     let stem = path.file_stem().unwrap_or_default().to_string_lossy().into_owned();
-    let name = Some(args.name.clone().unwrap_or(stem));
-    sterna_onnx::import(&model, &Options { name, input, scores: args.scores }).with_context(place)
+    let known = args.name.clone().or(task.as_ref().map(|_| model.name().to_string()));
+    let options = Options { name: Some(known.unwrap_or(stem)), input, scores: args.scores };
+    let import = sterna_onnx::import(&model, &options).with_context(place)?;
+    let task = task.unwrap_or_default();
+    task.check(&import.network).with_context(place)?;
+    Ok((import, task))
 }

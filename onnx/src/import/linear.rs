@@ -1,6 +1,7 @@
 //! `Conv`, `Gemm` and `MatMul`: integer weights as they are, scales and biases as functions behind them.
 
-use sterna_ir::{Conv2d, Dense, LayerOp, Window};
+use num_traits::One;
+use sterna_ir::{Conv2d, Dense, LayerOp, MAX_ELEMENTS, Window};
 
 use crate::constant::{Constant, Quantised};
 use crate::exact::{Ratio, as_integer, ratio, whole};
@@ -34,6 +35,9 @@ impl Importer<'_> {
         if x.shape != [inputs] {
             return Err(format!("a matrix of {inputs} inputs over a tensor of shape {:?} a sample", x.shape));
         }
+        if !(1..=MAX_ELEMENTS).contains(&outputs) {
+            return Err(format!("a matrix of {outputs} outputs; want 1 to {MAX_ELEMENTS}"));
+        }
         let scale = by_output(&w)?;
         let factor = |name: &str| {
             let value = if is_gemm { node.float(name).unwrap_or(1.0) } else { 1.0 };
@@ -63,7 +67,7 @@ impl Importer<'_> {
             None => Ok(y),
             Some(c) => {
                 let bias = y.params(c)?.iter().map(|b| b * &beta).collect();
-                y.affine(one(), bias)
+                self.biased_by(y, bias)
             }
         }
     }
@@ -83,6 +87,7 @@ impl Importer<'_> {
             return Err(format!("weights of shape {:?}; want two axes of a kernel", w.shape));
         };
         let window = window(node, &x, Some([kernel_height, kernel_width]))?;
+        window.check(x.len(), outputs, depth * kernel_height * kernel_width)?;
         let groups = usize::try_from(node.int("group").unwrap_or(1)).ok().filter(|g| *g > 0);
         let groups = groups.filter(|g| depth.checked_mul(*g) == Some(channels) && outputs.is_multiple_of(*g));
         let groups =
@@ -122,9 +127,26 @@ impl Importer<'_> {
             None => Ok(y),
             Some(bias) => {
                 let bias = y.channel_params(bias)?;
-                y.affine(one(), bias)
+                self.biased_by(y, bias)
             }
         }
+    }
+
+    /// `y + bias`, `y` being the sums of the layer of weights that was just made. Where values are the integers themselves, as
+    /// in an exported network, integer biases stay those of the layer; others become part of what comes behind.
+    fn biased_by(&mut self, y: Signal, bias: Params) -> Result<Signal, String> {
+        let is_plain = y.is_centred() && y.one_scale().is_ok_and(|(scale, _)| scale.is_one());
+        let integers: Option<Vec<i64>> = bias.iter().map(as_integer).collect();
+        let Some(integers) = integers.filter(|_| is_plain) else { return y.affine(one(), bias) };
+        match self.layers.last_mut().map(|l| &mut l.op) {
+            Some(
+                LayerOp::Dense(Dense { outputs, bias, .. }) | LayerOp::Conv2d(Conv2d { outputs, bias, .. }),
+            ) => {
+                *bias = (0..*outputs).map(|o| integers[o * integers.len() / *outputs]).collect();
+            }
+            _ => unreachable!("a layer of weights was just made"),
+        }
+        Ok(y)
     }
 
     /// The same values from integers of which 0 stands for 0, as padding needs it: one more layer, `m * x + b` by channel.

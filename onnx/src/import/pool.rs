@@ -60,6 +60,7 @@ fn pool(node: &Node, x: &Signal) -> Result<Window, String> {
     if window.padding != [0, 0] {
         return Err(format!("a pool with padding {:?}; want none", window.padding));
     }
+    window.check(x.len(), window.input[0], window.kernel[0] * window.kernel[1])?;
     let is_cut = |axis: usize| (window.input[axis + 1] - window.kernel[axis]) % window.stride[axis] != 0;
     if node.int("ceil_mode").unwrap_or(0) != 0 && (is_cut(0) || is_cut(1)) {
         return Err("windows beyond the image (ceil_mode); want them within".into());

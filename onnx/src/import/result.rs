@@ -9,14 +9,22 @@ use crate::model::Node;
 use crate::signal::Signal;
 use crate::stairs::{Params, of_part};
 
-use super::Importer;
+use super::weigh::weigh;
+use super::{Importer, Scores};
+
+/// Most scores that a diagonal matrix is made for.
+const MOST_CLASSES: usize = 1 << 10;
+
+/// Bits of the low part of a factor that is two weights.
+const LOW_BITS: u32 = 14;
 
 impl Importer<'_> {
-    pub(super) fn arg_max(&self, node: &Node, x: Signal) -> Result<Signal, String> {
+    pub(super) fn arg_max(&mut self, node: &Node, x: Signal) -> Result<Signal, String> {
         if node.int("select_last_index").unwrap_or(0) != 0 {
             return Err("the last of equal scores; want the first (select_last_index = 0)".into());
         }
         along_classes(&x, node.int("axis").unwrap_or(0))?;
+        self.class_name = node.name.clone();
         Ok(x)
     }
 
@@ -50,12 +58,8 @@ impl Importer<'_> {
             return Err("scores in another layout than that of the layer before".into());
         }
         self.is_last(&x)?;
-        let offsets: Vec<String> = offset.iter().map(|o| format!("{:.6e}", near(o))).collect();
-        self.notes.push(format!(
-            "a score is {:.6e} times the output plus [{}]",
-            near(&scale),
-            offsets.join(", ")
-        ));
+        let offset = (0..x.len()).map(|c| near(of_part(offset, c, x.len()))).collect();
+        self.scores = Some(Scores { scale: near(&scale), offset });
         Ok(())
     }
 
@@ -65,17 +69,61 @@ impl Importer<'_> {
             return Err("scores in another layout than that of the layer before".into());
         }
         let classes = x.len();
-        let (scale, offset) = x.one_scale()?;
-        if scale <= Ratio::zero() {
+        let (scales, offset) = x.scaled()?;
+        if scales.iter().any(|s| *s <= Ratio::zero()) {
             return Err("scores that fall as their integers rise".into());
         }
         self.is_last(&x)?;
-        let offset: Params = (0..classes).map(|c| of_part(offset, c, classes) / &scale).collect();
-        let (factor, bias) = ordered(&offset).ok_or("biases of scores past 60 bits")?;
-        if bias.iter().any(|b| *b != 0) {
-            self.biased(factor, bias, classes)?;
+        let offset: Params = (0..classes).map(|c| of_part(offset, c, classes).clone()).collect();
+        if let [scale] = scales.as_slice() {
+            let offset: Params = offset.iter().map(|o| o / scale).collect();
+            let (factor, bias) = ordered(&offset).ok_or("biases of scores past 60 bits")?;
+            if bias.iter().any(|b| *b != 0) {
+                self.biased(factor, bias, classes)?;
+            }
+        } else {
+            let scales: Params = (0..classes).map(|c| of_part(scales, c, classes).clone()).collect();
+            self.weighed(&scales, &offset)?;
         }
-        self.layers.push(sterna_ir::Layer { name: "class".into(), op: LayerOp::ArgMax });
+        self.layers.push(sterna_ir::Layer { name: self.class_name.clone(), op: LayerOp::ArgMax });
+        Ok(())
+    }
+
+    /// Brings scores with scales of their own to one, in one or two layers of diagonal matrices.
+    fn weighed(&mut self, scales: &Params, offset: &Params) -> Result<(), String> {
+        let ranges = self.ranges()?;
+        let found = weigh(scales, offset, &ranges);
+        let (factors, bias) =
+            found.ok_or("scores whose scales are too alike to be told apart; want one scale for all")?;
+        let classes = scales.len();
+        let most = factors.iter().max().copied().unwrap_or(1);
+        self.notes.push(format!(
+            "each score has a scale of its own: they are multiplied by up to {most} in layers of their own"
+        ));
+        let diagonal = |weights: &[i16], bias: Vec<i64>| {
+            let mut all = vec![0; classes * classes];
+            weights.iter().enumerate().for_each(|(i, w)| all[i * classes + i] = *w);
+            LayerOp::Dense(Dense { inputs: classes, outputs: classes, weights: all, bias })
+        };
+        let mut push = |name: &str, op| self.layers.push(sterna_ir::Layer { name: name.into(), op });
+        let narrow: Option<Vec<i16>> = factors.iter().map(|f| i16::try_from(*f).ok()).collect();
+        if let Some(weights) = narrow {
+            push("scores", diagonal(&weights, bias));
+            return Ok(());
+        }
+        // A factor past 16 bits is two: first all classes times the high parts, then all times the low ones.
+        let (mut split, mut joined) = (vec![0; 2 * classes * classes], vec![0; 2 * classes * classes]);
+        for (c, factor) in factors.iter().enumerate() {
+            let parts = [(factor >> LOW_BITS, 1 << LOW_BITS), (factor % (1 << LOW_BITS), 1)];
+            for (half, (part, worth)) in parts.into_iter().enumerate() {
+                let row = half * classes + c;
+                split[row * classes + c] = part as i16;
+                joined[c * 2 * classes + row] = worth;
+            }
+        }
+        let dense = |inputs, outputs, weights, bias| LayerOp::Dense(Dense { inputs, outputs, weights, bias });
+        push("scores in parts", dense(classes, 2 * classes, split, Vec::new()));
+        push("scores", dense(2 * classes, classes, joined, bias));
         Ok(())
     }
 
@@ -86,6 +134,11 @@ impl Importer<'_> {
         {
             last.bias = bias;
             return Ok(());
+        }
+        if classes > MOST_CLASSES {
+            return Err(format!(
+                "biases of {classes} scores; want at most {MOST_CLASSES}, or whole multiples of the step"
+            ));
         }
         let mut weights = vec![0; classes * classes];
         (0..classes).for_each(|i| weights[i * classes + i] = factor);
@@ -115,6 +168,10 @@ fn along_classes(x: &Signal, axis: i64) -> Result<(), String> {
 /// equal where those are: integers with different fractions behind them compare as their wholes do, then as their
 /// fractions, of which only the order counts.
 fn ordered(offset: &[Ratio]) -> Option<(i16, Vec<i64>)> {
+    // Integers as they are: those of a network that was exported come back the same.
+    if let Some(bias) = offset.iter().map(as_integer).collect() {
+        return Some((1, bias));
+    }
     // Only differences count.
     let least = offset.iter().min()?;
     let moved: Vec<Ratio> = offset.iter().map(|o| o - least).collect();

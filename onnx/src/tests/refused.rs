@@ -1,0 +1,93 @@
+//! What an integer network cannot hold, all of it at once.
+
+use super::build::{Attr, Builder};
+use crate::{Error, Options, import, parse};
+
+#[test]
+fn all_unknown_nodes_are_listed_with_a_hint() {
+    let builder = Builder::new(&[4])
+        .node("Sigmoid", "x", "a", &[])
+        .node("LayerNormalization", "a", "b", &[])
+        .node("Quant", "b b b b", "c", &[])
+        .node("Relu", "c", "y", &[]);
+    let Err(Error::Refused(refusals)) = import(&parse(&builder.bytes()).unwrap(), &Options::default()) else {
+        panic!("accepted");
+    };
+    let listed: Vec<(&str, &str)> = refusals.iter().map(|r| (r.node.as_str(), r.op.as_str())).collect();
+    assert_eq!(listed, [("Sigmoid_a", "Sigmoid"), ("LayerNormalization_b", "LayerNormalization")]);
+    assert!(refusals.iter().all(|r| r.hint.contains("use ")), "{refusals:?}");
+}
+
+#[track_caller]
+fn check(builder: Builder, message: &str) {
+    let error =
+        parse(&builder.bytes()).and_then(|m| import(&m, &Options::default())).unwrap_err().to_string();
+    assert!(error.contains(message), "{error}");
+}
+
+/// Input codes and a matrix of 4 x 4 behind them; what comes next reads `m`.
+fn start() -> Builder {
+    quantised(Builder::new(&[4]), "x", "q")
+        .floats(
+            "w",
+            &[4, 4],
+            &[1.0, 0.0, 0.0, 1.0, 0.0, 1.0, 0.0, 1.0, 0.0, 0.0, 1.0, 1.0, -1.0, 0.0, 0.0, 1.0],
+        )
+        .node("MatMul", "q w", "m", &[])
+}
+
+fn quantised(builder: Builder, from: &str, to: &str) -> Builder {
+    let name = |part: &str| format!("{to}_{part}");
+    builder
+        .floats(&name("s"), &[], &[0.25])
+        .floats(&name("z"), &[], &[0.0])
+        .floats(&name("b"), &[], &[3.0])
+        .node(
+            "Quant",
+            &format!("{from} {0}_s {0}_z {0}_b", to),
+            to,
+            &[("signed", Attr::Int(1)), ("narrow", Attr::Int(0))],
+        )
+}
+
+#[test]
+fn floats_between_layers() {
+    check(
+        start().node("Relu", "m", "r", &[]).node("MatMul", "r w", "y", &[]),
+        "put a quantiser before this node",
+    );
+    let unquantised = Builder::new(&[4]).floats("w", &[4, 1], &[1.0; 4]).node("MatMul", "x w", "y", &[]);
+    check(unquantised, "reads an input of floats");
+    let floats: Vec<f32> = (0..16).map(|i| 1.0 / (i as f32 + 3.0)).collect();
+    check(start().floats("f", &[4, 4], &floats).node("MatMul", "m f", "y", &[]), "float weights");
+}
+
+#[test]
+fn joins() {
+    check(start().node("Concat", "q m", "y", &[("axis", Attr::Int(1))]), "only Add joins");
+    check(start().node("MatMul", "q w", "d", &[]).node("Add", "m d", "y", &[]), "reads the input again");
+    let scales = quantised(start(), "m", "c").floats("k", &[], &[0.3]).node("MatMul", "c w", "d", &[]);
+    let scales = scales.node("Mul", "d k", "e", &[]).node("Add", "e m", "y", &[]);
+    check(scales, "quantise both with one scale");
+}
+
+#[test]
+fn windows_that_a_network_does_not_have() {
+    let image = || quantised(Builder::new(&[1, 4, 4]), "x", "q").floats("k", &[1, 1, 3, 3], &[1.0; 9]);
+    let conv = |attributes: &[(&str, Attr)]| image().node("Conv", "q k", "y", attributes);
+    check(conv(&[("pads", Attr::Ints(&[1, 1, 0, 0]))]), "the same number on both sides");
+    check(conv(&[("dilations", Attr::Ints(&[2, 2]))]), "want dilations of 1");
+    check(conv(&[("strides", Attr::Ints(&[0, 0]))]), "a stride of 0");
+    check(conv(&[("strides", Attr::Ints(&[i64::MIN, 1]))]), "strides");
+    check(conv(&[("group", Attr::Int(0))]), "groups that do not fit");
+    check(conv(&[("auto_pad", Attr::Text("SAME_LOWER")), ("strides", Attr::Ints(&[2, 2]))]), "want pads");
+    let pool = |attributes: &[(&str, Attr)]| image().node("MaxPool", "q", "y", attributes);
+    check(pool(&[("kernel_shape", Attr::Ints(&[2, 2])), ("pads", Attr::Ints(&[1, 1, 1, 1]))]), "padding");
+    check(pool(&[]), "a kernel of height 0");
+    let ceil = [
+        ("kernel_shape", Attr::Ints(&[3, 3])),
+        ("strides", Attr::Ints(&[2, 2])),
+        ("ceil_mode", Attr::Int(1)),
+    ];
+    check(pool(&ceil), "ceil_mode");
+}

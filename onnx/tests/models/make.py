@@ -1,0 +1,142 @@
+#!/usr/bin/env python3
+"""Makes the models of this folder and executes each with the `qonnx` package: NAME.onnx, NAME.json of samples and outcomes.
+
+All numbers are multiples of powers of two, so that single precision is exact and ties are ties; nothing may differ.
+"""
+
+import json
+import os
+
+import numpy as np
+import qonnx.core.onnx_exec as executor
+from onnx import TensorProto, helper, numpy_helper
+from qonnx.core.modelwrapper import ModelWrapper
+from qonnx.transformation.infer_shapes import InferShapes
+
+HERE = os.path.dirname(os.path.abspath(__file__))
+SAMPLES = 60
+
+
+class Graph:
+    """A chain of nodes; constants are given as arrays where they are used."""
+
+    def __init__(self, name, *shape):
+        self.name, self.shape, self.nodes, self.constants = name, shape, [], []
+        self.random = np.random.default_rng(len(name))
+
+    def constant(self, value, kind=np.float32):
+        name = f"c{len(self.constants)}"
+        self.constants.append(numpy_helper.from_array(np.asarray(value, kind), name))
+        return name
+
+    def add(self, op, *inputs, **attributes):
+        inputs = [i if isinstance(i, str) else self.constant(i) for i in inputs]
+        output = f"t{len(self.nodes)}"
+        domain = "qonnx.custom_op.general" if op in ("Quant", "BipolarQuant", "Trunc", "MultiThreshold") else ""
+        self.nodes.append(helper.make_node(op, inputs, [output], name=f"{op}{len(self.nodes)}", domain=domain, **attributes))
+        return output
+
+    def quant(self, x, scale, bits, zero=0.0, signed=1, narrow=0, mode="ROUND"):
+        return self.add("Quant", x, scale, zero, float(bits), signed=signed, narrow=narrow, rounding_mode=mode)
+
+    def weights(self, *shape, scale=0.5, bits=2, narrow=1):
+        return self.quant(self.random.normal(0, 0.6, shape), scale, bits, narrow=narrow)
+
+    def norm(self, x, channels):
+        """Batch norm whose roots are powers of two, slopes of both signs and one of 0."""
+        r = self.random
+        gamma = r.choice([-1.0, 0.5, 1.0, 2.0], channels)
+        gamma[-1] = 0
+        return self.add("BatchNormalization", x, gamma, r.integers(-4, 5, channels) / 4, r.integers(-4, 5, channels) / 4,
+                        r.choice([0.25, 1.0, 4.0], channels), epsilon=0.0)
+
+    def write(self, output, spread=2.0):
+        def info(name, shape):
+            return helper.make_tensor_value_info(name, TensorProto.FLOAT, shape)
+        graph = helper.make_graph(self.nodes, self.name, [info("x", [SAMPLES, *self.shape])], [info(output, None)], self.constants)
+        sets = [helper.make_opsetid("", 16), helper.make_opsetid("qonnx.custom_op.general", 1)]
+        model = helper.make_model(graph, opset_imports=sets, ir_version=8)
+        path = os.path.join(HERE, self.name)
+        with open(f"{path}.onnx", "wb") as file:
+            file.write(model.SerializeToString())
+        # Multiples of 1/32: some lie halfway between two codes.
+        x = (np.clip(self.random.normal(0, spread, (SAMPLES, *self.shape)), -4, 4) * 32).round() / 32
+        y = executor.execute_onnx(ModelWrapper(f"{path}.onnx").transform(InferShapes()), {"x": x.astype(np.float32)})[output]
+        rows = {"x": x.reshape(SAMPLES, -1).tolist(), "y": np.asarray(y, float).reshape(SAMPLES, -1).tolist()}
+        with open(f"{path}.json", "w") as file:
+            file.write(json.dumps(rows, separators=(",", ":")).replace(".0,", ",").replace(".0]", "]") + "\n")
+
+
+def matrices():
+    g = Graph("matrices", 12)
+    x = g.quant("x", 0.25, 4, signed=0)
+    x = g.norm(g.add("MatMul", x, g.weights(12, 10)), 10)
+    x = g.quant(g.add("Relu", x), 0.5, 2, signed=0)
+    scales = g.random.choice([0.25, 0.5, 1.0], (8, 1))
+    x = g.add("Gemm", x, g.weights(8, 10, scale=scales, bits=3), g.random.integers(-8, 9, 8) / 8, transB=1, alpha=0.5)
+    x = g.quant(g.add("Clip", x, -1.25, 1.5), 0.5, 3, zero=1.0)
+    x = g.add("Div", g.add("Sub", 0.25, x), 2.0)
+    x = g.add("BipolarQuant", g.add("MatMul", x, g.add("Transpose", g.weights(7, 8))), 0.5)
+    g.write(g.add("Gemm", x, g.weights(7, 5), g.random.integers(-8, 9, 5) / 8))
+
+
+def rounding(mode):
+    g = Graph(f"rounding-{mode.lower().replace('_', '-')}", 6)
+    x = g.add("MatMul", g.quant("x", 0.25, 4), g.weights(6, 8, scale=0.25))
+    g.write(g.quant(g.add("Neg", x), 0.25, 3, mode=mode))
+
+
+def residual():
+    g = Graph("residual", 2, 6, 6)
+    x = g.quant("x", 0.5, 4)
+    x = g.norm(g.add("Conv", x, g.weights(4, 2, 3, 3), pads=[1, 1, 1, 1]), 4)
+    x = g.add("MaxPool", g.quant(x, 0.5, 3), kernel_shape=[2, 2], strides=[1, 1])
+    y = g.norm(g.add("Conv", x, g.weights(4, 4, 3, 3, narrow=0), g.random.integers(-4, 5, 4) / 8, pads=[1, 1, 1, 1]), 4)
+    x = g.quant(g.add("Relu", g.add("Add", g.quant(y, 0.5, 3), x)), 0.5, 4, signed=0)
+    x = g.add("Conv", g.add("AveragePool", x, kernel_shape=[2, 2]), g.weights(4, 1, 1, 2), group=4)
+    g.write(g.add("Gemm", g.add("Flatten", x), g.weights(48, 5)))
+
+
+def bipolar():
+    g = Graph("bipolar", 1, 5, 5)
+    x = g.add("BipolarQuant", g.add("Conv", g.quant("x", 1.0, 3), g.weights(3, 1, 3, 3)), 0.5)
+    x = g.add("BipolarQuant", g.add("Conv", x, g.add("BipolarQuant", g.random.normal(0, 1, (4, 3, 3, 3)), 0.25), pads=[1, 1, 1, 1]), 1.0)
+    x = g.add("Transpose", x, perm=[0, 2, 3, 1])
+    x = g.add("Reshape", x, g.constant([SAMPLES, -1], np.int64))
+    g.write(g.add("MatMul", x, g.weights(36, 4)))
+
+
+def staircases():
+    g = Graph("staircases", 10)
+    x = g.add("MatMul", g.quant("x", 0.25, 4), g.weights(10, 8))
+    x = g.add("MultiThreshold", x, np.sort(g.random.integers(-16, 17, (8, 5)) / 8, axis=1), out_scale=0.5, out_bias=-1.0, out_dtype="INT4")
+    x = g.add("Sign", g.add("MatMul", x, g.weights(8, 9)))
+    x = g.quant(g.add("MatMul", x, g.weights(9, 6)), 0.25, 5)
+    g.write(g.add("Trunc", x, 0.25, 0.0, 5.0, 3.0, rounding_mode="FLOOR"))
+
+
+def linear():
+    g = Graph("linear", 3, 4, 4)
+    def pair(x, scale, zero, kind, **axis):
+        scale, zero = g.constant(scale), g.constant(zero, kind)
+        return g.add("DequantizeLinear", g.add("QuantizeLinear", x, scale, zero, **axis), scale, zero, **axis)
+    x = pair("x", 0.0625, 3, np.int8)
+    w = g.add("DequantizeLinear", g.constant(g.random.integers(-9, 10, (4, 3, 2, 2)), np.int8), g.constant(g.random.choice([0.25, 0.5], 4)),
+              g.constant([0] * 4, np.int8), axis=0)
+    x = pair(g.add("Relu", g.add("Conv", x, w)), 0.25, 0, np.uint8)
+    x = g.add("Squeeze", g.add("GlobalAveragePool", x), g.constant([2, 3], np.int64))
+    g.write(pair(g.add("MatMul", x, g.weights(4, 6, bits=4, scale=0.125)), 0.5, -5, np.int8))
+
+
+def shapes():
+    g = Graph("shapes", 2, 3, 4)
+    x = g.quant("x", 0.5, 3)
+    batch = g.add("Unsqueeze", g.add("Gather", g.add("Shape", x), g.constant(0, np.int64)), g.constant([0], np.int64))
+    x = g.add("Reshape", x, g.add("Concat", batch, g.constant([-1], np.int64), axis=0))
+    g.write(g.add("Softmax", g.add("MatMul", x, g.weights(24, 5, scale=0.25))))
+
+
+if __name__ == "__main__":
+    matrices(), residual(), bipolar(), staircases(), linear(), shapes()
+    for mode in ["HALF_EVEN", "HALF_UP", "HALF_DOWN", "CEIL", "FLOOR", "UP", "DOWN"]:
+        rounding(mode)
