@@ -8,6 +8,9 @@ use anyhow::{Context, Result, bail};
 use sterna_ir::{Network, Range, Task, format};
 use sterna_onnx::{Import, InputCodes, Options};
 
+/// Name of the note in which a model keeps what its numbers stand for; a model that has it was exported here.
+pub const TASK: &str = "sterna.task";
+
 /// Files as names and contents.
 pub type Files = Vec<(String, Vec<u8>)>;
 
@@ -40,15 +43,15 @@ pub fn read_matrix(path: &Path, range: Range) -> Result<Network> {
     sterna_hdl::matrix::network(&name, inputs, outputs, rows, range).with_context(place)
 }
 
-/// Reads a model of ONNX or QONNX as a network, by default named after the file; `scores` ends it with the scores instead
-/// of the class. `input` says which integers samples consist of, and the model's values of a step and of 0, as decimals or
-/// fractions; without it samples are the codes of the model's own quantiser.
+/// Reads a model of ONNX or QONNX as a network, by default named after the file, or as it was when this program exported it;
+/// `scores` ends it with the scores instead of the class. `input` says which integers samples consist of, and the model's
+/// values of a step and of 0, as decimals or fractions; without it samples are the codes of the model's own quantiser.
 pub fn read_model(
     path: &Path,
     input: Option<(Range, &str, &str)>,
     name: Option<&str>,
     scores: bool,
-) -> Result<Import> {
+) -> Result<(Import, Task)> {
     let place = || path.display().to_string();
     if path.is_dir() {
         bail!("{} is a folder; give a model file", place());
@@ -59,10 +62,16 @@ pub fn read_model(
         let numbers = || format!("--scale {scale} --offset {offset}: want numbers such as 0.5 or 1/255");
         InputCodes::new(range, scale, offset).with_context(numbers)
     };
-    let stem = || path.file_stem().unwrap_or_default().to_string_lossy().into_owned();
-    let name = Some(name.map_or_else(stem, String::from));
-    sterna_onnx::import(&model, &Options { name, input: input.map(codes).transpose()?, scores })
-        .with_context(place)
+    let task = model.note(TASK).map(serde_json::from_str::<Task>).transpose().with_context(place)?;
+    let stem = path.file_stem().unwrap_or_default().to_string_lossy();
+    // Only a name that was given by hand says more than the file's.
+    let given = name.or(task.as_ref().map(|_| model.name()));
+    let name = Some(given.unwrap_or(&stem).to_string());
+    let options = Options { name, input: input.map(codes).transpose()?, scores };
+    let import = sterna_onnx::import(&model, &options).with_context(place)?;
+    let task = task.unwrap_or_default();
+    task.check(&import.network).with_context(place)?;
+    Ok((import, task))
 }
 
 /// Writes a file through a temporary in the same folder, so that it is whole or absent. A file that holds these bytes

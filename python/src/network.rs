@@ -48,8 +48,8 @@ pub fn import_onnx(
     scores: bool,
 ) -> Result<Network> {
     let input = range.map(|(lo, hi)| (Range { lo, hi }, scale, offset));
-    let import = py.detach(|| store::read_model(&path, input, name, scores))?;
-    Ok(Network { network: import.network, task: Task::default(), notes: import.notes })
+    let (import, task) = py.detach(|| store::read_model(&path, input, name, scores))?;
+    Ok(Network { network: import.network, task, notes: import.notes })
 }
 
 /// The style of one layer: `"unrolled"`, or a number of processing elements.

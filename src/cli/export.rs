@@ -9,9 +9,6 @@ use sterna_onnx::arrays;
 use crate::store;
 use crate::ui::{Outcome, Ui};
 
-/// Where a model keeps what the numbers stand for; a model that has it was exported here, and keeps its name.
-pub const TASK: &str = "sterna.task";
-
 /// Flags of `sterna export`.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
@@ -45,7 +42,7 @@ pub fn run(args: &Args, ui: &Ui) -> Result<Outcome> {
     ensure!((1..=MOST_SAMPLES).contains(&args.batch), "--batch {}: want 1 to {MOST_SAMPLES}", args.batch);
     let qonnx = || -> Result<Vec<u8>> {
         let task = serde_json::to_string(&task)?;
-        Ok(sterna_onnx::export(&network, args.batch, &[(TASK, &task)])?)
+        Ok(sterna_onnx::export(&network, args.batch, &[(store::TASK, &task)])?)
     };
     let mut written = Vec::new();
     for (path, bytes) in [

@@ -2,14 +2,13 @@
 
 use std::path::{Path, PathBuf};
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Result, bail};
 use rayon::prelude::*;
 use serde_json::{Value, json};
-use sterna_ir::{Range, Task, format};
-use sterna_onnx::{Difference, Import, InputCodes, Options};
+use sterna_ir::{Range, format};
+use sterna_onnx::{Difference, Import};
 
 use super::compile::parse_range;
-use super::export::TASK;
 use crate::store;
 use crate::ui::{Outcome, Ui, counted, thousands};
 
@@ -63,7 +62,8 @@ pub struct Args {
 /// Runs `sterna import`.
 pub fn run(args: &Args, ui: &Ui) -> Result<Outcome> {
     store::ensure_network(&args.output)?;
-    let (import, task) = read(args)?;
+    let input = args.input_range.map(|range| (range, args.scale.as_str(), args.offset.as_str()));
+    let (import, task) = store::read_model(&args.model, input, args.name.as_deref(), args.scores)?;
     let Import { network, notes, .. } = &import;
     store::write(&args.output, format::write(network, &task).as_bytes())?;
     super::info::layers(network, ui)?;
@@ -118,34 +118,4 @@ fn check(import: &Import, samples: &Path, outcomes: &Path, ui: &Ui) -> Result<Va
         })
         .collect::<Result<_>>()?;
     Ok(json!({ "samples": shape[0], "differences": count, "first": listed }))
-}
-
-fn read(args: &Args) -> Result<(Import, Task)> {
-    let path = &args.model;
-    let place = || path.display().to_string();
-    if path.is_dir() {
-        bail!("{} is a folder; give a model file", place());
-    }
-    let bytes = std::fs::read(path).with_context(|| format!("cannot read {}", place()))?;
-    let folder = path.parent().filter(|p| !p.as_os_str().is_empty()).unwrap_or(Path::new("."));
-    let model = sterna_onnx::parse_in(&bytes, folder).with_context(place)?;
-    let input = match args.input_range {
-        None => None,
-        Some(range) => {
-            let codes = InputCodes::new(range, &args.scale, &args.offset);
-            let numbers = || {
-                format!("--scale {} --offset {}: want numbers such as 0.5 or 1/255", args.scale, args.offset)
-            };
-            Some(codes.with_context(numbers)?)
-        }
-    };
-    // Only a name that was given by hand says more than the file's.
-    let task = model.note(TASK).map(serde_json::from_str::<Task>).transpose().with_context(place)?;
-    let stem = path.file_stem().unwrap_or_default().to_string_lossy().into_owned();
-    let known = args.name.clone().or(task.as_ref().map(|_| model.name().to_string()));
-    let options = Options { name: Some(known.unwrap_or(stem)), input, scores: args.scores };
-    let import = sterna_onnx::import(&model, &options).with_context(place)?;
-    let task = task.unwrap_or_default();
-    task.check(&import.network).with_context(place)?;
-    Ok((import, task))
 }
