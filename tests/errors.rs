@@ -229,14 +229,14 @@ fn budgets() {
     let compile = |flags: &[&str], expected: &[&str]| {
         refuses(&folder, &[&["compile", "net.sterna", "-o", "out"], flags].concat(), expected);
     };
-    compile(&["--max-luts", "500"], &["--target ice40, ecp5 or xcup"]);
+    compile(&["--max-luts", "500"], &["--target ice40, ecp5, gowin, xcup or xc7"]);
     compile(&["--max-luts", "500", "--pes", "4"], &["--pes"]);
     compile(&["--rate", "1000", "--target", "ecp5"], &["--clock"]);
     compile(&["--rate", "0", "--clock", "10", "--target", "ecp5"], &["--rate"]);
     compile(&["--rate", "2e7", "--clock", "10", "--target", "ecp5"], &["--rate 20000000", "10000000"]);
     compile(&["--cycles", "0", "--target", "ecp5"], &["--cycles 0"]);
     compile(&["--synth", "--target", "ecp5"], &["--max-luts"]);
-    refuses(&folder, &["explore", "net.sterna"], &["--target ice40, ecp5 or xcup"]);
+    refuses(&folder, &["explore", "net.sterna"], &["--target ice40, ecp5, gowin, xcup or xc7"]);
     refuses(&folder, &["explore", "net.sterna", "--target", "ecp5", "--pes", "3"], &["--pes"]);
 }
 
