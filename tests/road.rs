@@ -101,11 +101,11 @@ fn convolutions_reach_a_circuit() {
     );
     if has("verilator", "--version") {
         let report = folder.json(0, &["verify", "out", "--data", data, "--samples", "12", "--stalls", "40"]);
-        assert_eq!((&report["equal"], &report["streams"]), (&json!(true), &json!(7)), "{report:#}");
+        // One of them the flag of frame errors.
+        assert_eq!((&report["equal"], &report["streams"]), (&json!(true), &json!(8)), "{report:#}");
     }
 }
 
-/// So sparse that a class has no weights at all: its sum is a constant that no wire carries.
 #[test]
 fn models_of_others_reach_a_circuit_and_come_back() {
     let folder = Folder::new();
@@ -130,6 +130,7 @@ fn models_of_others_reach_a_circuit_and_come_back() {
     assert_eq!(std::fs::read_to_string(folder.join("again.sterna")).unwrap(), small_network());
 }
 
+/// So sparse that a class has no weights at all: its sum is a constant that no wire carries.
 #[test]
 fn a_class_without_weights_is_verified_too() {
     if !has("verilator", "--version") {
@@ -207,7 +208,7 @@ fn estimate_and_synthesis_stand_side_by_side_on_every_family() {
     for style in ["--unrolled", "--pes=4"] {
         let report = folder.json(0, &["synth", "n", style]);
         let results = report["results"].as_array().unwrap();
-        assert_eq!(results.len(), 3);
+        assert_eq!(results.len(), 4);
         for r in results {
             for part in ["estimate", "measured"] {
                 assert!(r[part]["lut"].as_f64().unwrap() > 100.0, "{r:#}");
