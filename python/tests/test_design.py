@@ -37,7 +37,7 @@ def test_choices_that_exclude_one_another_are_refused(network, samples):
         network.compile(target="ecp5", clock_mhz=100, levels_per_stage=1)
     with pytest.raises(SternaError, match="0 PEs; want at least 1"):
         network.compile(pes=0)
-    with pytest.raises(SternaError, match="want ice40, ecp5, gowin or xcup"):
+    with pytest.raises(SternaError, match="want ice40, ecp5, gowin, xcup or xc7"):
         network.compile(target="max10")
     with pytest.raises(SternaError, match="want `unrolled` or a number"):
         network.compile(style=["rolled", 2])
