@@ -1,7 +1,5 @@
 //! What is done with hostile bytes. Only a panic, or memory and time without bound, is a fault.
 
-#![allow(dead_code, reason = "each fuzz target uses one of these")]
-
 use std::path::Path;
 
 use sterna_ir::{Network, eval, format};

@@ -9,20 +9,13 @@ module sterna_board (
     output wire [4:0] led
 );
 
-    wire [7:0] leds;
-    assign led = leds[4:0];
-
-    sterna_shell shell (
+    sterna_shell #(.LEDS(5)) shell (
         .clk(clk),
         .button(!rst_n),
         .rx(rx),
         .tx(tx),
-        .leds(leds)
+        .leds(led)
     );
-
-    // verilator lint_off UNUSED
-    wire unused = &{1'b0, leds[7:5]};
-    // verilator lint_on UNUSED
 
 endmodule
 

@@ -8,20 +8,13 @@ module sterna_board (
     output wire [3:0] led
 );
 
-    wire [7:0] leds;
-    assign led = leds[3:0];
-
-    sterna_shell shell (
+    sterna_shell #(.LEDS(4)) shell (
         .clk(clk),
         .button(1'b0),
         .rx(rx),
         .tx(tx),
-        .leds(leds)
+        .leds(led)
     );
-
-    // verilator lint_off UNUSED
-    wire unused = &{1'b0, leds[7:4]};
-    // verilator lint_on UNUSED
 
 endmodule
 

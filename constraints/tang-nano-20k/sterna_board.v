@@ -8,20 +8,16 @@ module sterna_board (
     output wire [5:0] led_n
 );
 
-    wire [7:0] leds;
-    assign led_n = ~leds[5:0];
+    wire [5:0] led;
+    assign led_n = ~led;
 
-    sterna_shell shell (
+    sterna_shell #(.LEDS(6)) shell (
         .clk(clk),
         .button(1'b0),
         .rx(rx),
         .tx(tx),
-        .leds(leds)
+        .leds(led)
     );
-
-    // verilator lint_off UNUSED
-    wire unused = &{1'b0, leds[7:6]};
-    // verilator lint_on UNUSED
 
 endmodule
 

@@ -9,20 +9,16 @@ module sterna_board (
     output wire [5:0] led_n
 );
 
-    wire [7:0] leds;
-    assign led_n = ~leds[5:0];
+    wire [5:0] led;
+    assign led_n = ~led;
 
-    sterna_shell shell (
+    sterna_shell #(.LEDS(6)) shell (
         .clk(clk),
         .button(!rst_n),
         .rx(rx),
         .tx(tx),
-        .leds(leds)
+        .leds(led)
     );
-
-    // verilator lint_off UNUSED
-    wire unused = &{1'b0, leds[7:6]};
-    // verilator lint_on UNUSED
 
 endmodule
 
