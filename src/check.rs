@@ -273,9 +273,13 @@ fn lone_outputs(build: &Build) -> Vec<Probe> {
     lone.map(|node| Probe { layer: build.network.layers.len(), stream: stream(*node) }).collect()
 }
 
+/// Variable that names the folder of built models.
+pub const CACHE: &str = "STERNA_CACHE";
+
 /// Folder of built models.
 pub fn cache(given: Option<&Path>) -> Result<PathBuf> {
-    let folder = match given {
+    let named = std::env::var_os(CACHE).map(PathBuf::from);
+    let folder = match given.or(named.as_deref()) {
         Some(folder) => folder.to_path_buf(),
         None => dirs::cache_dir()
             .context("no cache folder is known; give one with --cache-dir")?

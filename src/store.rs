@@ -4,9 +4,12 @@ use std::fs;
 use std::io::Write;
 use std::path::Path;
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result, bail, ensure};
 use sterna_ir::{Network, Range, Task, format};
 use sterna_onnx::{Import, InputCodes, Options};
+
+/// Widest samples of an imported model: each of their values is looked at.
+const MOST_INPUT_BITS: u32 = 16;
 
 /// Name of the note in which a model keeps what its numbers stand for; a model that has it was exported here.
 pub const TASK: &str = "sterna.task";
@@ -58,7 +61,11 @@ pub fn read_model(
     }
     let bytes = fs::read(path).with_context(|| format!("cannot read {}", place()))?;
     let model = sterna_onnx::parse_in(&bytes, parent(path)).with_context(place)?;
-    let codes = |(range, scale, offset)| {
+    let codes = |(range, scale, offset): (Range, &str, &str)| {
+        ensure!(
+            range.lo <= range.hi && range.width() <= MOST_INPUT_BITS,
+            "input range {range}: want at most {MOST_INPUT_BITS} bits, the lower end first"
+        );
         let numbers = || format!("--scale {scale} --offset {offset}: want numbers such as 0.5 or 1/255");
         InputCodes::new(range, scale, offset).with_context(numbers)
     };

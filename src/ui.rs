@@ -28,11 +28,6 @@ impl Ui {
         Ui { json, quiet }
     }
 
-    /// Output for a step inside a command that reports on the whole itself.
-    pub fn silent() -> Self {
-        Ui { json: true, quiet: true }
-    }
-
     /// A result line for people.
     pub fn say(&self, text: impl AsRef<str>) -> std::io::Result<()> {
         if self.json { Ok(()) } else { writeln!(std::io::stdout(), "{}", text.as_ref()) }

@@ -39,7 +39,7 @@ fn boards_answer_what_the_network_says() {
         let report = simulated(&folder, "12", 0);
         assert_eq!((&report["equal"], &report["accuracy"]), (&true.into(), &accuracy), "{board}: {report:#}");
     }
-    // A sum of another sign: some answers must differ. A receiver that turns bits round: no answer is understood.
+    // A receiver that turns bits round: no answer is understood.
     let shell = folder.join("out/sterna_uart_rx.v");
     let good = std::fs::read_to_string(&shell).unwrap();
     std::fs::write(&shell, good.replace("{seen[1], data[7:1]}", "{~seen[1], data[7:1]}")).unwrap();

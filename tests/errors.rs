@@ -52,7 +52,10 @@ fn models() {
     folder.put("good.onnx", include_bytes!("../onnx/tests/models/matrices.onnx"));
     let scale = ["import", "good.onnx", "-o", "out.sterna", "--input", "u8", "--scale", "1/0"];
     refuses(&folder, &scale, &["--scale 1/0", "1/255"]);
+    let wide = ["import", "good.onnx", "-o", "out.sterna", "--input", "u32"];
+    refuses(&folder, &wide, &["input range", "at most 16 bits"]);
     folder.put("good.sterna", small_network());
+    refuses(&folder, &["verify", "good.sterna", "--mutants", "0"], &["--mutants 0"]);
     refuses(&folder, &["export", "good.sterna"], &["--qonnx"]);
     refuses(&folder, &["export", "good.sterna", "--qonnx", "out.onnx", "--batch", "0"], &["--batch 0"]);
     refuses(&folder, &["export", "absent.sterna", "--npz", "out.npz"], &["absent.sterna"]);

@@ -210,20 +210,20 @@ impl Flow {
             return Err(Error::TooSmall { device, what, need, have, log });
         }
         result?;
-        let failed = |what: &str| Error::Failed {
-            tool: nextpnr.tools[0].into(),
+        let failed = |step: &Step, what: &str| Error::Failed {
+            tool: step.tools[0].into(),
             device: device.clone(),
             what: what.into(),
-            log: log.clone(),
+            log: folder.join(&step.log),
         };
-        let mhz = clock(&text()).ok_or_else(|| failed("no clock in its log"))?;
+        let mhz = clock(&text()).ok_or_else(|| failed(nextpnr, "no clock in its log"))?;
         if mhz < self.mhz {
-            return Err(Error::TooSlow { device, mhz, wanted: self.mhz, log });
+            return Err(Error::TooSlow { device: device.clone(), mhz, wanted: self.mhz, log });
         }
         run(pack)?;
         let stat = folder.join(format!("{}.stat", self.part.family));
         let cells = synth::parse(&std::fs::read_to_string(stat).unwrap_or_default(), self.part.family);
-        let cells = cells.ok_or_else(|| failed("no cell counts in the output of Yosys's `stat`"))?;
+        let cells = cells.ok_or_else(|| failed(yosys, "no cell counts in the output of `stat`"))?;
         let used = used.into_iter().filter(|(_, u)| u.used > 0).collect();
         Ok(Made { path: folder.join(self.bitstream()), mhz, cells, used, ran })
     }

@@ -30,7 +30,7 @@ pub enum Error {
         layers: usize,
     },
     /// A search for a design by its cells, without a family to count them on.
-    #[error("automatic folding: no family to count cells on; want ice40, ecp5 or xcup")]
+    #[error("automatic folding: no family to count cells on; want ice40, ecp5, gowin or xcup")]
     NoFamily,
     /// A search for a design of a network that has nothing to choose.
     #[error("automatic folding: the network has no layer of weights")]

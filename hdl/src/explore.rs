@@ -134,7 +134,10 @@ impl<'a> Explorer<'a> {
             return Ok(Choice::Fits(point));
         }
         // With the cells whatever the cycles, and with the cycles whatever the cells.
-        let slow = self.find(&Budget { interval: None, ..*budget })?;
+        let slow = match budget.interval {
+            Some(_) => self.find(&Budget { interval: None, ..*budget })?,
+            None => None,
+        };
         let mut nearest = vec![match slow {
             Some(point) => point,
             None => self.point(&self.smallest(budget), budget)?,

@@ -31,7 +31,7 @@ pub fn fold(node: &Node, inputs: &[Option<Constant>]) -> Result<Option<Constant>
         }
         "Flatten" => {
             let shape = input(0)?.shape();
-            let axis = shapes::axis(node.int("axis").unwrap_or(1), shape.len() + 1)?;
+            let axis = shapes::cut(node.int("axis").unwrap_or(1), shape.len())?;
             let sizes = vec![shape[..axis].iter().product(), shape[axis..].iter().product()];
             laid_out(input(0)?, sizes, None)?
         }
@@ -148,12 +148,17 @@ pub fn transposed(matrix: &Arc<Quantised>) -> Result<Arc<Quantised>, String> {
 fn squeezed(shape: &[usize], axes: &[i64], insert: bool) -> Result<Vec<usize>, String> {
     let rank = if insert { shape.len() + axes.len() } else { shape.len() };
     let axes: Vec<usize> = axes.iter().map(|a| shapes::axis(*a, rank)).collect::<Result<_, _>>()?;
+    let mut named = vec![false; rank];
+    axes.iter().for_each(|a| named[*a] = true);
     if insert {
         let mut rest = shape.iter();
-        let size = |a: usize| if axes.contains(&a) { Some(1) } else { rest.next().copied() };
+        let size = |a: usize| if named[a] { Some(1) } else { rest.next().copied() };
         return (0..rank).map(size).collect::<Option<_>>().ok_or_else(|| "an axis inserted twice".into());
     }
-    Ok((0..rank).filter(|a| !axes.contains(a)).map(|a| shape[a]).collect())
+    if let Some(long) = axes.iter().find(|a| shape[**a] != 1) {
+        return Err(format!("axis {long} of {} elements squeezed away; want 1", shape[*long]));
+    }
+    Ok((0..rank).filter(|a| !named[*a]).map(|a| shape[a]).collect())
 }
 
 /// By element, the index of the value of a constant that goes with it.

@@ -169,7 +169,7 @@ impl<'a> Importer<'a> {
         values.insert(&model.input.name, Value::Signal(input));
         let range = codes.map(|c| c.range);
         // Every constant may be laid out anew, and passed on, a few times.
-        let budget = 8 * all + (1 << 16);
+        let budget = 8 * all + (1 << 22);
         Importer {
             model,
             options,
@@ -284,7 +284,7 @@ impl<'a> Importer<'a> {
                 let outcome = self.on_signal(node, at, x, &constants)?;
                 for value in &outcome {
                     if let Value::Signal(y) = value {
-                        self.spend(y.parts())?;
+                        self.spend(y.parts() + y.order.as_ref().map_or(0, Vec::len))?;
                     }
                 }
                 Ok(outcome)

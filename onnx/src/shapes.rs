@@ -55,6 +55,11 @@ pub fn axis(given: i64, rank: usize) -> Result<usize, String> {
         .ok_or_else(|| format!("axis {given} of a tensor with {rank} axes"))
 }
 
+/// The axis before which `Flatten` cuts: one behind the last is an axis too.
+pub fn cut(given: i64, rank: usize) -> Result<usize, String> {
+    if given == rank as i64 { Ok(rank) } else { axis(given, rank) }
+}
+
 /// What a `Reshape` to `target` makes of a tensor of shape `shape`: 0 keeps a size, one -1 takes what is left.
 pub fn reshaped(shape: &[usize], target: &[i64], zero_is_size: bool) -> Result<Vec<usize>, String> {
     let fail = || format!("a reshape of {shape:?} to {target:?}; their elements differ");

@@ -4,6 +4,7 @@ import os
 import re
 import shutil
 import threading
+import time
 
 import numpy as np
 import pytest
@@ -99,17 +100,20 @@ def test_other_threads_run_while_a_circuit_is_simulated():
     rng = np.random.default_rng(1)
     design = Network.matrix(rng.integers(-1, 2, (64, 64)), range=(-128, 127)).compile(pes=1)
     samples = rng.integers(-128, 128, (1000, 64), dtype=np.int8)
-    started, finished = threading.Event(), threading.Event()
+    started, times = threading.Event(), []
 
     def simulate():
         started.set()
+        times.append(time.perf_counter())
         design.simulate(samples, threads=1)
-        finished.set()
+        times.append(time.perf_counter())
 
     thread = threading.Thread(target=simulate)
     thread.start()
     started.wait()
+    time.sleep(0.01)
     # Were the lock held, this line would be reached when the simulation is over.
-    ended = finished.is_set()
+    reached = time.perf_counter()
     thread.join()
-    assert not ended
+    begun, ended = times
+    assert reached - begun < (ended - begun) / 2

@@ -26,7 +26,7 @@ pub(crate) type Chunk = Vec<Step>;
 /// stay. Consecutive planes of one result stay consecutive.
 pub(crate) fn arrange(mut program: Planes, chunks: &[Chunk], settle: usize, state: u32) -> Planes {
     let count = program.start.len();
-    let order: Vec<Vec<&Step>> = chunks.iter().map(|chunk| sorted(chunk, count)).collect();
+    let order: Vec<Vec<&Step>> = chunks.iter().map(|chunk| sorted(chunk)).collect();
     let steps: Vec<&Step> = order.iter().flatten().copied().collect();
     let settled: usize = chunks[..settle].iter().map(Vec::len).sum();
     let mut last = vec![0; count];
@@ -67,9 +67,8 @@ pub(crate) fn arrange(mut program: Planes, chunks: &[Chunk], settle: usize, stat
 }
 
 /// By level within the chunk, then by shape; registers last.
-fn sorted(chunk: &Chunk, planes: usize) -> Vec<&Step> {
+fn sorted(chunk: &Chunk) -> Vec<&Step> {
     let mut level: BTreeMap<u32, u32> = BTreeMap::new();
-    debug_assert!(chunk.iter().all(|step| (step.out as usize) < planes));
     let mut keyed: Vec<(u32, Gate, u32, usize, &Step)> = Vec::with_capacity(chunk.len());
     for step in chunk {
         let below = step.read.iter().filter_map(|p| level.get(p)).max().copied().unwrap_or(0);

@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 use sterna_hdl::Options;
 use sterna_hdl::explore::{Budget, Choice, Explorer, Point, text};
 use sterna_hdl::synth::Cells;
-use sterna_ir::{LayerOp, Network, Task};
+use sterna_ir::{Network, Task};
 
 use super::compile::rate;
 use super::synth::measure;
@@ -119,14 +119,8 @@ pub fn choose(
     Ok(None)
 }
 
-/// The layers of weights by name.
-fn names(network: &Network) -> Vec<String> {
-    let weighted = network.layers.iter().filter(|l| matches!(l.op, LayerOp::Dense(_) | LayerOp::Conv2d(_)));
-    weighted.map(|l| l.name.clone()).collect()
-}
-
 fn report(network: &Network, point: &Point, cells: Option<&Cells>, ui: &Ui) -> Result<()> {
-    for ((name, style), reason) in names(network).into_iter().zip(&point.styles).zip(&point.reasons) {
+    for (((name, _), style), reason) in build::weights(network).zip(&point.styles).zip(&point.reasons) {
         ui.say(format!("{name}: {}: {reason}", text(*style)))?;
     }
     let count = |n: f64| thousands(n.round() as u64);

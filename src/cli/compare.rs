@@ -12,6 +12,7 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context, Result, bail};
 use clap::ValueEnum;
 use serde::{Deserialize, Serialize};
+use sterna_hdl::delay::Delays;
 use sterna_hdl::family::Family;
 use sterna_trainer::config::Config;
 use sterna_trainer::train::{EpochRecord, Spread};
@@ -160,9 +161,9 @@ impl Comparison {
             format!("kB plain at 8, 1 or 2 bits a weight: {one_bit:.1} at 1 bit, {:.1} at 2; coded: Golomb-Rice", 2.0 * one_bit),
             format!("LUT, FF, BRAM on {family}: core only, encoder and arg max included; LUT = {}; {measured}", family.lut_convention()),
             "additions: of a sample, without sharing; adders: as built; latency and cycles between samples at full speed".into(),
-            match family {
-                Family::Xcup => "rate: no clock, the delays of xcup could not be measured".to_string(),
-                _ => format!("rate: samples per second at the clock that the delay model expects after place and route on {family}"),
+            match Delays::with_route(family, 0) {
+                None => format!("rate: no clock, the delays of {family} could not be measured"),
+                Some(_) => format!("rate: samples per second at the clock that the delay model expects after place and route on {family}"),
             },
             "energy: a proxy, (LUT + FF) x cycles between samples + ROM bits read a sample; not joules".into(),
         ]

@@ -20,7 +20,7 @@ use crate::{board, choices, record, store};
 /// How to turn a network into hardware.
 #[derive(Clone, Debug, clap::Args)]
 pub struct DesignArgs {
-    /// One adder tree per neuron: a new sample every cycle. Default for networks of up to 20,000 nonzero weights.
+    /// All neurons of a layer in one adder graph: a new sample every cycle. Default for networks of up to 20,000 nonzero weights.
     #[arg(long, conflicts_with_all = ["pes", "style"])]
     unrolled: bool,
     /// Fold onto N processing elements in all, at least one per dense layer or convolution, shared out so that the slowest layer is fastest. Default, with N = 64, for

@@ -18,7 +18,6 @@ pub fn prove(build: &Build, ui: &Ui) -> Result<Vec<Module>> {
     let plain = plain(build)?;
     let folder = tempfile::tempdir().context("no temporary folder")?;
     let bar = ui.bar("formal", plain.files.len() as u64, "modules");
-    bar.enable_steady_tick(std::time::Duration::from_millis(200));
     let found = formal::prove(&plain, &build.sources, folder.path(), &|_| bar.inc(1));
     bar.finish_and_clear();
     Ok(found?)

@@ -10,7 +10,7 @@ use sterna_ir::{LayerOp, eval};
 use super::compile::DesignArgs;
 use super::data::{DataArgs, SPEC_HELP};
 use super::simulate::{Samples, Stimuli};
-use crate::check::cache;
+use crate::check::{CACHE, cache};
 use crate::host::{self, Device, Port, Session};
 use crate::ui::{Outcome, Ui, percent, table, thousands};
 
@@ -43,7 +43,7 @@ pub struct Args {
     #[arg(long, value_name = "N")]
     samples: Option<usize>,
     /// Folder of built Verilator models [default: the user's cache].
-    #[arg(long, value_name = "DIR")]
+    #[arg(long, env = CACHE, value_name = "DIR")]
     cache_dir: Option<PathBuf>,
     #[command(flatten)]
     source: DataArgs,

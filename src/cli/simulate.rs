@@ -217,7 +217,7 @@ pub fn run(args: &Args, ui: &Ui) -> Result<Outcome> {
     ui.object(&json!({
         "samples": samples.len(), "accuracy": accuracy, "cycles": run.cycles(), "seconds": seconds,
         "latency": timing.latency, "interval": timing.interval, "equal": equal, "difference": difference,
-        "dual": args.dual.then_some(&dual),
+        "dual": args.dual.then(|| json!({ "equal": dual.is_none(), "difference": dual })),
     }))?;
     Ok(if equal { Outcome::Done } else { Outcome::CheckFailed })
 }

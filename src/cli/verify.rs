@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 use std::sync::Mutex;
 
-use anyhow::Result;
+use anyhow::{Result, bail};
 use serde_json::json;
 use sterna_sim as sim;
 use sterna_sim::verilator::Tool;
@@ -13,7 +13,7 @@ use super::report::{Report, ReportArgs};
 use super::simulate::{Samples, Stimuli};
 use super::{formal, mutants};
 use crate::build::Build;
-use crate::check::{Progress, Request, Verdict, cache, check, culprit};
+use crate::check::{CACHE, Progress, Request, Verdict, cache, check, culprit};
 use crate::store;
 use crate::ui::{Outcome, Ui, percent, table, thousands};
 
@@ -41,7 +41,7 @@ pub struct Args {
     #[command(flatten)]
     stimuli: Stimuli,
     /// Folder of built models and of journals of mutants [default: the user's cache].
-    #[arg(long, env = "STERNA_CACHE", value_name = "DIR")]
+    #[arg(long, env = CACHE, value_name = "DIR")]
     cache_dir: Option<PathBuf>,
     /// Where to write a waveform around the first difference: FST, or VCD as the name ends.
     #[arg(long, visible_alias = "vcd", value_name = "FILE", default_value = "mismatch.vcd")]
@@ -89,6 +89,9 @@ pub fn checked(build: &Build, request: &Request, tools: &[Tool], ui: &Ui) -> Res
 
 /// Runs `sterna verify`.
 pub fn run(args: &Args, ui: &Ui) -> Result<Outcome> {
+    if args.mutants == Some(0) {
+        bail!("--mutants 0: want at least 1");
+    }
     args.report.check()?;
     let build = args.design.open(&args.input, ui)?;
     let tools = tools(args, ui)?;

@@ -25,7 +25,7 @@ pub struct Step {
     pub reads: Vec<String>,
     /// The file it makes.
     pub makes: String,
-    /// Its log; what it prints goes there unless it writes the log itself.
+    /// Its log; its standard error goes there unless it writes the log itself.
     pub log: String,
 }
 

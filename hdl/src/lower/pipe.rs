@@ -53,7 +53,7 @@ pub struct Gate {
     pub state: NodeId,
     /// Of a unit that puts padding between beats.
     pub scan: Option<Scan>,
-    /// Of a unit that joins a stream with one that waits in a queue.
+    /// Of a unit in which pixels wait.
     pub queue: Option<Queue>,
 }
 

@@ -231,8 +231,8 @@ fn best_move(words: &[Word], bounds: &[(usize, usize, u32)], stage: &[u32]) -> O
             false => network.arc(g, sink, loss - gain),
         }
     }
-    for (from, to, apart) in bounds.iter().filter(|(from, to, apart)| stage[*to] - stage[*from] == *apart) {
-        debug_assert!(stage[*to] >= stage[*from] + apart);
+    debug_assert!(bounds.iter().all(|(from, to, apart)| stage[*to] >= stage[*from] + apart));
+    for (from, to, _) in bounds.iter().filter(|(from, to, apart)| stage[*to] - stage[*from] == *apart) {
         network.arc(*from, *to, NEVER);
     }
     let inside = network.least_cut(source, sink);

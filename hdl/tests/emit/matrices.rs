@@ -52,7 +52,7 @@ fn mismatches(change: impl Fn(&mut SourceFile)) -> String {
         Range::unsigned(16),
         Range::new(-5, 3),
     ];
-    let families = [None, Some(Family::Ice40), Some(Family::Ecp5), Some(Family::Xcup)];
+    let families = std::iter::once(None).chain(Family::ALL.map(Some));
     let mut files: BTreeMap<String, SourceFile> = BTreeMap::new();
     let (mut wires, mut steps) = (String::new(), String::new());
     let mut n = 0;

@@ -24,9 +24,9 @@ fn weights(kind: i16, (inputs, outputs): (usize, usize), draw: &mut Draw) -> Vec
 
 #[test]
 fn matrices_at_the_edges() {
-    let families = [None, Some(Family::Ice40), Some(Family::Ecp5), Some(Family::Xcup)];
+    let families = std::iter::once(None).chain(Family::ALL.map(Some));
     let mut draw = Draw::new(1);
-    for (n, family) in families.into_iter().enumerate() {
+    for (n, family) in families.enumerate() {
         for shape in [(1, 1), (1, 5), (7, 1), (8, 6)] {
             for (k, bits) in [1, 2, 3, 8, 15, 16].into_iter().enumerate() {
                 for range in [Range::unsigned(bits), Range::signed(bits)] {

@@ -54,7 +54,7 @@ fn figures_are_those_of_the_design() {
     for seed in 0..30 {
         let mut draw = Draw::new(20_000 + seed);
         let network = if seed % 2 == 0 { random::network(&mut draw) } else { images::network(&mut draw) };
-        let options = options(Family::ALL[draw.within(0, 2) as usize]);
+        let options = options(Family::ALL[draw.within(0, Family::ALL.len() as i64 - 1) as usize]);
         let mut explorer = match Explorer::new(&network, &options) {
             Ok(explorer) => explorer,
             Err(Error::NothingToFold | Error::TooWide { .. }) => continue,

@@ -35,7 +35,7 @@ impl Importer<'_> {
             if axes.contains(&0) { Err("changes the batch axis".into()) } else { Ok(axes) }
         };
         let shape = match node.op.as_str() {
-            "Flatten" => match shapes::axis(node.int("axis").unwrap_or(1), rank + 1)? {
+            "Flatten" => match shapes::cut(node.int("axis").unwrap_or(1), rank)? {
                 1 => vec![x.len()],
                 axis => return Err(format!("flattens from axis {axis}; want 1, behind the batch")),
             },

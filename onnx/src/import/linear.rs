@@ -21,6 +21,7 @@ impl Importer<'_> {
         w: &Constant,
         c: Option<&Constant>,
     ) -> Result<Signal, String> {
+        self.spend(w.shape().iter().product())?;
         let is_gemm = node.op == "Gemm";
         if is_gemm && node.int("transA").unwrap_or(0) != 0 {
             return Err("a transposed input; want transA = 0".into());
@@ -80,6 +81,7 @@ impl Importer<'_> {
         w: &Constant,
         bias: Option<&Constant>,
     ) -> Result<Signal, String> {
+        self.spend(w.shape().iter().product())?;
         let w = w.quantised()?;
         let (&[channels, ..], &[outputs, depth, kernel_height, kernel_width]) =
             (x.shape.as_slice(), w.shape.as_slice())
@@ -98,6 +100,7 @@ impl Importer<'_> {
             return Err("elements of an image with scales of their own; want them by channel at most".into());
         }
         let scale = by_output(&w)?;
+        let weights = w.ints.iter().map(|w| small(*w)).collect::<Result<Vec<i16>, _>>()?;
         let (mut scaled, mut moved) = (Vec::new(), Vec::new());
         let taps = kernel_height * kernel_width;
         for (o, row) in w.ints.chunks_exact(depth * taps).enumerate() {
@@ -116,7 +119,6 @@ impl Importer<'_> {
             moved.push(sums.sum::<Ratio>() * of_weights);
             scaled.push(s * of_weights);
         }
-        let weights = w.ints.iter().map(|w| small(*w)).collect::<Result<Vec<i16>, _>>()?;
         self.is_last(&x)?;
         let [height, width] = window.output();
         let conv = Conv2d { window, outputs, groups, weights, bias: Vec::new() };

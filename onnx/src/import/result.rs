@@ -132,7 +132,11 @@ impl Importer<'_> {
         if let Some(LayerOp::Dense(last)) = self.layers.last_mut().map(|l| &mut l.op)
             && factor == 1
         {
-            last.bias = bias;
+            // The layer may have one of its own.
+            last.bias = match last.bias.as_slice() {
+                [] => bias,
+                own => own.iter().zip(&bias).map(|(a, b)| a + b).collect(),
+            };
             return Ok(());
         }
         if classes > MOST_CLASSES {

@@ -23,7 +23,9 @@ struct Lines {
 /// Factors and biases; `None` where no factors of [`MOST_BITS`] keep the order, or too many would have to be compared.
 pub fn weigh(scale: &Params, offset: &Params, ranges: &[Range]) -> Option<(Vec<i64>, Vec<i64>)> {
     let values: i128 = ranges.iter().map(|r| i128::from(r.hi) - i128::from(r.lo) + 1).sum();
-    if values * ranges.len() as i128 > MOST_COMPARED {
+    // Products with wider sums would not stay within 128 bits.
+    let wide = ranges.iter().any(|r| !Range::signed(31).covers(*r));
+    if wide || values * ranges.len() as i128 > MOST_COMPARED {
         return None;
     }
     let exact = lines(scale, offset)?;
