@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Builds the Python package's wheel, installs it in a virtual environment under target/, and runs its tests and its example.
+# Builds the Python package's wheel, installs it in a virtual environment under target/, and runs its tests and examples.
 # Without Python or its packages it says so and passes; with CI set it fails.
 set -euo pipefail
 cd "$(dirname "$0")/.."
@@ -26,3 +26,4 @@ maturin build --quiet --profile dev --manifest-path python/Cargo.toml --out targ
 pip install --quiet --no-index --no-deps --force-reinstall target/wheels/*.whl
 pytest -q -rs python/tests
 python python/examples/digits.py
+python python/examples/from_brevitas.py
