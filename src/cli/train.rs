@@ -67,8 +67,9 @@ pub struct Recipe {
     /// JSON file with the whole recipe, as `--json` prints it under `config`; the flags below change it.
     #[arg(long, value_name = "FILE")]
     config: Option<PathBuf>,
-    /// Layers: `mlp`, `lenet5`, `vgg7`, `vgg7:WIDTH` (a factor of its outputs, e.g. 0.25), or a JSON file such as
-    /// {"layers": [{"conv": {"outputs": 32, "kernel": 5, "pool": 2}}, {"dense": {"outputs": 128}}]} [default: mlp].
+    /// Layers: `mlp`, `lenet5`, `vgg7`, `resnet20`, the last two also with a factor of their outputs as `vgg7:0.25`, or
+    /// a JSON file such as {"layers": [{"conv": {"outputs": 32, "kernel": 5, "pool": 2}}, {"dense": {"outputs": 128}}]},
+    /// where "skip": N adds what entered N blocks before, and "average" takes that of a whole image [default: mlp].
     #[arg(long, value_name = "MODEL")]
     model: Option<String>,
     /// Outputs of the hidden layers of `mlp`, separated by commas [default: 256,256].
@@ -149,17 +150,19 @@ fn parse_input(text: &str) -> Result<Input, String> {
 
 /// A model by name, or from a file.
 fn read_model(text: &str) -> Result<Architecture> {
-    let width = text.strip_prefix("vgg7:").map(|w| w.parse::<f64>());
-    match (text, width) {
-        ("mlp", _) => Ok(Architecture::Mlp),
-        ("lenet5", _) => Ok(Architecture::Lenet5),
-        ("vgg7", _) => Ok(Architecture::Vgg7 { width: 1.0 }),
-        (_, Some(Ok(width))) => Ok(Architecture::Vgg7 { width }),
+    let (name, width) = text.split_once(':').unwrap_or((text, "1"));
+    match (name, width.parse::<f64>()) {
+        _ if text == "mlp" => Ok(Architecture::Mlp),
+        _ if text == "lenet5" => Ok(Architecture::Lenet5),
+        ("vgg7", Ok(width)) => Ok(Architecture::Vgg7 { width }),
+        ("resnet20", Ok(width)) => Ok(Architecture::Resnet20 { width }),
         _ if text.ends_with(".json") => {
             let content = store::read_text(std::path::Path::new(text))?;
             serde_json::from_str(&content).with_context(|| text.to_string())
         }
-        _ => bail!("--model {text:?}; want mlp, lenet5, vgg7, vgg7:WIDTH or a .json file"),
+        _ => bail!(
+            "--model {text:?}; want mlp, lenet5, vgg7, resnet20, vgg7:WIDTH, resnet20:WIDTH or a .json file"
+        ),
     }
 }
 

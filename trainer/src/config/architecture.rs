@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{Config, within};
+use super::{Activation, Config, within};
 use crate::{Error, Result};
 
 /// Networks by name, or layer by layer. The last layer, one output per class, follows by itself.
@@ -16,6 +16,13 @@ pub enum Architecture {
     Lenet5,
     /// 2 x 128-C3, MP2, 2 x 256-C3, MP2, 2 x 512-C3, MP2, 1024 dense: VGG-7 as in TWN.
     Vgg7 {
+        /// Factor of all outputs.
+        width: f64,
+    },
+    /// 16-C3, then three stages of three pairs of 3x3 convolutions with 16, 32 and 64 outputs, the second and third
+    /// halving the image, an average: ResNet-20 for CIFAR-10 (He et al., arXiv 1512.03385, section 4.2). Shortcuts are
+    /// identities, so the two pairs that halve the image have none.
+    Resnet20 {
         /// Factor of all outputs.
         width: f64,
     },
@@ -42,7 +49,13 @@ pub enum Block {
         /// Side and stride of a max pool behind it; 1 (none) when left out.
         #[serde(default = "one")]
         pool: usize,
+        /// Blocks, this one the last, that a residual sum bridges: the codes of what entered the first are added to those
+        /// that leave this one; 0 (none) when left out.
+        #[serde(default)]
+        skip: usize,
     },
+    /// The average of each channel over the whole image; only before a dense layer or at the end.
+    Average,
     /// A matrix over everything before it.
     Dense {
         /// Outputs.
@@ -57,17 +70,44 @@ fn one() -> usize {
 impl Config {
     /// Hidden layers in order.
     pub fn blocks(&self) -> Vec<Block> {
-        let conv = |outputs, kernel, padding, pool| Block::Conv { outputs, kernel, stride: 1, padding, pool };
+        let conv = |outputs, kernel, padding, pool| Block::Conv {
+            outputs,
+            kernel,
+            stride: 1,
+            padding,
+            pool,
+            skip: 0,
+        };
+        let scaled = |outputs: u32, width: f64| (f64::from(outputs) * width).round().max(1.0) as usize;
         match &self.model {
             Architecture::Mlp => self.hidden.iter().map(|&outputs| Block::Dense { outputs }).collect(),
             Architecture::Lenet5 => {
                 vec![conv(32, 5, 0, 2), conv(64, 5, 0, 2), Block::Dense { outputs: 512 }]
             }
             Architecture::Vgg7 { width } => {
-                let scaled = |outputs: u32| (f64::from(outputs) * width).round().max(1.0) as usize;
-                let stages = [128, 256, 512].into_iter();
-                let pair = |n| [conv(scaled(n), 3, 1, 1), conv(scaled(n), 3, 1, 2)];
-                stages.flat_map(pair).chain([Block::Dense { outputs: scaled(1024) }]).collect()
+                let stages = [128, 256, 512].map(|n| scaled(n, *width)).into_iter();
+                let pair = |n| [conv(n, 3, 1, 1), conv(n, 3, 1, 2)];
+                stages.flat_map(pair).chain([Block::Dense { outputs: scaled(1024, *width) }]).collect()
+            }
+            Architecture::Resnet20 { width } => {
+                let block = |outputs, stride, skip| Block::Conv {
+                    outputs,
+                    kernel: 3,
+                    stride,
+                    padding: 1,
+                    pool: 1,
+                    skip,
+                };
+                let stage = |(index, n): (usize, u32)| {
+                    let n = scaled(n, *width);
+                    let first = match index {
+                        0 => [block(n, 1, 0), block(n, 1, 2)],
+                        _ => [block(n, 2, 0), block(n, 1, 0)],
+                    };
+                    [first, [block(n, 1, 0), block(n, 1, 2)], [block(n, 1, 0), block(n, 1, 2)]].concat()
+                };
+                let stages = [16, 32, 64].into_iter().enumerate().flat_map(stage);
+                [block(scaled(16, *width), 1, 0)].into_iter().chain(stages).chain([Block::Average]).collect()
             }
             Architecture::Layers(blocks) => blocks.clone(),
         }
@@ -79,7 +119,7 @@ impl Config {
     }
 
     pub(super) fn validate_blocks(&self) -> Result<()> {
-        if let Architecture::Vgg7 { width } = self.model {
+        if let Architecture::Vgg7 { width } | Architecture::Resnet20 { width } = self.model {
             within("model.width", width, 1e-3, 16.0)?;
         }
         let blocks = self.blocks();
@@ -88,7 +128,7 @@ impl Config {
         }
         let field = if self.model == Architecture::Mlp { "hidden" } else { "model.layers" };
         let most = sterna_ir::MAX_ELEMENTS as f64;
-        let mut dense = false;
+        let (mut dense, mut average) = (false, false);
         for (i, block) in blocks.iter().enumerate() {
             let place = format!("{field}[{i}]");
             match *block {
@@ -96,11 +136,21 @@ impl Config {
                     within(&place, outputs as f64, 1.0, most)?;
                     dense = true;
                 }
-                Block::Conv { .. } if dense => {
-                    let what = "a convolution behind a dense layer; put convolutions first";
+                Block::Conv { .. } | Block::Average if dense || average => {
+                    let what = "behind a dense layer or an average; put convolutions first, then at most one average";
                     return Err(Error::config(&place, what.to_string()));
                 }
-                Block::Conv { outputs, kernel, stride, padding, pool } => {
+                Block::Average => average = true,
+                Block::Conv { skip, .. } if skip > i => {
+                    let what = format!("{skip}; want at most the {i} blocks behind the first");
+                    return Err(Error::config(format!("{place}.skip"), what));
+                }
+                Block::Conv { skip: 1.., .. } if matches!(self.activation, Activation::Relu { .. }) => {
+                    let what =
+                        "a sum of ReLU codes, whose steps differ by layer; use an activation of 1 to 8 bits";
+                    return Err(Error::config(format!("{place}.skip"), what.to_string()));
+                }
+                Block::Conv { outputs, kernel, stride, padding, pool, .. } => {
                     within(&format!("{place}.outputs"), outputs as f64, 1.0, most)?;
                     within(&format!("{place}.kernel"), kernel as f64, 1.0, 255.0)?;
                     within(&format!("{place}.stride"), stride as f64, 1.0, 255.0)?;
@@ -122,7 +172,7 @@ mod tests {
         let text =
             r#"{"layers": [{"conv": {"outputs": 8, "kernel": 3, "pool": 2}}, {"dense": {"outputs": 20}}]}"#;
         let model: Architecture = serde_json::from_str(text).expect("a model");
-        let conv = Block::Conv { outputs: 8, kernel: 3, stride: 1, padding: 0, pool: 2 };
+        let conv = Block::Conv { outputs: 8, kernel: 3, stride: 1, padding: 0, pool: 2, skip: 0 };
         assert_eq!(model, Architecture::Layers(vec![conv, Block::Dense { outputs: 20 }]));
         let config = Config { model, ..Config::default() };
         assert!(config.reads_images() && config.validate().is_ok());
@@ -135,6 +185,7 @@ mod tests {
         let config = Config { model: Architecture::Vgg7 { width: 0.25 }, ..Config::default() };
         let outputs = |b: &Block| match *b {
             Block::Conv { outputs, .. } | Block::Dense { outputs } => outputs,
+            Block::Average => 0,
         };
         assert_eq!(config.blocks().iter().map(outputs).collect::<Vec<_>>(), [32, 32, 64, 64, 128, 128, 256]);
     }
@@ -147,8 +198,18 @@ mod tests {
             assert!(error.contains(message), "{error}");
         };
         let good = (4, 3, 1, 1, 2);
-        let conv =
-            |(outputs, kernel, stride, padding, pool)| Block::Conv { outputs, kernel, stride, padding, pool };
+        let conv = |(outputs, kernel, stride, padding, pool)| Block::Conv {
+            outputs,
+            kernel,
+            stride,
+            padding,
+            pool,
+            skip: 0,
+        };
+        let bridge = |skip| Block::Conv { outputs: 4, kernel: 3, stride: 1, padding: 1, pool: 1, skip };
+        refused(vec![bridge(0), bridge(2)], "model.layers[1].skip");
+        refused(vec![Block::Average, Block::Average], "at most one average");
+        refused(vec![Block::Average, conv(good)], "convolutions first");
         refused(vec![conv((0, 3, 1, 1, 2))], "model.layers[0].outputs");
         refused(vec![conv(good), conv((4, 0, 1, 0, 2))], "model.layers[1].kernel");
         refused(vec![conv((4, 3, 0, 1, 2))], "model.layers[0].stride");
