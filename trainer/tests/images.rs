@@ -2,6 +2,7 @@
 
 use rand::{RngExt, SeedableRng};
 use rand_xoshiro::Xoshiro256PlusPlus;
+use sterna_ir::cost::{CostTable, Curve, LayerCost, Total};
 use sterna_ir::{LayerOp, Task, format};
 use sterna_trainer::config::{Activation, Architecture, Block, Input, Weights};
 use sterna_trainer::geometry::{Place, places};
@@ -239,6 +240,27 @@ fn residual_networks_export_exactly_and_learn() {
 }
 
 #[test]
+fn budgets_of_convolutions_and_residual_sums_are_met() {
+    let data = images();
+    for blocks in [blocks(), residual()] {
+        let base = Config { epochs: 20, ..config(Weights::twn(), Activation::codes(2)) };
+        let base = Config { model: Architecture::Layers(blocks), ..base };
+        let places = places(&base, &data.shape, 1, data.classes).expect("a network");
+        let layer = |p: &Place| LayerCost::adders(p.inputs, 3, 3, 1000, Curve::constant(1000));
+        let layers: Vec<LayerCost> = places.iter().map(layer).collect();
+        let kept =
+            |(p, c): (&Place, &LayerCost)| c.of(p.inputs, &vec![p.inputs.div_ceil(3) as u32; p.outputs]);
+        let budget = places.iter().zip(&layers).map(kept).sum::<u64>() as f64 / 1000.0;
+        let table = CostTable { unit: "adder bits".into(), total: Total::Sum, fixed: 0, layers };
+        let out = train(&data, &Config { weights: Weights::cost(table, budget), ..base }, None, &mut ());
+        let out = out.expect("training");
+        let cost = out.cost.expect("a cost");
+        assert!(cost <= budget && cost >= 0.97 * budget, "{cost} of {budget}");
+        assert!(out.test_accuracy.expect("test samples") > 0.7, "{:?}", out.test_accuracy);
+    }
+}
+
+#[test]
 fn resnet20_has_twenty_layers_of_weights_and_seven_sums() {
     let config = Config { model: Architecture::Resnet20 { width: 1.0 }, ..Config::default() };
     let places = places(&config, &[3, 32, 32], 1, 10).expect("a network");
@@ -313,5 +335,5 @@ fn what_does_not_fit_is_refused_before_training() {
     refused(&crate::util::dataset(), &Config { model, ..good.clone() }, "no image");
     let cost = Weights::cost(crate::util::table([24, 20, 12, 4]), 800.0);
     let table = Config { weights: cost, ..good };
-    refused(&images(), &table, "weights");
+    refused(&images(), &table, "weights.table: costs of 3 layers; want those of 4");
 }

@@ -11,10 +11,6 @@ impl Config {
         if self.votes {
             self.validate_votes()?;
         }
-        if matches!(self.weights, Weights::Cost { .. }) && self.reads_images() {
-            let what = "no costs are known for convolutions yet; use a dense model, or another method";
-            return Err(Error::config("weights", what));
-        }
         match self.activation {
             Activation::Sign { width } => within("activation.width", width, 1e-3, 1e3)?,
             Activation::Codes { bits, step, margin } => {
