@@ -92,7 +92,7 @@ const AGAIN: &str = "fetch the file again";
 /// Labels and pixels of one file.
 fn records(data: &[u8], place: &str) -> Result<Split, Error> {
     let each = PIXELS + 1;
-    if data.is_empty() || data.len() % each != 0 || data.len() as u64 > MOST {
+    if data.is_empty() || !data.len().is_multiple_of(each) || data.len() as u64 > MOST {
         let what = format!("{} bytes, no whole number of records", data.len());
         return Err(Error::content(
             place,
