@@ -7,7 +7,7 @@ mod levers;
 mod validate;
 mod weights;
 
-pub use architecture::{Architecture, Block};
+pub use architecture::{Architecture, Block, Conv};
 pub use levers::{Augment, Teacher, TeacherSource};
 pub(crate) use validate::within;
 pub use weights::Weights;

@@ -58,7 +58,8 @@ pub fn export(model: &Model) -> Result<Network> {
 /// The layer of `linear`, which reads `image` if that is what is before it.
 fn weights(linear: &Linear, bias: Vec<i64>, image: Option<[usize; 3]>) -> LayerOp {
     let &Linear { inputs, outputs, ref weights, geometry } = linear;
-    let window = |w: Window| [w.input[0], w.kernel[0], w.kernel[1]];
+    let channels = |w: Window| if geometry.depthwise { 1 } else { w.input[0] };
+    let window = |w: Window| [channels(w), w.kernel[0], w.kernel[1]];
     // Behind an average every channel is one element, in their order.
     let image = image.filter(|_| geometry.average.is_none());
     let weights = match geometry.conv.map(window).or(image) {
@@ -66,7 +67,10 @@ fn weights(linear: &Linear, bias: Vec<i64>, image: Option<[usize; 3]>) -> LayerO
         None => weights.clone(),
     };
     match geometry.conv {
-        Some(window) => LayerOp::Conv2d(Conv2d { window, outputs, groups: 1, weights, bias }),
+        Some(window) => {
+            let groups = window.input[0] / channels(window);
+            LayerOp::Conv2d(Conv2d { window, outputs, groups, weights, bias })
+        }
         None => LayerOp::Dense(Dense { inputs, outputs, weights, bias }),
     }
 }

@@ -9,7 +9,7 @@ use std::ops::AddAssign;
 use serde::{Deserialize, Serialize};
 use sterna_ir::Window;
 
-use crate::config::{Block, Config};
+use crate::config::{Block, Config, Conv};
 use crate::{Error, Result, residual};
 
 /// Windows of a layer, and what it adds; nothing of it for a plain dense layer.
@@ -17,6 +17,8 @@ use crate::{Error, Result, residual};
 pub struct Geometry {
     /// Where the matrix applies.
     pub conv: Option<Window>,
+    /// Whether each channel has a kernel of its own instead of reading all of them.
+    pub depthwise: bool,
     /// Max pool over the outputs.
     pub pool: Option<Window>,
     /// Window of a whole image, whose positions are summed before a dense matrix: a global average without the division.
@@ -96,11 +98,17 @@ pub fn places(config: &Config, shape: &[usize], width: usize, classes: usize) ->
                 let geometry = Geometry { average: average.take(), ..Geometry::default() };
                 Place { inputs: length, outputs, geometry }
             }
-            Block::Conv { outputs, kernel, stride, padding, pool, skip } => {
+            Block::Conv(Conv { outputs, kernel, stride, padding, pool, skip, depthwise }) => {
                 let input = image.ok_or_else(|| {
                     fail(format!("samples of shape {shape:?} are no images; use dense layers"))
                 })?;
-                let inputs = input[0] * kernel * kernel;
+                if depthwise && outputs != input[0] {
+                    let channels = input[0];
+                    let what =
+                        format!("{outputs} outputs of {channels} channels; want {channels} when depthwise");
+                    return Err(fail(what));
+                }
+                let inputs = if depthwise { kernel * kernel } else { input[0] * kernel * kernel };
                 let square = |n: usize| [n, n];
                 let window = Window {
                     input,
@@ -118,7 +126,7 @@ pub fn places(config: &Config, shape: &[usize], width: usize, classes: usize) ->
                 };
                 pool.check(outputs * height * width, outputs, 1).map_err(fail)?;
                 let pool = Some(pool).filter(|p| p.kernel != [1, 1]);
-                let geometry = Geometry { conv: Some(window), pool, average: None, skip };
+                let geometry = Geometry { conv: Some(window), depthwise, pool, average: None, skip };
                 if let Some(source) = residual::source(places.len(), skip) {
                     let earlier = places[source].geometry.image(places[source].outputs);
                     let leaving = geometry.image(outputs);

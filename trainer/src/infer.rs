@@ -64,7 +64,9 @@ impl<'a> Judge<'a> {
                     let mut tile = vec![0f32; conv::tile(w)];
                     let images =
                         values.chunks_exact(dense.elements()).zip(sums.chunks_exact_mut(dense.sums()));
-                    images.for_each(|(x, sums)| conv::forward(w, &quantised.weights, x, sums, &mut tile));
+                    images.for_each(|(x, sums)| {
+                        conv::forward(w, dense.geometry.depthwise, &quantised.weights, x, sums, &mut tile)
+                    });
                 }
                 None => {
                     if let Some(w) = &dense.geometry.average {

@@ -129,7 +129,9 @@ impl Linear {
             samples.for_each(|(out, x)| {
                 let mut tile = vec![0.0; conv::tile(w)];
                 let samples = out.chunks_exact_mut(self.sums_each()).zip(x.chunks_exact(w.elements()));
-                samples.for_each(|(out, x)| conv::forward(w, &weights, x, out, &mut tile));
+                samples.for_each(|(out, x)| {
+                    conv::forward(w, self.geometry.depthwise, &weights, x, out, &mut tile)
+                });
             });
             return out;
         }

@@ -129,7 +129,7 @@ pub fn step(net: &mut Net, config: &Config, space: &mut Workspace, part: f64) ->
         let x = done.last().map_or(&space.input, |l| &l.codes);
         let (layer, dense) = (&mut rest[0], &net.dense[index]);
         let moments = match (&dense.geometry.conv, &dense.geometry.average) {
-            (Some(w), _) => images::sums(w, x, layer, &mut space.images),
+            (Some(w), _) => images::sums((w, dense.geometry.depthwise), x, layer, &mut space.images),
             (None, Some(w)) => {
                 let totals = totals(w, x);
                 let moments = sums(dense, &totals, layer);
@@ -166,7 +166,7 @@ pub fn step(net: &mut Net, config: &Config, space: &mut Workspace, part: f64) ->
                     Some(before) => (&before.codes, Some(&mut before.grad)),
                     None => (&space.input, None),
                 };
-                images::gradients(w, x, x_grad, layer, &mut space.images);
+                images::gradients((w, dense.geometry.depthwise), x, x_grad, layer, &mut space.images);
             }
             None => {
                 let mut totals = std::mem::take(&mut layer.totals);

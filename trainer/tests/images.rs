@@ -4,7 +4,7 @@ use rand::{RngExt, SeedableRng};
 use rand_xoshiro::Xoshiro256PlusPlus;
 use sterna_ir::cost::{CostTable, Curve, LayerCost, Total};
 use sterna_ir::{LayerOp, Task, format};
-use sterna_trainer::config::{Activation, Architecture, Block, Input, Weights};
+use sterna_trainer::config::{Activation, Architecture, Block, Conv, Input, Weights};
 use sterna_trainer::geometry::{Place, places};
 use sterna_trainer::net::Net;
 use sterna_trainer::step::{Workspace, step};
@@ -13,7 +13,7 @@ use sterna_trainer::{Config, check_export, train};
 use crate::util::{images, methods};
 
 fn conv(outputs: usize, kernel: usize, stride: usize, padding: usize, pool: usize) -> Block {
-    Block::Conv { outputs, kernel, stride, padding, pool, skip: 0 }
+    Block::Conv(Conv { stride, padding, pool, ..Conv::new(outputs, kernel) })
 }
 
 /// A padded convolution with a pool that leaves a row over, one with a stride, and a dense layer.
@@ -23,10 +23,15 @@ fn blocks() -> Vec<Block> {
 
 /// Sums over one block and over two, one of them adding a sum, and an average before the dense layer.
 fn residual() -> Vec<Block> {
-    let bridge =
-        |kernel, padding, skip| Block::Conv { outputs: 6, kernel, stride: 1, padding, pool: 1, skip };
+    let bridge = |kernel, padding, skip| Block::Conv(Conv { padding, skip, ..Conv::new(6, kernel) });
     let dense = Block::Dense { outputs: 12 };
     vec![conv(6, 3, 1, 1, 2), bridge(3, 1, 1), bridge(1, 0, 0), bridge(3, 1, 2), Block::Average, dense]
+}
+
+/// A kernel for each channel, larger than its stride, then one over all channels.
+fn depthwise() -> Vec<Block> {
+    let own = Block::Conv(Conv { stride: 2, padding: 1, depthwise: true, ..Conv::new(6, 3) });
+    vec![conv(6, 3, 1, 1, 1), own, conv(5, 1, 1, 0, 2), Block::Dense { outputs: 12 }]
 }
 
 fn config(weights: Weights, activation: Activation) -> Config {
@@ -63,9 +68,10 @@ fn sums(place: &Place, weights: &[f64], x: &[f64]) -> Vec<f64> {
     let ([channels, height, width], [rows, columns]) = (w.input, w.output());
     let mut out = Vec::new();
     for (row, column) in (0..rows * columns).map(|p| (p / columns, p % columns)) {
-        for weights in weights.chunks(place.inputs) {
+        for (o, weights) in weights.chunks(place.inputs).enumerate() {
             let term = |(k, weight): (usize, &f64)| {
-                let (ky, kx, c) = (k / channels / w.kernel[1], k / channels % w.kernel[1], k % channels);
+                let (tap, c) = if place.geometry.depthwise { (k, o) } else { (k / channels, k % channels) };
+                let (ky, kx) = (tap / w.kernel[1], tap % w.kernel[1]);
                 let y = (row * w.stride[0] + ky) as i64 - w.padding[0] as i64;
                 let x_at = (column * w.stride[1] + kx) as i64 - w.padding[1] as i64;
                 let inside = (0..height as i64).contains(&y) && (0..width as i64).contains(&x_at);
@@ -181,6 +187,11 @@ fn gradients_of_real_weights() {
 }
 
 #[test]
+fn gradients_of_depthwise_kernels() {
+    check_gradients(Weights::Float { bits: 8 }, depthwise());
+}
+
+#[test]
 fn gradients_through_residual_sums_and_averages() {
     check_gradients(Weights::Float { bits: 8 }, residual());
 }
@@ -237,6 +248,27 @@ fn residual_networks_export_exactly_and_learn() {
         let accuracy = out.test_accuracy.expect("test samples");
         assert!(accuracy > 0.7, "{activation:?}: {accuracy}");
     }
+}
+
+#[test]
+fn depthwise_networks_export_exactly_and_learn() {
+    let data = images();
+    let config = config(Weights::twn(), Activation::codes(2));
+    let out = train(&data, &Config { model: Architecture::Layers(depthwise()), ..config }, None, &mut ());
+    let out = out.expect("training");
+    check_export(&out.model, &out.network, &data.test).expect("equal");
+    let groups: Vec<usize> = out
+        .network
+        .layers
+        .iter()
+        .filter_map(|l| match &l.op {
+            LayerOp::Conv2d(c) => Some(c.groups),
+            _ => None,
+        })
+        .collect();
+    assert_eq!(groups, [1, 6, 1]);
+    let accuracy = out.test_accuracy.expect("test samples");
+    assert!(accuracy > 0.7, "{accuracy}");
 }
 
 #[test]
@@ -325,12 +357,15 @@ fn what_does_not_fit_is_refused_before_training() {
     let pooled = conv(4, 7, 1, 0, 2);
     let model = Architecture::Layers(vec![pooled]);
     refused(&images(), &Config { model, ..good.clone() }, "kernel of width 2");
-    let unequal = Block::Conv { outputs: 4, kernel: 3, stride: 2, padding: 1, pool: 1, skip: 1 };
+    let unequal = Block::Conv(Conv { stride: 2, padding: 1, skip: 1, ..Conv::new(4, 3) });
     let model = Architecture::Layers(vec![conv(4, 3, 1, 1, 1), unequal]);
     refused(&images(), &Config { model, ..good.clone() }, "want equal images");
     let model = Architecture::Layers(residual());
     let relu = Config { model, activation: Activation::Relu { bits: 8 }, ..good.clone() };
     refused(&images(), &relu, "model.layers[1].skip");
+    let own = Block::Conv(Conv { padding: 1, depthwise: true, ..Conv::new(4, 3) });
+    let model = Architecture::Layers(vec![own]);
+    refused(&images(), &Config { model, ..good.clone() }, "when depthwise");
     let model = Architecture::Layers(vec![Block::Average]);
     refused(&crate::util::dataset(), &Config { model, ..good.clone() }, "no image");
     let cost = Weights::cost(crate::util::table([24, 20, 12, 4]), 800.0);

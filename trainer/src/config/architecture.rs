@@ -34,26 +34,8 @@ pub enum Architecture {
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]
 pub enum Block {
-    /// A convolution over all channels, square in everything; only before the first dense layer.
-    Conv {
-        /// Output channels.
-        outputs: usize,
-        /// Side of the kernel.
-        kernel: usize,
-        /// Distance between windows; 1 when left out.
-        #[serde(default = "one")]
-        stride: usize,
-        /// Zeros around the image; 0 when left out.
-        #[serde(default)]
-        padding: usize,
-        /// Side and stride of a max pool behind it; 1 (none) when left out.
-        #[serde(default = "one")]
-        pool: usize,
-        /// Blocks, this one the last, that a residual sum bridges: the codes of what entered the first are added to those
-        /// that leave this one; 0 (none) when left out.
-        #[serde(default)]
-        skip: usize,
-    },
+    /// A convolution; only before the first dense layer.
+    Conv(Conv),
     /// The average of each channel over the whole image; only before a dense layer or at the end.
     Average,
     /// A matrix over everything before it.
@@ -63,6 +45,39 @@ pub enum Block {
     },
 }
 
+/// A convolution, square in everything.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Conv {
+    /// Output channels.
+    pub outputs: usize,
+    /// Side of the kernel.
+    pub kernel: usize,
+    /// Distance between windows; 1 when left out.
+    #[serde(default = "one")]
+    pub stride: usize,
+    /// Zeros around the image; 0 when left out.
+    #[serde(default)]
+    pub padding: usize,
+    /// Side and stride of a max pool behind it; 1 (none) when left out.
+    #[serde(default = "one")]
+    pub pool: usize,
+    /// Blocks, this one the last, that a residual sum bridges: the codes of what entered the first are added to those that
+    /// leave this one; 0 (none) when left out.
+    #[serde(default)]
+    pub skip: usize,
+    /// A kernel for each channel alone, as many outputs as channels; `false` when left out.
+    #[serde(default)]
+    pub depthwise: bool,
+}
+
+impl Conv {
+    /// A plain convolution: windows side by side, no padding, nothing behind it.
+    pub fn new(outputs: usize, kernel: usize) -> Self {
+        Conv { outputs, kernel, stride: 1, padding: 0, pool: 1, skip: 0, depthwise: false }
+    }
+}
+
 fn one() -> usize {
     1
 }
@@ -70,13 +85,8 @@ fn one() -> usize {
 impl Config {
     /// Hidden layers in order.
     pub fn blocks(&self) -> Vec<Block> {
-        let conv = |outputs, kernel, padding, pool| Block::Conv {
-            outputs,
-            kernel,
-            stride: 1,
-            padding,
-            pool,
-            skip: 0,
+        let conv = |outputs, kernel, padding, pool| {
+            Block::Conv(Conv { padding, pool, ..Conv::new(outputs, kernel) })
         };
         let scaled = |outputs: u32, width: f64| (f64::from(outputs) * width).round().max(1.0) as usize;
         match &self.model {
@@ -90,13 +100,8 @@ impl Config {
                 stages.flat_map(pair).chain([Block::Dense { outputs: scaled(1024, *width) }]).collect()
             }
             Architecture::Resnet20 { width } => {
-                let block = |outputs, stride, skip| Block::Conv {
-                    outputs,
-                    kernel: 3,
-                    stride,
-                    padding: 1,
-                    pool: 1,
-                    skip,
+                let block = |outputs, stride, skip| {
+                    Block::Conv(Conv { stride, padding: 1, skip, ..Conv::new(outputs, 3) })
                 };
                 let stage = |(index, n): (usize, u32)| {
                     let n = scaled(n, *width);
@@ -115,7 +120,7 @@ impl Config {
 
     /// Whether samples are read as images.
     pub fn reads_images(&self) -> bool {
-        matches!(self.blocks().first(), Some(Block::Conv { .. }))
+        matches!(self.blocks().first(), Some(Block::Conv(_)))
     }
 
     pub(super) fn validate_blocks(&self) -> Result<()> {
@@ -136,21 +141,21 @@ impl Config {
                     within(&place, outputs as f64, 1.0, most)?;
                     dense = true;
                 }
-                Block::Conv { .. } | Block::Average if dense || average => {
+                Block::Conv(_) | Block::Average if dense || average => {
                     let what = "behind a dense layer or an average; put convolutions first, then at most one average";
                     return Err(Error::config(&place, what.to_string()));
                 }
                 Block::Average => average = true,
-                Block::Conv { skip, .. } if skip > i => {
+                Block::Conv(Conv { skip, .. }) if skip > i => {
                     let what = format!("{skip}; want at most the {i} blocks behind the first");
                     return Err(Error::config(format!("{place}.skip"), what));
                 }
-                Block::Conv { skip: 1.., .. } if matches!(self.activation, Activation::Relu { .. }) => {
+                Block::Conv(Conv { skip: 1.., .. }) if matches!(self.activation, Activation::Relu { .. }) => {
                     let what =
                         "a sum of ReLU codes, whose steps differ by layer; use an activation of 1 to 8 bits";
                     return Err(Error::config(format!("{place}.skip"), what.to_string()));
                 }
-                Block::Conv { outputs, kernel, stride, padding, pool, .. } => {
+                Block::Conv(Conv { outputs, kernel, stride, padding, pool, .. }) => {
                     within(&format!("{place}.outputs"), outputs as f64, 1.0, most)?;
                     within(&format!("{place}.kernel"), kernel as f64, 1.0, 255.0)?;
                     within(&format!("{place}.stride"), stride as f64, 1.0, 255.0)?;
@@ -172,7 +177,7 @@ mod tests {
         let text =
             r#"{"layers": [{"conv": {"outputs": 8, "kernel": 3, "pool": 2}}, {"dense": {"outputs": 20}}]}"#;
         let model: Architecture = serde_json::from_str(text).expect("a model");
-        let conv = Block::Conv { outputs: 8, kernel: 3, stride: 1, padding: 0, pool: 2, skip: 0 };
+        let conv = Block::Conv(Conv { pool: 2, ..Conv::new(8, 3) });
         assert_eq!(model, Architecture::Layers(vec![conv, Block::Dense { outputs: 20 }]));
         let config = Config { model, ..Config::default() };
         assert!(config.reads_images() && config.validate().is_ok());
@@ -184,7 +189,7 @@ mod tests {
     fn a_width_scales_every_layer() {
         let config = Config { model: Architecture::Vgg7 { width: 0.25 }, ..Config::default() };
         let outputs = |b: &Block| match *b {
-            Block::Conv { outputs, .. } | Block::Dense { outputs } => outputs,
+            Block::Conv(Conv { outputs, .. }) | Block::Dense { outputs } => outputs,
             Block::Average => 0,
         };
         assert_eq!(config.blocks().iter().map(outputs).collect::<Vec<_>>(), [32, 32, 64, 64, 128, 128, 256]);
@@ -198,15 +203,10 @@ mod tests {
             assert!(error.contains(message), "{error}");
         };
         let good = (4, 3, 1, 1, 2);
-        let conv = |(outputs, kernel, stride, padding, pool)| Block::Conv {
-            outputs,
-            kernel,
-            stride,
-            padding,
-            pool,
-            skip: 0,
+        let conv = |(outputs, kernel, stride, padding, pool)| {
+            Block::Conv(Conv { stride, padding, pool, ..Conv::new(outputs, kernel) })
         };
-        let bridge = |skip| Block::Conv { outputs: 4, kernel: 3, stride: 1, padding: 1, pool: 1, skip };
+        let bridge = |skip| Block::Conv(Conv { padding: 1, skip, ..Conv::new(4, 3) });
         refused(vec![bridge(0), bridge(2)], "model.layers[1].skip");
         refused(vec![Block::Average, Block::Average], "at most one average");
         refused(vec![Block::Average, conv(good)], "convolutions first");
