@@ -251,6 +251,15 @@ fn residual_networks_export_exactly_and_learn() {
 }
 
 #[test]
+fn an_average_of_the_input_is_that_of_its_channels() {
+    let data = images();
+    let model = Architecture::Layers(vec![Block::Average, Block::Dense { outputs: 12 }]);
+    let config = Config { model, epochs: 2, ..config(Weights::twn(), Activation::codes(2)) };
+    let out = train(&data, &config, None, &mut ()).expect("training");
+    check_export(&out.model, &out.network, &data.test).expect("equal");
+}
+
+#[test]
 fn depthwise_networks_export_exactly_and_learn() {
     let data = images();
     let config = config(Weights::twn(), Activation::codes(2));
