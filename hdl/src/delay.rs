@@ -1,8 +1,8 @@
 //! The delay model: how fast a netlist is after place and route, without any tool.
 //!
 //! Arrival times are kept per bit of each word, so that the chains of sums in a row overlap as they do in hardware: low
-//! bits are ready first. A hop from cell to cell costs one routing delay, which grows with the logarithm of the circuit: a
-//! larger one is spread wider, and its slowest path is the worst of more.
+//! bits are ready first. A hop from cell to cell costs one routing delay. Hops scatter, and the slowest path is the worst of
+//! many, so that it takes longer than usual hops would; by how much grows with the logarithm of the circuit.
 
 mod period;
 
@@ -20,6 +20,8 @@ pub struct Delays {
     pub clock_to_q: u32,
     /// Into a flip-flop beyond the table in front of it.
     pub setup: u32,
+    /// By what the routes of the slowest path are longer than usual hops.
+    pub worst: u32,
     /// From cell to cell.
     pub route: u32,
     /// Through a look-up table.
@@ -32,6 +34,8 @@ pub struct Delays {
     pub leave: u32,
     /// Inputs of a table.
     pub inputs: u32,
+    /// From the carry of a signed comparison to its overflow, which is back onto the chain and off it, or a table.
+    pub overflow: u32,
     /// To and through the table of an odd bit that leaves its chain, see `adder.rs`; 0 where none does.
     pub odd: u32,
     /// To and through the table that inverts a subtracted operand next to its chain; 0 where chains invert.
@@ -39,32 +43,54 @@ pub struct Delays {
 }
 
 impl Delays {
-    /// Delays in a circuit of these cells; `None` for Gowin, not measured yet, and Xilinx, where no open tool places and routes, so that nothing could be
-    /// calibrated.
+    /// Delays in a circuit of these cells; `None` for Gowin, not measured yet, and Xilinx, where no open tool places and
+    /// routes, so that nothing could be calibrated.
     ///
     /// Cells: as nextpnr's databases have them, read from its reports of critical paths (iCE40HX, nextpnr-ice40 0.4; ECP5 of
-    /// speed 6, nextpnr-ecp5 0.11). Routing: fitted to the clocks of matrices of 16x16 to 64x64 with registers every one or
-    /// two levels, one seed each (`scripts/measure/delay --fit`); without that flag the script measures how far off the clock
-    /// is on other designs.
+    /// speed 6, nextpnr-ecp5 0.11). Routing: fitted to the clocks of the matrices in `scripts/measure/delay.csv` (by
+    /// `scripts/measure/delay --fit`); without that flag the script measures how far off the clock is on other designs.
     pub fn new(family: Family, size: &Resources) -> Option<Self> {
-        let doublings = (size.lut + size.ff).max(1.0).log2();
-        let route = match family {
-            Family::Ice40 => 230.0 * doublings - 1050.0,
-            Family::Ecp5 => 170.0 * doublings - 560.0,
+        let doublings = (size.lut + size.ff).max(1.0).log2() - 10.0;
+        let (route, worst) = match family {
+            Family::Ice40 => (900, 500.0 + 150.0 * doublings),
+            Family::Ecp5 => (900, 200.0 + 100.0 * doublings),
             Family::Gowin | Family::Xcup => return None,
         };
-        Self::with_route(family, route.max(400.0) as u32)
+        Self::with_routing(family, route, worst.max(0.0) as u32)
     }
 
-    /// The same with a routing delay that is known, in picoseconds.
-    pub fn with_route(family: Family, route: u32) -> Option<Self> {
-        let (clock_to_q, setup, lut, enter, carry, leave, inverter, odd) = match family {
-            Family::Ice40 => (540, 0, 380, 250, 135_000, 574, 980, 0),
-            Family::Ecp5 => (525, 130, 236, 447, 36_000, 443, 0, 836),
+    /// Whether there is a model of the family's delays.
+    pub fn are_known(family: Family) -> bool {
+        Self::with_routing(family, 0, 0).is_some()
+    }
+
+    /// The same with routes that are known: a hop, and what the slowest path has more, in picoseconds.
+    pub fn with_routing(family: Family, route: u32, worst: u32) -> Option<Self> {
+        let (clock_to_q, setup, lut, enter, carry, leave, overflow, inverter, odd) = match family {
+            Family::Ice40 => (540, 0, 380, 250, 135_000, 574, 380, 980, 0),
+            Family::Ecp5 => (525, 130, 236, 447, 36_000, 443, 890, 0, 836),
             Family::Gowin | Family::Xcup => return None,
         };
         let inputs = family.lut_inputs();
-        Some(Delays { clock_to_q, setup, route, lut, enter, carry, leave, inputs, inverter, odd })
+        Some(Delays {
+            clock_to_q,
+            setup,
+            worst,
+            route,
+            lut,
+            enter,
+            carry,
+            leave,
+            overflow,
+            inputs,
+            inverter,
+            odd,
+        })
+    }
+
+    /// Period of a clock whose latest path arrives then.
+    pub fn period_of(&self, latest: u32) -> u32 {
+        latest + self.worst + self.setup
     }
 
     /// Arrival of each bit of a combinational node, given those of its operands: one per bit of the operand's word, or none
@@ -89,7 +115,10 @@ impl Delays {
                 let Some(chain) = self.chain(&[at(*a), at(*b)], at(*a).len().max(at(*b).len())) else {
                     return Vec::new();
                 };
-                vec![chain.last().map_or(0, |t| t + self.leave); width]
+                // Two tables make the result of overflow and sign.
+                let is_signed = [a, b].iter().any(|x| netlist.node(**x).range.is_signed());
+                let signs = self.route + self.overflow + 2 * (self.route + self.lut);
+                vec![chain.last().map_or(0, |t| t + self.leave + if is_signed { signs } else { 0 }); width]
             }
             Op::Eq(a, b) => {
                 let own = |id: NodeId| at(id).len() as u32;

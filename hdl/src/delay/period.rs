@@ -10,6 +10,31 @@ use crate::estimate::live;
 impl Delays {
     /// The shortest clock period of the registers of `netlist`, in picoseconds; `None` without any path between some.
     pub fn period(&self, netlist: &Netlist) -> Option<u32> {
+        let (at, ends) = self.arrivals(netlist);
+        let latest = ends.into_iter().filter_map(|id| at[id.index()].iter().copied().max()).max()?;
+        Some(self.period_of(latest))
+    }
+
+    /// scratch
+    pub fn trace(&self, netlist: &Netlist) -> Vec<(NodeId, u32)> {
+        let (at, ends) = self.arrivals(netlist);
+        let key = |id: &NodeId| at[id.index()].iter().copied().max();
+        let mut node = ends.into_iter().max_by_key(key);
+        let mut out = vec![];
+        while let Some(id) = node {
+            out.push((id, key(&id).unwrap_or(0)));
+            let op = &netlist.node(id).op;
+            node = if op.is_sequential() || *op == Op::Input {
+                None
+            } else {
+                op.operands().into_iter().filter(|x| key(x).is_some()).max_by_key(key)
+            };
+        }
+        out
+    }
+
+    /// When each bit of each live node is ready, and the nodes at which paths end.
+    fn arrivals(&self, netlist: &Netlist) -> (Vec<Vec<u32>>, Vec<NodeId>) {
         let mut at: Vec<Vec<u32>> = vec![Vec::new(); netlist.nodes.len()];
         // Inputs of the table that a bit of logic can be, together with the logic in front of it.
         let mut cones: Vec<Vec<NodeId>> = vec![Vec::new(); netlist.nodes.len()];
@@ -68,8 +93,8 @@ impl Delays {
             MemoryKind::Ram { enable, addr, data } => vec![enable, addr, data],
             MemoryKind::Rom(_) => Vec::new(),
         });
-        let latest = ends.chain(written).filter_map(|id| at[id.index()].iter().copied().max()).max()?;
-        Some(latest + self.setup)
+        let ends = ends.chain(written).collect();
+        (at, ends)
     }
 }
 
@@ -111,22 +136,22 @@ mod tests {
 
     #[test]
     fn chains_overlap() {
-        let delays = Delays::with_route(Family::Ecp5, 1000).unwrap();
+        let delays = Delays::with_routing(Family::Ecp5, 1000, 0).unwrap();
         let period = |count| delays.period(&sums(count)).unwrap();
         // Nine bits: on the chain, eight bits along it and off it.
         assert_eq!(period(1), 525 + 1000 + 447 + 7 * 36 + 443 + 130);
         // The first of two has nine bits: the ninth is behind the chain.
         assert!(period(2) > period(1) + 1000 + 836, "{}", period(2));
         // Another sum costs a hop and its own lowest bit, not another chain.
-        let delays = Delays::with_route(Family::Ice40, 1000).unwrap();
+        let delays = Delays::with_routing(Family::Ice40, 1000, 0).unwrap();
         let more = delays.period(&sums(2)).unwrap() - delays.period(&sums(1)).unwrap();
         assert!((1000..2000).contains(&more), "{more}");
     }
 
     #[test]
     fn a_register_alone_has_no_path() {
-        let delays = Delays::with_route(Family::Ice40, 1000).unwrap();
+        let delays = Delays::with_routing(Family::Ice40, 1000, 0).unwrap();
         assert_eq!(delays.period(&sums(0)), None);
-        assert!(Delays::with_route(Family::Xcup, 1000).is_none());
+        assert!(Delays::with_routing(Family::Xcup, 1000, 0).is_none());
     }
 }

@@ -9,7 +9,6 @@ mod stage;
 use sterna_ir::{LayerOp, Network, Range, Threshold};
 
 use crate::delay::Delays;
-use crate::estimate::Resources;
 use crate::lower::maps::stream_order;
 use crate::lower::simplify::{Simplified, simplify};
 use crate::{Error, Options, Result};
@@ -50,7 +49,7 @@ pub fn plan(network: &Network, options: &Options) -> Result<Plan> {
     if options.levels_per_stage == 0 {
         return Err(Error::LevelsPerStage);
     }
-    let known = options.family.is_some_and(|family| Delays::new(family, &Resources::default()).is_some());
+    let known = options.family.is_some_and(Delays::are_known);
     if let Some(khz) = options.clock_khz.filter(|khz| !known || !(1_000..=1_000_000).contains(khz)) {
         return Err(Error::Clock { khz });
     }

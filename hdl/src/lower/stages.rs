@@ -140,7 +140,7 @@ pub fn stages(netlist: &Netlist, steps: &[Step], results: &[NodeId], limit: Limi
             Limit::Levels(..) => limit.inverts() && paths.subtracts_input(group),
             Limit::Period(delays, period) => {
                 let latest = paths.latest(group, &delays, &mut HashMap::new());
-                latest + delays.setup > period && delays.inverter > 0 && paths.subtracts_input(group)
+                delays.period_of(latest) > period && delays.inverter > 0 && paths.subtracts_input(group)
             }
         };
     }
