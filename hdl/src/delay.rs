@@ -2,7 +2,8 @@
 //!
 //! Arrival times are kept per bit of each word, so that the chains of sums in a row overlap as they do in hardware: low
 //! bits are ready first. A hop from cell to cell costs one routing delay. Hops scatter, and the slowest path is the worst of
-//! many, so that it takes longer than usual hops would; by how much grows with the logarithm of the circuit.
+//! many, so that it takes longer than usual hops would; by how much grows with the logarithm of the tables. (Of the
+//! registers many only delay a word, next to what gave it: a pipeline with more of them is hardly spread wider.)
 
 mod period;
 
@@ -50,10 +51,10 @@ impl Delays {
     /// speed 6, nextpnr-ecp5 0.11). Routing: fitted to the clocks of the matrices in `scripts/measure/delay.csv` (by
     /// `scripts/measure/delay --fit`); without that flag the script measures how far off the clock is on other designs.
     pub fn new(family: Family, size: &Resources) -> Option<Self> {
-        let doublings = (size.lut + size.ff).max(1.0).log2() - 10.0;
+        let doublings = size.lut.max(1.0).log2() - 10.0;
         let (route, worst) = match family {
-            Family::Ice40 => (900, 500.0 + 150.0 * doublings),
-            Family::Ecp5 => (900, 200.0 + 100.0 * doublings),
+            Family::Ice40 => (900, 1060.0 + 360.0 * doublings),
+            Family::Ecp5 => (720, 1200.0 + 320.0 * doublings),
             Family::Gowin | Family::Xcup => return None,
         };
         Self::with_routing(family, route, worst.max(0.0) as u32)
