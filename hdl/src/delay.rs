@@ -27,6 +27,8 @@ pub struct Delays {
     pub route: u32,
     /// Through a look-up table.
     pub lut: u32,
+    /// Bits of the widest sum or comparison that is tables and no chain.
+    pub narrow: u32,
     /// Onto a carry chain.
     pub enter: u32,
     /// A bit along the chain, times 1000 (femtoseconds).
@@ -35,8 +37,9 @@ pub struct Delays {
     pub leave: u32,
     /// Inputs of a table.
     pub inputs: u32,
-    /// From the carry of a signed comparison to its overflow, which is back onto the chain and off it, or a table.
-    pub overflow: u32,
+    /// Of the two tables behind the chain of a signed comparison, which make its result of sign and overflow, those that
+    /// logic behind it swallows: both where tables join to wider ones.
+    pub swallowed: u32,
     /// To and through the table of an odd bit that leaves its chain, see `adder.rs`; 0 where none does.
     pub odd: u32,
     /// To and through the table that inverts a subtracted operand next to its chain; 0 where chains invert.
@@ -54,7 +57,7 @@ impl Delays {
         let doublings = size.lut.max(1.0).log2() - 10.0;
         let (route, worst) = match family {
             Family::Ice40 => (900, 1060.0 + 360.0 * doublings),
-            Family::Ecp5 => (720, 1200.0 + 320.0 * doublings),
+            Family::Ecp5 => (780, 960.0 + 180.0 * doublings),
             Family::Gowin | Family::Xcup => return None,
         };
         Self::with_routing(family, route, worst.max(0.0) as u32)
@@ -67,9 +70,9 @@ impl Delays {
 
     /// The same with routes that are known: a hop, and what the slowest path has more, in picoseconds.
     pub fn with_routing(family: Family, route: u32, worst: u32) -> Option<Self> {
-        let (clock_to_q, setup, lut, enter, carry, leave, overflow, inverter, odd) = match family {
-            Family::Ice40 => (540, 0, 380, 250, 135_000, 574, 380, 980, 0),
-            Family::Ecp5 => (525, 130, 236, 447, 36_000, 443, 890, 0, 836),
+        let (clock_to_q, setup, lut, narrow, enter, carry, leave, swallowed, inverter, odd) = match family {
+            Family::Ice40 => (540, 0, 380, 2, 250, 135_000, 574, 1, 980, 0),
+            Family::Ecp5 => (525, 130, 236, 4, 447, 36_000, 443, 2, 0, 836),
             Family::Gowin | Family::Xcup => return None,
         };
         let inputs = family.lut_inputs();
@@ -79,10 +82,11 @@ impl Delays {
             worst,
             route,
             lut,
+            narrow,
             enter,
             carry,
             leave,
-            overflow,
+            swallowed,
             inputs,
             inverter,
             odd,
@@ -107,19 +111,25 @@ impl Delays {
         };
         match &node.op {
             Op::Input | Op::Const(_) | Op::Reg { .. } | Op::Read { .. } => Vec::new(),
+            // A word alone is wires, or inverted.
+            Op::Sum(terms) if width as u32 <= self.narrow && terms.len() > 1 => {
+                through(self.levels(terms.iter().map(|t| at(t.node).len() as u32).sum()))
+            }
             Op::Sum(terms) => match (complemented(netlist, id), as_difference(netlist, terms)) {
                 (Some(x), _) => at(x).iter().map(|t| t + self.inverter).collect(),
                 (_, Some(d)) => self.sum(&[d.added, d.complement], width, at),
                 _ => self.sum(terms, width, at),
             },
             Op::Ge(a, b) => {
+                let wide = [a, b].map(|x| netlist.node(*x).range.width()).into_iter().max();
+                if wide <= Some(self.narrow) {
+                    return through(self.levels((at(*a).len() + at(*b).len()) as u32));
+                }
                 let Some(chain) = self.chain(&[at(*a), at(*b)], at(*a).len().max(at(*b).len())) else {
                     return Vec::new();
                 };
-                // Two tables make the result of overflow and sign.
-                let is_signed = [a, b].iter().any(|x| netlist.node(**x).range.is_signed());
-                let signs = self.route + self.overflow + 2 * (self.route + self.lut);
-                vec![chain.last().map_or(0, |t| t + self.leave + if is_signed { signs } else { 0 }); width]
+                let tables = self.sign_tables(netlist, id) * (self.route + self.lut);
+                vec![chain.last().map_or(0, |t| t + self.leave + tables); width]
             }
             Op::Eq(a, b) => {
                 let own = |id: NodeId| at(id).len() as u32;
@@ -151,6 +161,14 @@ impl Delays {
         if let Some(top) = at.last_mut().filter(|_| is_odd) {
             *top += self.odd;
         }
+    }
+
+    /// Tables behind the chain of a comparison: sign and overflow of a difference make the result where words have signs.
+    fn sign_tables(&self, netlist: &Netlist, id: NodeId) -> u32 {
+        let Op::Ge(a, b) = netlist.node(id).op else { return 0 };
+        let ranges = [a, b].map(|x| netlist.node(x).range);
+        let is_chain = ranges.iter().any(|r| r.width() > self.narrow);
+        if is_chain && ranges.iter().any(|r| r.is_signed()) { 2 } else { 0 }
     }
 
     /// Levels of tables that join `inputs` bits.

@@ -1,5 +1,7 @@
 //! The longest path of a whole netlist.
 
+use std::collections::HashMap;
+
 use sterna_ir::netlist::{MemoryKind, Netlist, NodeId, Op};
 
 use super::{Delays, subtracted};
@@ -38,6 +40,7 @@ impl Delays {
         let mut at: Vec<Vec<u32>> = vec![Vec::new(); netlist.nodes.len()];
         // Inputs of the table that a bit of logic can be, together with the logic in front of it.
         let mut cones: Vec<Vec<NodeId>> = vec![Vec::new(); netlist.nodes.len()];
+        let mut early: HashMap<NodeId, Vec<u32>> = HashMap::new();
         let live = live(netlist);
         let registered = registered(netlist, &live);
         // Read as they are; a sum that never is leaves its tables inverted.
@@ -57,27 +60,43 @@ impl Delays {
                 at[id.index()] = at[x.index()].clone();
                 continue;
             }
-            let logic =
+            let is_logic =
                 matches!(node.op, Op::And(_) | Op::Or(_) | Op::Not(_) | Op::Mux { .. } | Op::Lut { .. });
-            if logic && node.range.width() == 1 {
+            // Logic sees signed comparisons before the tables that it swallows.
+            let seen = |x: NodeId| match early.get(&x) {
+                Some(bits) if is_logic => &bits[..],
+                _ => &at[x.index()][..],
+            };
+            if is_logic && node.range.width() == 1 {
                 let cone = cone(netlist, id, &cones);
-                if cone.len() <= self.inputs as usize {
-                    let latest = cone.iter().filter_map(|c| at[c.index()].iter().copied().max()).max();
-                    let hop = if cone.len() > 1 { self.route + self.lut } else { 0 };
-                    at[id.index()] = latest.map_or(Vec::new(), |t| vec![t + hop]);
+                let latest = |bits: &[u32]| bits.iter().copied().max();
+                let found = match cone[..] {
+                    [only] => Some(latest(&at[only.index()])),
+                    _ if cone.len() > self.inputs as usize => None,
+                    _ => Some(
+                        cone.iter().filter_map(|c| latest(seen(*c))).max().map(|t| t + self.route + self.lut),
+                    ),
+                };
+                if let Some(latest) = found {
+                    at[id.index()] = latest.map_or(Vec::new(), |t| vec![t]);
                     cones[id.index()] = cone;
                     continue;
                 }
             }
             // Ports are taken to be registered next to the circuit.
-            at[id.index()] = match node.op.is_sequential() || node.op == Op::Input {
+            let arrival = match node.op.is_sequential() || node.op == Op::Input {
                 true => vec![self.clock_to_q; node.range.width() as usize],
                 false => {
                     let sees = |x: &NodeId| plain[x.index()] || !matches!(netlist.node(*x).op, Op::Sum(_));
                     let inverter = if subtracted(netlist, id).any(|x| sees(&x)) { self.inverter } else { 0 };
-                    Delays { inverter, ..*self }.through(netlist, id, |id| &at[id.index()])
+                    Delays { inverter, ..*self }.through(netlist, id, seen)
                 }
             };
+            let swallowed = self.sign_tables(netlist, id).min(self.swallowed) * (self.route + self.lut);
+            if swallowed > 0 {
+                early.insert(id, arrival.iter().map(|t| t - swallowed).collect());
+            }
+            at[id.index()] = arrival;
             if !registered[id.index()] {
                 self.leave_chain(netlist, id, &mut at[id.index()]);
             }
