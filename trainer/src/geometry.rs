@@ -4,19 +4,27 @@
 //! channels; weights of a convolution are `[outputs][kernel height][kernel width][channels]`. A [`Window`] names its image
 //! `[channels, height, width]`, the order of the integer network, into which [`to_rows`] turns everything on export.
 
+use std::ops::AddAssign;
+
 use serde::{Deserialize, Serialize};
 use sterna_ir::Window;
 
-use crate::config::{Block, Config};
-use crate::{Error, Result};
+use crate::config::{Block, Config, Conv};
+use crate::{Error, Result, residual};
 
-/// Windows of a layer; none of them for a dense layer.
+/// Windows of a layer, and what it adds; nothing of it for a plain dense layer.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Geometry {
     /// Where the matrix applies.
     pub conv: Option<Window>,
+    /// Whether each channel has a kernel of its own instead of reading all of them.
+    pub depthwise: bool,
     /// Max pool over the outputs.
     pub pool: Option<Window>,
+    /// Window of a whole image, whose positions are summed before a dense matrix: a global average without the division.
+    pub average: Option<Window>,
+    /// Blocks, this one the last, that a residual sum bridges; 0 for none.
+    pub skip: usize,
 }
 
 /// A weight matrix and its place.
@@ -43,7 +51,7 @@ impl Geometry {
 
     /// Length of the vector that a layer reads whose outputs have `inputs` weights.
     pub fn elements(&self, inputs: usize) -> usize {
-        self.conv.map_or(inputs, |w| w.elements())
+        self.conv.or(self.average).map_or(inputs, |w| w.elements())
     }
 
     /// The image of `outputs` channels that leaves the layer, as `[channels, height, width]`; `None` for a vector.
@@ -73,16 +81,34 @@ pub fn places(config: &Config, shape: &[usize], width: usize, classes: usize) ->
         return Err(Error::config("input.levels", what));
     }
     let mut image = image_of(shape).map(|[channels, h, w]| [channels * width, h, w]);
-    let mut places = Vec::new();
+    let mut places: Vec<Place> = Vec::new();
+    let mut average = None;
     for (index, block) in config.blocks().into_iter().chain([Block::Dense { outputs: classes }]).enumerate() {
+        let fail = |what: String| Error::config(format!("model.layers[{index}]"), what);
         let place = match block {
-            Block::Dense { outputs } => Place { inputs: length, outputs, geometry: Geometry::default() },
-            Block::Conv { outputs, kernel, stride, padding, pool } => {
-                let fail = |what: String| Error::config(format!("model.layers[{index}]"), what);
+            Block::Average => {
+                let [channels, height, width] =
+                    image.ok_or_else(|| fail("an average over what is no image; leave it out".into()))?;
+                let (input, kernel) = ([channels, height, width], [height, width]);
+                average = Some(Window { input, kernel, stride: kernel, padding: [0, 0] });
+                length = channels;
+                continue;
+            }
+            Block::Dense { outputs } => {
+                let geometry = Geometry { average: average.take(), ..Geometry::default() };
+                Place { inputs: length, outputs, geometry }
+            }
+            Block::Conv(Conv { outputs, kernel, stride, padding, pool, skip, depthwise }) => {
                 let input = image.ok_or_else(|| {
                     fail(format!("samples of shape {shape:?} are no images; use dense layers"))
                 })?;
-                let inputs = input[0] * kernel * kernel;
+                if depthwise && outputs != input[0] {
+                    let channels = input[0];
+                    let what =
+                        format!("{outputs} outputs of {channels} channels; want {channels} when depthwise");
+                    return Err(fail(what));
+                }
+                let inputs = if depthwise { kernel * kernel } else { input[0] * kernel * kernel };
                 let square = |n: usize| [n, n];
                 let window = Window {
                     input,
@@ -100,7 +126,18 @@ pub fn places(config: &Config, shape: &[usize], width: usize, classes: usize) ->
                 };
                 pool.check(outputs * height * width, outputs, 1).map_err(fail)?;
                 let pool = Some(pool).filter(|p| p.kernel != [1, 1]);
-                Place { inputs, outputs, geometry: Geometry { conv: Some(window), pool } }
+                let geometry = Geometry { conv: Some(window), depthwise, pool, average: None, skip };
+                if let Some(source) = residual::source(places.len(), skip) {
+                    let earlier = places[source].geometry.image(places[source].outputs);
+                    let leaving = geometry.image(outputs);
+                    if earlier != leaving {
+                        let show = |image: Option<[usize; 3]>| format!("{:?}", image.unwrap_or_default());
+                        let (here, there) = (show(leaving), show(earlier));
+                        let what = format!("adds an image of {there} to one of {here}; want equal images");
+                        return Err(fail(what));
+                    }
+                }
+                Place { inputs, outputs, geometry }
             }
         };
         if place.inputs * place.outputs > sterna_ir::MAX_WEIGHTS {
@@ -122,6 +159,26 @@ pub fn places(config: &Config, shape: &[usize], width: usize, classes: usize) ->
             Err(Error::config("votes", what))
         }
         _ => Ok(places),
+    }
+}
+
+/// Sums over the positions of each image of `x`: `[images][positions][channels]` to `[images][channels]`.
+pub(crate) fn totals<T: Copy + Default + AddAssign>(w: &Window, x: &[T]) -> Vec<T> {
+    let channels = w.input[0];
+    let mut out = vec![T::default(); x.len() / w.elements() * channels];
+    for (out, image) in out.chunks_exact_mut(channels).zip(x.chunks_exact(w.elements())) {
+        for position in image.chunks_exact(channels) {
+            out.iter_mut().zip(position).for_each(|(o, x)| *o += *x);
+        }
+    }
+    out
+}
+
+/// The way back from [`totals`] for gradients: every position gets that of the sum.
+pub(crate) fn spread(w: &Window, totals: &[f32], grad: &mut [f32]) {
+    let channels = w.input[0];
+    for (image, total) in grad.chunks_exact_mut(w.elements()).zip(totals.chunks_exact(channels)) {
+        image.chunks_exact_mut(channels).for_each(|position| position.copy_from_slice(total));
     }
 }
 
