@@ -1,6 +1,7 @@
 //! Compiles a matrix, `[inputs][outputs]` of int8 in a `.npy`, to a pipelined circuit, places and routes it with so many
 //! seeds and prints its figures: `route FILE.npy LO HI FAMILY EFFORT|off LEVELS|CLOCKmhz SEEDS FOLDER`. The sink is always
-//! ready, so that nothing holds the pipeline up.
+//! ready, so that nothing holds the pipeline up. With no seed the delay model alone is asked, also of a network as it is
+//! printed for every tool: `route FILE.sterna FAMILY PES`, where 0 unrolls it.
 
 use std::collections::BTreeSet;
 use std::path::Path;
@@ -11,13 +12,22 @@ use sterna_hdl::estimate::estimate;
 use sterna_hdl::family::Family;
 use sterna_hdl::route::{Device, Effort, Framed, Routed};
 use sterna_hdl::verilog::{PrintOptions, print};
-use sterna_hdl::{Options, lower, matrix};
-use sterna_ir::{Netlist, Range};
+use sterna_hdl::{Folding, Options, lower, matrix};
+use sterna_ir::{Design, Netlist, Range, format};
 
 fn main() -> Result<(), Box<dyn std::error::Error>> {
     let args: Vec<String> = std::env::args().skip(1).collect();
+    if let [file, family, pes] = args.as_slice() {
+        let (network, _) = format::read(&std::fs::read_to_string(file)?)?;
+        let folding = match pes.parse()? {
+            0 => Folding::Unrolled,
+            pes => Folding::Pes(pes),
+        };
+        let design = lower(&network, &Options { folding, ..Options::default() })?;
+        return figures(&design, Family::from_name(family).ok_or("no such family")?, &[]);
+    }
     let [file, lo, hi, family, effort, levels, seeds, folder] = args.as_slice() else {
-        return Err("usage: route FILE.npy LO HI FAMILY EFFORT|off LEVELS|CLOCKmhz SEEDS FOLDER".into());
+        return Err("usage: route FILE.npy LO HI FAMILY EFFORT|off LEVELS|CLOCKmhz SEEDS FOLDER, or FILE.sterna FAMILY PES".into());
     };
     let kernel: Array2<i8> = ndarray_npy::read_npy(file)?;
     let (inputs, outputs) = kernel.dim();
@@ -37,7 +47,6 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     let netlist = &design.netlist;
     let seeds: u32 = seeds.parse()?;
     let mut routed = Vec::<Routed>::new();
-    // With no seed the model alone is asked.
     if seeds > 0 {
         let emitted =
             print(netlist, &PrintOptions { version: true, visible: vec![], family: options.family })?;
@@ -50,12 +59,16 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
             routed.push(framed.route(&Effort { seed, ..Effort::default() })?);
         }
     }
-    let size = estimate(netlist, family);
+    figures(&design, family, &routed)
+}
+
+fn figures(design: &Design, family: Family, routed: &[Routed]) -> Result<(), Box<dyn std::error::Error>> {
+    let size = estimate(&design.netlist, family);
     println!(
         "{}",
         serde_json::json!({
             "routed": routed, "latency": design.timing.latency, "estimate": size.total, "mhz": size.mhz,
-            "paths": paths(netlist, family),
+            "paths": paths(&design.netlist, family),
         })
     );
     Ok(())

@@ -51,13 +51,13 @@ impl Delays {
     /// routes, so that nothing could be calibrated.
     ///
     /// Cells: as nextpnr's databases have them, read from its reports of critical paths (iCE40HX, nextpnr-ice40 0.4; ECP5 of
-    /// speed 6, nextpnr-ecp5 0.11). Routing: fitted to the clocks of the matrices in `scripts/measure/delay.csv` (by
+    /// speed 6, nextpnr-ecp5 0.11). Routing: fitted to the clocks of the circuits in `scripts/measure/delay.csv` (by
     /// `scripts/measure/delay --fit`); without that flag the script measures how far off the clock is on other designs.
     pub fn new(family: Family, size: &Resources) -> Option<Self> {
         let doublings = size.lut.max(1.0).log2() - 10.0;
         let (route, worst) = match family {
-            Family::Ice40 => (900, 1060.0 + 360.0 * doublings),
-            Family::Ecp5 => (780, 960.0 + 180.0 * doublings),
+            Family::Ice40 => (700, 1460.0 + 250.0 * doublings),
+            Family::Ecp5 => (840, 840.0 + 180.0 * doublings),
             Family::Gowin | Family::Xcup => return None,
         };
         Self::with_routing(family, route, worst.max(0.0) as u32)

@@ -17,24 +17,6 @@ impl Delays {
         Some(self.period_of(latest))
     }
 
-    /// scratch
-    pub fn trace(&self, netlist: &Netlist) -> Vec<(NodeId, u32)> {
-        let (at, ends) = self.arrivals(netlist);
-        let key = |id: &NodeId| at[id.index()].iter().copied().max();
-        let mut node = ends.into_iter().max_by_key(key);
-        let mut out = vec![];
-        while let Some(id) = node {
-            out.push((id, key(&id).unwrap_or(0)));
-            let op = &netlist.node(id).op;
-            node = if op.is_sequential() || *op == Op::Input {
-                None
-            } else {
-                op.operands().into_iter().filter(|x| key(x).is_some()).max_by_key(key)
-            };
-        }
-        out
-    }
-
     /// When each bit of each live node is ready, and the nodes at which paths end.
     fn arrivals(&self, netlist: &Netlist) -> (Vec<Vec<u32>>, Vec<NodeId>) {
         let mut at: Vec<Vec<u32>> = vec![Vec::new(); netlist.nodes.len()];
