@@ -220,7 +220,7 @@ fn estimate_and_synthesis_stand_side_by_side_on_every_family() {
 }
 
 /// A ternary matrix as the bytes of a `.npy`.
-fn matrix(inputs: usize, outputs: usize) -> Vec<u8> {
+pub fn matrix(inputs: usize, outputs: usize) -> Vec<u8> {
     let header = format!("{{'descr': '|i1', 'fortran_order': False, 'shape': ({inputs}, {outputs}), }}");
     let header = format!("{header:<width$}\n", width = 117);
     let mut bytes = b"\x93NUMPY\x01\x00\x76\x00".to_vec();

@@ -7,7 +7,7 @@ use clap::builder::PossibleValuesParser;
 use serde_json::json;
 use sterna_hdl::estimate::estimate;
 use sterna_hdl::family::Family;
-use sterna_hdl::{Folding, Options, Style};
+use sterna_hdl::{Folding, Options, Style, matrix};
 use sterna_ir::{Network, Range, Task, format};
 
 use super::budget::{BudgetArgs, choose};
@@ -54,6 +54,9 @@ pub struct DesignArgs {
     /// Range of the inputs of a bare matrix (.npy): s8 or u8, any width, or LO:HI such as -5:5.
     #[arg(long = "input", value_name = "RANGE", value_parser = parse_range, allow_hyphen_values = true)]
     input_range: Option<Range>,
+    /// Leave out the inputs of a bare matrix that no output reads, which are ports otherwise; the others keep their order.
+    #[arg(long, requires = "input_range")]
+    drop_unused: bool,
     /// Name of the top module [default: from the network].
     #[arg(long, value_name = "NAME")]
     top: Option<String>,
@@ -105,7 +108,7 @@ impl DesignArgs {
     /// Opens a build folder, or compiles a network file in memory.
     pub fn open(&self, input: &Path, ui: &Ui) -> Result<Build> {
         if !input.is_dir() {
-            let network = self.network(input)?;
+            let network = self.network(input, ui)?;
             let options = self.options(&network.0)?;
             return build::compile(network, options);
         }
@@ -123,10 +126,18 @@ impl DesignArgs {
     }
 
     /// Reads what is to be compiled: a network, or a bare matrix.
-    pub fn network(&self, path: &Path) -> Result<(Network, Task)> {
+    pub fn network(&self, path: &Path, ui: &Ui) -> Result<(Network, Task)> {
         let is_matrix = path.extension().is_some_and(|e| e.eq_ignore_ascii_case("npy"));
         match (is_matrix, self.input_range) {
-            (true, Some(range)) => Ok((store::read_matrix(path, range)?, Task::default())),
+            (true, Some(range)) => {
+                let mut network = store::read_matrix(path, range)?;
+                if self.drop_unused {
+                    let (smaller, dropped) = matrix::without_unused(network);
+                    ui.note(format!("inputs that nothing reads, left out: {dropped:?}"));
+                    network = smaller;
+                }
+                Ok((network, Task::default()))
+            }
             (true, None) => {
                 bail!("{} is a matrix: give the range of its inputs, such as --input s8", path.display())
             }
@@ -232,7 +243,7 @@ pub fn run(args: &Args, ui: &Ui) -> Result<Outcome> {
     let extras = Extras { cocotb: args.cocotb, package: args.package };
     let target = Target::choose(args.board.as_deref(), args.design.clock)?.with(extras);
     let design = args.design.with_target(target.board.as_ref().and_then(|b| b.family()));
-    let network = design.network(&args.network)?;
+    let network = design.network(&args.network, ui)?;
     let options = design.options(&network.0)?;
     let chosen = match args.budget.budget(args.design.clock)? {
         Some(budget) => match choose(&network, &options, &budget, args.synth, ui)? {

@@ -37,7 +37,7 @@ pub fn run(args: &Args, ui: &Ui) -> Result<Outcome> {
     if args.design.folds() {
         bail!("explore tries all foldings; drop --unrolled, --pes and --style");
     }
-    let (network, _) = args.design.network(&args.network)?;
+    let (network, _) = args.design.network(&args.network, ui)?;
     let options = args.design.options(&network)?;
     let Some(family) = options.family else {
         bail!("explore counts cells of a family: give --target ice40, ecp5, gowin, xcup or xc7");

@@ -5,7 +5,8 @@ use sterna_ir::design::Stream;
 use sterna_ir::netlist::{NodeId, Term};
 use sterna_ir::{Network, Range};
 
-use crate::lower::pipe::{Link, beat_counter};
+use crate::lower::pipe::Link;
+use crate::lower::position::beat_counter;
 
 /// Ports that exist before anything else.
 #[derive(Clone, Debug)]
