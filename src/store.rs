@@ -6,10 +6,13 @@ use std::path::Path;
 
 use anyhow::{Context, Result, bail, ensure};
 use sterna_ir::{Network, Range, Task, format};
-use sterna_onnx::{Import, InputCodes, Options};
+use sterna_onnx::{Import, InputCodes, Options, Ternarise};
 
 /// Widest samples of an imported model: each of their values is looked at.
 const MOST_INPUT_BITS: u32 = 16;
+
+/// Bytes of the largest model: what its format allows.
+const MOST_MODEL: u64 = i32::MAX as u64;
 
 /// Name of the note in which a model keeps what its numbers stand for; a model that has it was exported here.
 pub const TASK: &str = "sterna.task";
@@ -35,31 +38,42 @@ pub fn read_network(path: &Path) -> Result<(Network, Task)> {
 pub fn read_matrix(path: &Path, range: Range) -> Result<Network> {
     let place = || path.display().to_string();
     let (shape, values) = sterna_trainer::data::read_matrix(path)?;
-    let small = |v: &f64| (v.fract() == 0.0 && v.abs() <= f64::from(i16::MAX)).then_some(*v as i16);
-    let weights: Option<Vec<i16>> = values.iter().map(small).collect();
-    let Some(weights) = weights else {
-        bail!("{}: a weight that is no small integer; want -32767 to 32767", place());
-    };
-    let [inputs, outputs] = shape;
-    let rows = (0..outputs).flat_map(|o| weights.iter().skip(o).step_by(outputs).copied()).collect();
+    if let Some(at) = values.iter().position(|v| v.fract() != 0.0) {
+        bail!("{}: weights, value {at} is {}; want integers", place(), values[at]);
+    }
+    let values: Vec<i64> = values.iter().map(|v| *v as i64).collect();
     let name = path.file_stem().unwrap_or_default().to_string_lossy();
-    sterna_hdl::matrix::network(&name, inputs, outputs, rows, range).with_context(place)
+    matrix(&name, shape, &values, range).with_context(place)
+}
+
+/// The network of a matrix, given row by row.
+pub fn matrix(name: &str, [inputs, outputs]: [usize; 2], values: &[i64], range: Range) -> Result<Network> {
+    let small = |(at, v): (usize, &i64)| {
+        i16::try_from(*v).with_context(|| format!("weights, value {at} is {v}; want -32768 to 32767"))
+    };
+    let weights = values.iter().enumerate().map(small).collect::<Result<Vec<i16>>>()?;
+    let by_output = (0..outputs).flat_map(|o| weights.iter().skip(o).step_by(outputs).copied()).collect();
+    Ok(sterna_hdl::matrix::network(name, inputs, outputs, by_output, range)?)
 }
 
 /// Reads a model of ONNX or QONNX as a network, by default named after the file, or as it was when this program exported it;
 /// `scores` ends it with the scores instead of the class. `input` says which integers samples consist of, and the model's
 /// values of a step and of 0, as decimals or fractions; without it samples are the codes of the model's own quantiser.
+/// `ternarise` makes weights of floats ternary.
 pub fn read_model(
     path: &Path,
     input: Option<(Range, &str, &str)>,
     name: Option<&str>,
     scores: bool,
+    ternarise: Option<Ternarise>,
 ) -> Result<(Import, Task)> {
     let place = || path.display().to_string();
-    if path.is_dir() {
-        bail!("{} is a folder; give a model file", place());
-    }
-    let bytes = fs::read(path).with_context(|| format!("cannot read {}", place()))?;
+    let unreadable = || format!("cannot read {}", place());
+    // A device would be read without end.
+    let data = fs::metadata(path).with_context(unreadable)?;
+    ensure!(data.is_file(), "{} is no file; give a model file", place());
+    ensure!(data.len() <= MOST_MODEL, "{}: {} bytes; a model has at most {MOST_MODEL}", place(), data.len());
+    let bytes = fs::read(path).with_context(unreadable)?;
     let model = sterna_onnx::parse_in(&bytes, parent(path)).with_context(place)?;
     let codes = |(range, scale, offset): (Range, &str, &str)| {
         ensure!(
@@ -74,7 +88,7 @@ pub fn read_model(
     // Only a name that was given by hand says more than the file's.
     let given = name.or(task.as_ref().map(|_| model.name()));
     let name = Some(given.unwrap_or(&stem).to_string());
-    let options = Options { name, input: input.map(codes).transpose()?, scores };
+    let options = Options { name, input: input.map(codes).transpose()?, scores, ternarise };
     let import = sterna_onnx::import(&model, &options).with_context(place)?;
     let task = task.unwrap_or_default();
     task.check(&import.network).with_context(place)?;
