@@ -52,7 +52,7 @@ fn a_dearer_layer_gets_fewer_weights() {
 #[test]
 fn cycles_bind_the_longest_layer_and_leave_the_others() {
     let data = dataset();
-    let layers = vec![LayerCost::Folded { elements: 4, gap: 1000, floor: 0 }; 3];
+    let layers = vec![LayerCost::Folded { elements: 4, gap: 1000, floor: 0, windows: 1 }; 3];
     let table = CostTable { unit: "cycles".into(), total: Total::Longest, fixed: 0, layers };
     let weights = Weights::cost(table.clone(), 40.0);
     let out = train(&data, &Config { epochs: 20, ..config(weights) }, None, &mut ()).expect("training");

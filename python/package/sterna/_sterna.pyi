@@ -40,7 +40,7 @@ def open(folder: Path) -> Design:
 def dataset(spec: str, *, data_dir: Path | None = None, offline: bool = False) -> dict[str, NDArray[np.uint8]]:
     """The arrays `x_train`, `y_train`, `x_test` and `y_test` of a data set.
 
-    `spec` is `mnist`, `fashion-mnist`, `optdigits`, `digits` (drawn by the program; `digits:TRAIN,TEST` for other sizes) or
+    `spec` is `mnist`, `fashion-mnist`, `cifar10`, `optdigits`, `digits` (drawn by the program; `digits:TRAIN,TEST` for other sizes) or
     a path to a .npz, .npy or .csv file. `data_dir` is searched before the cache and the download; the variable STERNA_DATA
     stands for it. A row is a sample, its elements row-major.
     """
