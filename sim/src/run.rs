@@ -102,7 +102,11 @@ pub(crate) fn split(samples: usize, segments: usize) -> Vec<(usize, usize)> {
 const SELDOM: u8 = 255;
 const SELDOM_FAST: u8 = 240;
 
-/// Stalls of a segment. A faulty beat is the first or the last of one of its first three samples.
+/// Samples inside a circuit that a faulty beat may find before it.
+const MOST_INSIDE: u64 = 9;
+
+/// Stalls of a segment. A faulty beat is the first or the last of one of its first samples, or of one that finds the circuit
+/// full of others, as far as a segment is that long.
 pub(crate) fn stalls(design: &Design, options: &Options, segment: usize) -> Stalls {
     let seed = options.seed.wrapping_add(segment as u64) & (u64::MAX >> 2);
     let mut stalls = Stalls::random(seed, options.stall_level);
@@ -116,7 +120,8 @@ pub(crate) fn stalls(design: &Design, options: &Options, segment: usize) -> Stal
         (0..4).for_each(|_| _ = dice.draw());
         let beats = design.input.beats() as u64;
         let place = if dice.state >> 32 & 1 == 0 { 0 } else { beats - 1 };
-        stalls.fault = Some(dice.state % 3 * beats + place);
+        let inside = (design.timing.latency / design.timing.interval.max(1)).min(MOST_INSIDE);
+        stalls.fault = Some(dice.state % (3 + inside) * beats + place);
     }
     stalls
 }

@@ -303,17 +303,21 @@ impl<'a> Planner<'a> {
         let is_max = |op: &LayerOp| matches!(op, LayerOp::MaxPool(_));
         let layers = &self.network.layers[..index];
         let made_by = layers.iter().rfind(|l| !is_max(&l.op)).map(|l| &l.op);
-        let all = self.exact(index).into_iter();
+        let all = self.exact(index);
         match made_by {
-            None => all.collect(),
-            // A unit that serves several channels gives every code that any of them can have; constants are no bits, unless
-            // padding comes between them.
+            None => all,
+            // A unit that serves several channels gives every code that any of them can have; a channel that is constant at
+            // every position is no bit, unless padding comes between.
             Some(LayerOp::Threshold(t)) => {
-                let stays = |range: Range| range.lo == range.hi && (!padded || range.lo == 0);
-                all.map(|range| if stays(range) { range } else { codes(t) }).collect()
+                let of_channel = |x: &[Range]| {
+                    let range = x.iter().copied().reduce(Range::union).expect("a channel has elements");
+                    let stays = range.lo == range.hi && (!padded || range.lo == 0);
+                    vec![if stays { range } else { codes(t) }; x.len()]
+                };
+                all.chunks(self.small.positions[index]).flat_map(of_channel).collect()
             }
             // Sums are as wide as their parts let them be, never known to be bits.
-            Some(_) => all.map(|range| range.union(Range::new(-1, 1))).collect(),
+            Some(_) => all.into_iter().map(|range| range.union(Range::new(-1, 1))).collect(),
         }
     }
 
