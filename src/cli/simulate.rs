@@ -167,6 +167,9 @@ fn write_wave(build: &Build, samples: &[Vec<i64>], args: &Args, stalls: Stalls, 
     };
     let circuit = sim::Simulator::new(netlist, sim::Watch::All);
     store::ensure_writable(path)?;
+    // The first block of FST is its header, of a fixed length.
+    let is_fst = path.extension().is_some_and(|e| e.eq_ignore_ascii_case("fst"));
+    store::ensure_replaceable(path, if is_fst { &[0; 7] } else { b"$" })?;
     let mut wave = Wave::create(netlist, circuit, &names, window, path)?;
     let few = &samples[..samples.len().min(count)];
     bench::run(&build.design, &mut wave, few, stalls, patience(build)).map_err(anyhow::Error::msg)?;
