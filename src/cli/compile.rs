@@ -45,7 +45,7 @@ pub struct DesignArgs {
     input_lanes: Option<usize>,
     /// Family whose look-up tables and carry chains the circuit is mapped to: ice40, ecp5, gowin, xcup or xc7. Default: the board's,
     /// else plain operators that every tool understands.
-    #[arg(long, value_name = "FAMILY", value_parser = parse_family)]
+    #[arg(long, alias = "family", value_name = "FAMILY", value_parser = parse_family)]
     target: Option<Family>,
     /// Effort of the search for sums that neurons of an unrolled layer can share: 0 is quick, 10 takes its time, `off`
     /// gives every neuron adders of its own [default: 1].
@@ -242,10 +242,18 @@ pub fn run(args: &Args, ui: &Ui) -> Result<Outcome> {
     args.report.check()?;
     let extras = Extras { cocotb: args.cocotb, package: args.package };
     let target = Target::choose(args.board.as_deref(), args.design.clock)?.with(extras);
-    let design = args.design.with_target(target.board.as_ref().and_then(|b| b.family()));
+    let family = target.board.as_ref().and_then(|b| b.family());
+    if let (Some(asked), Some(family), Some(board)) = (args.design.target, family, &target.board)
+        && asked != family
+    {
+        bail!("--target {asked}: {} is of {family}; leave --target out", board.name);
+    }
+    let design = args.design.with_target(family);
     let network = design.network(&args.network, ui)?;
     let options = design.options(&network.0)?;
-    let chosen = match args.budget.budget(args.design.clock)? {
+    let budget = args.budget.budget(args.design.clock)?;
+    let chosen = match budget.map(|budget| target.board.as_ref().map_or(budget, |board| board.bound(budget)))
+    {
         Some(budget) => match choose(&network, &options, &budget, args.synth, ui)? {
             Some(chosen) => Some(chosen),
             None => return Ok(Outcome::CheckFailed),
@@ -265,8 +273,14 @@ pub fn run(args: &Args, ui: &Ui) -> Result<Outcome> {
     report(&build, ui)?;
     let place = target.board.as_ref().map_or(String::new(), |b| format!("{}, ", b.name));
     ui.say(format!("{} files in {}; {place}{} MHz", files.len(), args.output.display(), target.mhz()))?;
+    if let Some(board) = &target.board {
+        let most = rate(board.clock_mhz, build.design.timing.interval);
+        ui.say(format!(
+            "at the {} MHz of the board at most {most}, beside the serial port",
+            board.clock_mhz
+        ))?;
+    }
     clock_notes(&build, &target, args.design.clock, ui);
-    let family = target.board.as_ref().and_then(|b| b.family());
     let lacks = match (&target.board, family) {
         (Some(board), Some(family)) => board.lacks(&estimate(&build.design.netlist, family).total),
         _ => Vec::new(),
@@ -277,6 +291,10 @@ pub fn run(args: &Args, ui: &Ui) -> Result<Outcome> {
             lacks.join(", ")
         ));
     }
+    let missed = args.budget.missed(build.estimated_mhz(), build.design.timing.interval);
+    if let Some(missed) = &missed {
+        ui.say(missed)?;
+    }
     let linked = Some((args.output.as_path(), &files[..]));
     args.report.write(&Report { files: linked, ..Report::of(&build) }, ui)?;
     ui.object(&json!({
@@ -284,9 +302,9 @@ pub fn run(args: &Args, ui: &Ui) -> Result<Outcome> {
         "board": args.board, "clock_mhz": target.mhz(), "exceeds_board": lacks,
         "latency": build.design.timing.latency, "interval": build.design.timing.interval,
         "estimated_mhz": build.estimated_mhz(), "stages": build.stages()?,
-        "choice": chosen.map(|chosen| chosen.object),
+        "choice": chosen.map(|chosen| chosen.object), "missed": missed,
     }))?;
-    Ok(Outcome::Done)
+    Ok(if missed.is_some() { Outcome::CheckFailed } else { Outcome::Done })
 }
 
 /// What there is to know about the clock that was asked for.
@@ -356,7 +374,12 @@ pub fn report(build: &Build, ui: &Ui) -> Result<()> {
         counted(timing.interval, "cycle")
     ))?;
     if let (Some(family), Some(mhz)) = (build.options.family, build.estimated_mhz()) {
-        ui.say(format!("{family}: about {mhz} MHz after place and route, {}", rate(mhz, timing.interval)))?;
+        // The model's delays are those of the fast parts; UP parts have others.
+        let parts = if family == Family::Ice40 { " HX" } else { "" };
+        ui.say(format!(
+            "{family}{parts}: about {mhz} MHz after place and route, {}",
+            rate(mhz, timing.interval)
+        ))?;
     }
     let schedules: Vec<_> =
         stages.iter().filter_map(|s| Some((s.hardware.schedule.as_ref()?, s.uses()))).collect();

@@ -148,20 +148,26 @@ impl<'a> Planner<'a> {
         }
     }
 
-    /// What the nodes of these elements can hold, or more.
-    fn of_nodes(&self, index: usize) -> Vec<Range> {
+    /// What the nodes of these elements can hold, or more; `padded` where padding comes between them.
+    fn of_nodes(&self, index: usize, padded: bool) -> Vec<Range> {
         let is_max = |op: &LayerOp| matches!(op, LayerOp::MaxPool(_));
         let layers = &self.network.layers[..index];
         let made_by = layers.iter().rfind(|l| !is_max(&l.op)).map(|l| &l.op);
-        let all = self.exact(index).into_iter();
+        let all = self.exact(index);
         match made_by {
-            None => all.collect(),
-            // A unit that serves several channels gives every code that any of them can have; constants are no bits.
+            None => all,
+            // A unit that serves several channels gives every code that any of them can have; a channel that is constant at
+            // every position is no bit, unless padding comes between.
             Some(LayerOp::Threshold(t)) => {
-                all.map(|range| if range.lo == range.hi { range } else { codes(t) }).collect()
+                let of_channel = |x: &[Range]| {
+                    let range = x.iter().copied().reduce(Range::union).expect("a channel has elements");
+                    let stays = range.lo == range.hi && (!padded || range.lo == 0);
+                    vec![if stays { range } else { codes(t) }; x.len()]
+                };
+                all.chunks(self.small.positions[index]).flat_map(of_channel).collect()
             }
             // Sums are as wide as their parts let them be, never known to be bits.
-            Some(_) => all.map(|range| range.union(Range::new(-1, 1))).collect(),
+            Some(_) => all.into_iter().map(|range| range.union(Range::new(-1, 1))).collect(),
         }
     }
 

@@ -2,6 +2,7 @@
 
 mod edges;
 mod explore;
+mod found;
 mod images;
 mod random;
 mod scale;

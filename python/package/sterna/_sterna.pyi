@@ -28,11 +28,15 @@ def import_onnx(
     offset: str = "0",
     name: str | None = None,
     scores: bool = False,
+    ternarise: Literal["twn", "tga"] | None = None,
+    calibrate: ArrayLike | None = None,
+    bits: int = 4,
 ) -> Network:
     """Reads a model in ONNX with the quantisers of ONNX or QONNX, as `sterna import` does; all nodes that an integer network
     cannot hold are refused at once. Samples are the codes of the model's own input quantiser, or the integers of `range`,
     of which 1 stands for `scale` and 0 for `offset` in the model, as decimals or fractions (`"1/255"`). `scores` ends the
-    network with the scores instead of the class."""
+    network with the scores instead of the class. `ternarise` makes weights of floats ternary and quantises activations to
+    `bits`, without training; `calibrate` holds a few hundred samples, integers, that say how large values become."""
 
 def open(folder: Path) -> Design:
     """Reads a build folder, as `sterna compile` and `Design.write` write it, with its Verilog as it lies there."""
