@@ -255,7 +255,7 @@ impl<'a> Explorer<'a> {
             reasons: reasons::reasons(&self.layers, pick, budget),
         };
         let design = trial(self.network, &point.options(&self.options), &mut self.known)?;
-        let found = estimate(&design.netlist, self.family);
+        let found = estimate(&design.netlist, self.family, Some(self.family));
         (point.timing, point.cells, point.mhz) = (design.timing, found.total, found.mhz);
         Ok(point)
     }
