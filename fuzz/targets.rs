@@ -33,6 +33,27 @@ fn elements(network: &Network) -> usize {
     most.max(network.input.elements())
 }
 
+/// A model of ONNX: imported where it can be, the network that comes out exported and imported again.
+pub fn onnx(bytes: &[u8]) {
+    let options = sterna_onnx::Options::default();
+    let Ok(import) = sterna_onnx::parse(bytes).and_then(|model| sterna_onnx::import(&model, &options)) else {
+        return;
+    };
+    let network = import.network;
+    if elements(&network) > SMALL {
+        return;
+    }
+    // What 32-bit floats cannot hold is told.
+    let Ok(written) = sterna_onnx::export(&network, 1, &[]) else { return };
+    let again = sterna_onnx::parse(&written).and_then(|model| sterna_onnx::import(&model, &options));
+    let again = again.expect("what was written can be read").network;
+    for value in [network.input.range.lo, network.input.range.hi] {
+        let sample = vec![value; network.input.elements()];
+        let class = |network| eval::evaluate(network, &sample).expect("an imported network checks").pop();
+        assert_eq!(class(&network), class(&again));
+    }
+}
+
 /// The manifest of a build folder.
 pub fn manifest(bytes: &[u8]) {
     if let Ok(text) = std::str::from_utf8(bytes)

@@ -5,15 +5,39 @@ use sterna_hdl::delay::Delays;
 use sterna_hdl::family::Family;
 use sterna_hdl::{Folding, Options};
 use sterna_ir::{LayerOp, Network};
+use sterna_trainer::quantise::{Quantised, tga, twn};
 
 /// Networks up to this many nonzero weights are unrolled when nothing is asked for: about what fits a mid-size part.
 pub const UNROLL_LIMIT: usize = 20_000;
 /// Processing elements of a folded design when nothing is asked for.
 const DEFAULT_PES: usize = 64;
 
+/// Threshold over mean magnitude, of the paper's version for a layer; over the largest magnitude.
+const TWN_FACTOR: f64 = 0.7;
+const TGA_START: f64 = 0.05;
+
 /// Reads a family's name.
 pub fn family(text: &str) -> Result<Family, String> {
     Family::from_name(text).ok_or_else(|| format!("{text:?}; want ice40, ecp5, gowin, xcup or xc7"))
+}
+
+/// Ternary weights of a layer's floats, and the scale of all of them.
+pub type Ternary = fn(&[f32]) -> (Vec<i8>, f32);
+
+/// Reads the name of a method that makes weights ternary without training: `twn`, or `tga` from its first threshold.
+pub fn ternary(name: &str) -> Result<Ternary, String> {
+    fn made(floats: &[f32], quantise: impl Fn(&mut Quantised)) -> (Vec<i8>, f32) {
+        let mut out = Quantised { weights: vec![0.0; floats.len()], scale: Vec::new() };
+        quantise(&mut out);
+        (out.weights.iter().map(|w| *w as i8).collect(), out.scale_of(0))
+    }
+    match name {
+        "twn" => Ok(|floats| made(floats, |out| twn::quantise(floats, floats.len(), TWN_FACTOR, out))),
+        "tga" => Ok(|floats| {
+            made(floats, |out| tga::quantise(floats, tga::first_threshold(floats, TGA_START), out))
+        }),
+        _ => Err(format!("{name:?}; want twn or tga")),
+    }
 }
 
 /// How a network is folded when nothing is asked for: unrolled when small, 64 processing elements when not.
@@ -36,7 +60,7 @@ pub fn registers(
     mhz: Option<f64>,
     levels: Option<u32>,
 ) -> anyhow::Result<(Option<u32>, u32)> {
-    let is_known = |family: &Family| Delays::with_route(*family, 0).is_some();
+    let is_known = |family: &Family| Delays::are_known(*family);
     let khz = family.filter(is_known).and(mhz).map(|mhz| (mhz * 1000.0).round() as u32);
     if khz.is_some() && levels.is_some() {
         bail!("--clock and --levels-per-stage both place the registers; give one of them");

@@ -2,8 +2,11 @@
 
 use sterna_hdl::family::Family;
 use sterna_ir::cost::{CostTable, Curve, LayerCost, MILLI, Total};
+use sterna_trainer::Result;
 use sterna_trainer::config::{Activation, Config, Input};
 use sterna_trainer::data::Dataset;
+use sterna_trainer::encode::Encoder;
+use sterna_trainer::geometry::{Place, places};
 
 /// What is to be kept small.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -21,7 +24,9 @@ pub enum Goal {
 const GAP: u64 = MILLI;
 
 /// The table for the network that `config` describes on `dataset`.
-pub fn table(config: &Config, dataset: &Dataset, goal: Goal) -> CostTable {
+///
+/// Errors where [`places`] does.
+pub fn table(config: &Config, dataset: &Dataset, goal: Goal) -> Result<CostTable> {
     let first = match config.input {
         Input::Raw => dataset.range.width(),
         Input::Bits { bits } => bits,
@@ -31,45 +36,59 @@ pub fn table(config: &Config, dataset: &Dataset, goal: Goal) -> CostTable {
         Activation::Sign { .. } => 1,
         Activation::Codes { bits, .. } | Activation::Relu { bits } => bits,
     };
-    let sizes = sizes(config, dataset);
-    let last = config.hidden.len();
-    let layer = |(index, io): (usize, &[usize])| {
-        let bits = if index == 0 { first } else { code };
+    let matrices = matrices(config, dataset)?;
+    let last = matrices.len() - 1;
+    let widths = widths(&matrices, first, code);
+    let layer = |(index, place): (usize, &Place)| {
+        let bits = widths[index];
         let levels = if index == last { 0 } else { (1 << code) - 1 };
         match goal {
-            Goal::Cycles { elements } => LayerCost::Folded { elements, gap: GAP, floor: 0 },
+            Goal::Cycles { elements } => {
+                let windows = place.geometry.positions() as u64;
+                LayerCost::Folded { elements, gap: GAP, floor: 0, windows }
+            }
             Goal::Luts(family) if bits == 1 && levels == 1 => LayerCost::tables(family.lut_inputs()),
             // A carry chain takes one table per bit; operands are signed.
-            Goal::Luts(_) => LayerCost::adders(io[0], bits + 1, levels, MILLI, Curve::constant(MILLI)),
+            Goal::Luts(_) => LayerCost::adders(place.inputs, bits + 1, levels, MILLI, Curve::constant(MILLI)),
         }
     };
-    let layers = sizes.windows(2).enumerate().map(layer).collect();
-    match goal {
+    let layers = matrices.iter().enumerate().map(layer).collect();
+    Ok(match goal {
         Goal::Luts(family) => {
             CostTable { unit: format!("LUT ({family})"), total: Total::Sum, fixed: 0, layers }
         }
         Goal::Cycles { .. } => CostTable { unit: "cycles".into(), total: Total::Longest, fixed: 0, layers },
-    }
+    })
 }
 
 /// What `table` asks for when every neuron has the same share of `zeros`: one for all layers, or one per layer.
-pub fn at_zeros(table: &CostTable, config: &Config, dataset: &Dataset, zeros: &[f64]) -> f64 {
-    let layer = |((index, io), cost): ((usize, &[usize]), &LayerCost)| {
+pub fn at_zeros(table: &CostTable, config: &Config, dataset: &Dataset, zeros: &[f64]) -> Result<f64> {
+    let layer = |((index, place), cost): ((usize, &Place), &LayerCost)| {
         let share = if zeros.len() == 1 { zeros[0] } else { zeros[index] };
-        let kept = (io[0] as f64 * (1.0 - share)).round().max(1.0) as u32;
-        cost.of(io[0], &vec![kept; io[1]])
+        let kept = (place.inputs as f64 * (1.0 - share)).round().max(1.0) as u32;
+        cost.of(place.inputs, &vec![kept; place.outputs])
     };
-    let sizes = sizes(config, dataset);
-    let layers: Vec<u64> = sizes.windows(2).enumerate().zip(&table.layers).map(layer).collect();
-    (table.sum(&layers) as f64 / MILLI as f64).ceil()
+    let matrices = matrices(config, dataset)?;
+    let layers: Vec<u64> = matrices.iter().enumerate().zip(&table.layers).map(layer).collect();
+    Ok((table.sum(&layers) as f64 / MILLI as f64).ceil())
 }
 
-/// Inputs of each dense layer, then the classes.
-fn sizes(config: &Config, dataset: &Dataset) -> Vec<usize> {
-    let features: usize = dataset.shape.iter().product();
-    let inputs = match config.input {
-        Input::Raw | Input::Bits { .. } => features,
-        Input::Thermometer { levels } => features * levels as usize,
-    };
-    [inputs].into_iter().chain(config.hidden.iter().copied()).chain([dataset.classes]).collect()
+/// Bits of what each matrix reads: `first` for the features, then codes of `code` bits and sums of them.
+fn widths(matrices: &[Place], first: u32, code: u32) -> Vec<u32> {
+    let mut leaving: Vec<u64> = Vec::new();
+    let mut widths = Vec::new();
+    for Place { geometry, .. } in matrices {
+        let arriving = leaving.last().copied().unwrap_or((1 << first) - 1);
+        let summed = geometry.average.map_or(1, |w| w.kernel[0] * w.kernel[1]) as u64;
+        widths.push(u64::BITS - (arriving * summed).leading_zeros());
+        let bridged = if geometry.skip > 0 { leaving[leaving.len() - geometry.skip] } else { 0 };
+        leaving.push((1 << code) - 1 + bridged);
+    }
+    widths
+}
+
+/// All weight matrices.
+fn matrices(config: &Config, dataset: &Dataset) -> Result<Vec<Place>> {
+    let width = Encoder::of(config, &dataset.shape, dataset.range).width();
+    places(config, &dataset.shape, width, dataset.classes)
 }

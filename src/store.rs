@@ -1,15 +1,18 @@
 //! Files: read with the path in every error, written whole or not at all.
 
 use std::fs;
-use std::io::Write;
+use std::io::{Read, Write};
 use std::path::Path;
 
 use anyhow::{Context, Result, bail, ensure};
 use sterna_ir::{Network, Range, Task, format};
-use sterna_onnx::{Import, InputCodes, Options};
+use sterna_onnx::{Import, InputCodes, Options, Ternarise};
 
 /// Widest samples of an imported model: each of their values is looked at.
 const MOST_INPUT_BITS: u32 = 16;
+
+/// Bytes of the largest model: what its format allows.
+const MOST_MODEL: u64 = i32::MAX as u64;
 
 /// Name of the note in which a model keeps what its numbers stand for; a model that has it was exported here.
 pub const TASK: &str = "sterna.task";
@@ -28,38 +31,58 @@ pub fn read_network(path: &Path) -> Result<(Network, Task)> {
     if path.is_dir() {
         bail!("{} is a folder; give a network file, in a build folder network.sterna", path.display());
     }
-    format::read(&read_text(path)?).with_context(|| path.display().to_string())
+    let bytes = fs::read(path).with_context(|| format!("cannot read {}", path.display()))?;
+    let Ok(text) = std::str::from_utf8(&bytes) else {
+        let hint = match path.extension().and_then(|e| e.to_str()) {
+            Some("npy") => "a bare matrix is for compile and estimate, with --input s8 or its like",
+            Some("onnx") => "sterna import makes one of a model of ONNX or QONNX",
+            _ => "give one that train or import wrote",
+        };
+        bail!("{}: no network file; {hint}", path.display());
+    };
+    format::read(text).with_context(|| path.display().to_string())
 }
 
 /// Reads a matrix of small integers, `[inputs, outputs]`, as the network `y = x @ matrix` over inputs in `range`.
 pub fn read_matrix(path: &Path, range: Range) -> Result<Network> {
     let place = || path.display().to_string();
     let (shape, values) = sterna_trainer::data::read_matrix(path)?;
-    let small = |v: &f64| (v.fract() == 0.0 && v.abs() <= f64::from(i16::MAX)).then_some(*v as i16);
-    let weights: Option<Vec<i16>> = values.iter().map(small).collect();
-    let Some(weights) = weights else {
-        bail!("{}: a weight that is no small integer; want -32767 to 32767", place());
-    };
-    let [inputs, outputs] = shape;
-    let rows = (0..outputs).flat_map(|o| weights.iter().skip(o).step_by(outputs).copied()).collect();
+    if let Some(at) = values.iter().position(|v| v.fract() != 0.0) {
+        bail!("{}: weights, value {at} is {}; want integers", place(), values[at]);
+    }
+    let values: Vec<i64> = values.iter().map(|v| *v as i64).collect();
     let name = path.file_stem().unwrap_or_default().to_string_lossy();
-    sterna_hdl::matrix::network(&name, inputs, outputs, rows, range).with_context(place)
+    matrix(&name, shape, &values, range).with_context(place)
+}
+
+/// The network of a matrix, given row by row.
+pub fn matrix(name: &str, [inputs, outputs]: [usize; 2], values: &[i64], range: Range) -> Result<Network> {
+    let small = |(at, v): (usize, &i64)| {
+        i16::try_from(*v).with_context(|| format!("weights, value {at} is {v}; want -32768 to 32767"))
+    };
+    let weights = values.iter().enumerate().map(small).collect::<Result<Vec<i16>>>()?;
+    let by_output = (0..outputs).flat_map(|o| weights.iter().skip(o).step_by(outputs).copied()).collect();
+    Ok(sterna_hdl::matrix::network(name, inputs, outputs, by_output, range)?)
 }
 
 /// Reads a model of ONNX or QONNX as a network, by default named after the file, or as it was when this program exported it;
 /// `scores` ends it with the scores instead of the class. `input` says which integers samples consist of, and the model's
 /// values of a step and of 0, as decimals or fractions; without it samples are the codes of the model's own quantiser.
+/// `ternarise` makes weights of floats ternary.
 pub fn read_model(
     path: &Path,
     input: Option<(Range, &str, &str)>,
     name: Option<&str>,
     scores: bool,
+    ternarise: Option<Ternarise>,
 ) -> Result<(Import, Task)> {
     let place = || path.display().to_string();
-    if path.is_dir() {
-        bail!("{} is a folder; give a model file", place());
-    }
-    let bytes = fs::read(path).with_context(|| format!("cannot read {}", place()))?;
+    let unreadable = || format!("cannot read {}", place());
+    // A device would be read without end.
+    let data = fs::metadata(path).with_context(unreadable)?;
+    ensure!(data.is_file(), "{} is no file; give a model file", place());
+    ensure!(data.len() <= MOST_MODEL, "{}: {} bytes; a model has at most {MOST_MODEL}", place(), data.len());
+    let bytes = fs::read(path).with_context(unreadable)?;
     let model = sterna_onnx::parse_in(&bytes, parent(path)).with_context(place)?;
     let codes = |(range, scale, offset): (Range, &str, &str)| {
         ensure!(
@@ -74,7 +97,7 @@ pub fn read_model(
     // Only a name that was given by hand says more than the file's.
     let given = name.or(task.as_ref().map(|_| model.name()));
     let name = Some(given.unwrap_or(&stem).to_string());
-    let options = Options { name, input: input.map(codes).transpose()?, scores };
+    let options = Options { name, input: input.map(codes).transpose()?, scores, ternarise };
     let import = sterna_onnx::import(&model, &options).with_context(place)?;
     let task = task.unwrap_or_default();
     task.check(&import.network).with_context(place)?;
@@ -98,6 +121,30 @@ pub fn write(path: &Path, bytes: &[u8]) -> Result<()> {
     set_mode(file.path(), 0o644).with_context(fail)?;
     file.persist(path).with_context(fail)?;
     Ok(())
+}
+
+/// Writes an output that the user named, as [`write`] does. A file there is replaced only if it is of the same kind.
+pub fn replace(path: &Path, bytes: &[u8]) -> Result<()> {
+    ensure_replaceable(path, start(bytes))?;
+    write(path, bytes)
+}
+
+/// Says early that the file at `path`, if there is one, does not begin as the output does that shall replace it.
+pub fn ensure_replaceable(path: &Path, beginning: &[u8]) -> Result<()> {
+    let mut old = Vec::new();
+    if let Ok(file) = fs::File::open(path) {
+        file.take(16).read_to_end(&mut old).with_context(|| format!("cannot read {}", path.display()))?;
+    }
+    if !old.is_empty() && !start(&old).starts_with(beginning) {
+        bail!("{} exists and holds something else; give another name, or remove it", path.display());
+    }
+    Ok(())
+}
+
+/// What tells the kind of a file. A safetensors file begins with the length of its header.
+fn start(bytes: &[u8]) -> &[u8] {
+    let bytes = if bytes.get(8) == Some(&b'{') { &bytes[8..] } else { bytes };
+    &bytes[..bytes.len().min(8)]
 }
 
 /// Devices, pipes and folders cannot be replaced by a file.

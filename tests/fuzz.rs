@@ -14,8 +14,15 @@ const ROUNDS: u64 = 300;
 /// Runs `target` on the inputs kept for it, and on each `rounds` times damaged.
 #[track_caller]
 fn fuzz(name: &str, rounds: u64, target: fn(&[u8])) {
-    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("fuzz/corpus").join(name);
+    fuzz_files(&format!("fuzz/corpus/{name}"), "", rounds, target);
+}
+
+/// The same over the files of a folder whose names end so.
+#[track_caller]
+fn fuzz_files(folder: &str, end: &str, rounds: u64, target: fn(&[u8])) {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join(folder);
     let mut files: Vec<_> = std::fs::read_dir(&folder).unwrap().map(|e| e.unwrap().path()).collect();
+    files.retain(|file| file.to_string_lossy().ends_with(end));
     files.sort();
     assert!(!files.is_empty(), "no corpus in {}", folder.display());
     for file in files {
@@ -86,6 +93,11 @@ fn network_files() {
 fn manifests_and_models() {
     fuzz("manifest", 4 * ROUNDS, targets::manifest);
     fuzz("model", 4 * ROUNDS, targets::model);
+}
+
+#[test]
+fn models_in_onnx() {
+    fuzz_files("onnx/tests/models", ".onnx", ROUNDS, targets::onnx);
 }
 
 #[test]

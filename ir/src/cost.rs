@@ -3,14 +3,18 @@
 //!
 //! Costs are counted in thousandths of the table's unit, so that the table is exact and the same everywhere.
 
+mod chain;
+#[cfg(test)]
+mod tests;
+
 use serde::{Deserialize, Serialize};
 
-use crate::{Layer, LayerOp, Network};
+pub use chain::{Matrix, live_fan_ins};
 
 /// Thousandths in one unit.
 pub const MILLI: u64 = 1000;
 
-/// Costs of all dense layers of a network, in order.
+/// Costs of all layers of weights of a network, in order.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct CostTable {
@@ -20,8 +24,12 @@ pub struct CostTable {
     pub total: Total,
     /// What no weight can change (encoder, arg max, shell), in thousandths.
     pub fixed: u64,
-    /// One per dense layer.
+    /// One per layer of weights.
     pub layers: Vec<LayerCost>,
+}
+
+fn one() -> u64 {
+    1
 }
 
 /// How the costs of layers make the cost of a network.
@@ -34,7 +42,8 @@ pub enum Total {
     Longest,
 }
 
-/// Cost of one dense layer and the threshold or arg max behind it.
+/// Cost of one layer of weights and the threshold or arg max behind it; of a convolution, of the matrix that every window
+/// passes through.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]
 pub enum LayerCost {
@@ -53,6 +62,9 @@ pub enum LayerCost {
         gap: u64,
         /// Cycles whatever the weights are, in thousandths.
         floor: u64,
+        /// Times that the matrix applies to a sample: the windows of a convolution.
+        #[serde(default = "one")]
+        windows: u64,
     },
 }
 
@@ -109,12 +121,12 @@ impl LayerCost {
                 let density = (nonzeros * MILLI / weights).min(MILLI) as u32;
                 sum * sharing.at(density) / MILLI
             }
-            LayerCost::Folded { elements, gap, floor } => {
+            LayerCost::Folded { elements, gap, floor, windows } => {
                 let mut rows: Vec<u32> = fan_in.iter().copied().filter(|&k| k > 0).collect();
                 rows.sort_unstable_by(|a, b| b.cmp(a));
                 // Rows of like length share a slot, which lasts as long as its longest.
                 let slot = |rows: &[u32]| u64::from(rows[0]) * MILLI + gap;
-                floor + rows.chunks((*elements).max(1) as usize).map(slot).sum::<u64>()
+                floor + windows * rows.chunks((*elements).max(1) as usize).map(slot).sum::<u64>()
             }
         }
     }
@@ -187,7 +199,7 @@ impl CostTable {
             }
     }
 
-    /// Refuses tables that do not fit a network of `layers` dense layers.
+    /// Refuses tables that do not fit a network of `layers` layers of weights.
     pub fn check(&self, layers: usize) -> Result<(), String> {
         if self.layers.len() != layers {
             return Err(format!("costs of {} layers; want those of {layers}", self.layers.len()));
@@ -202,116 +214,5 @@ impl CostTable {
             }
         }
         Ok(())
-    }
-}
-
-/// Fan-ins of a chain of dense layers of `(inputs, outputs)`, counting what can reach the last layer and is not constant:
-/// a neuron without live inputs is a constant, and one that no live neuron reads is not built.
-/// `nonzero(layer, output * inputs + input)` says which weights there are.
-pub fn live_fan_ins(shapes: &[(usize, usize)], nonzero: impl Fn(usize, usize) -> bool) -> Vec<Vec<u32>> {
-    let mut fan_ins: Vec<Vec<u32>> = Vec::with_capacity(shapes.len());
-    for (layer, &(inputs, outputs)) in shapes.iter().enumerate() {
-        let live = |i: usize| layer == 0 || fan_ins[layer - 1][i] > 0;
-        let live: Vec<bool> = (0..inputs).map(live).collect();
-        let count =
-            |o: usize| (0..inputs).filter(|&i| nonzero(layer, o * inputs + i) && live[i]).count() as u32;
-        fan_ins.push((0..outputs).map(count).collect());
-    }
-    for layer in (1..shapes.len()).rev() {
-        let (inputs, outputs) = shapes[layer];
-        let mut read = vec![false; inputs];
-        for o in (0..outputs).filter(|&o| fan_ins[layer][o] > 0) {
-            read.iter_mut().enumerate().for_each(|(i, r)| *r |= nonzero(layer, o * inputs + i));
-        }
-        fan_ins[layer - 1].iter_mut().zip(read).filter(|(_, r)| !r).for_each(|(k, _)| *k = 0);
-    }
-    fan_ins
-}
-
-impl CostTable {
-    /// Cost in thousandths of `network`, whose dense layers must be those of the table.
-    pub fn of_network(&self, network: &Network) -> Result<u64, String> {
-        let chain = |l: &Layer| matches!(l.op, LayerOp::Dense(_) | LayerOp::Threshold(_) | LayerOp::ArgMax);
-        if let Some(other) = network.layers.iter().find(|l| !chain(l)) {
-            return Err(format!("layer {} is not dense; costs are known for dense networks", other.name));
-        }
-        let dense = |l: &Layer| match &l.op {
-            LayerOp::Dense(d) => Some(d.clone()),
-            _ => None,
-        };
-        let dense: Vec<_> = network.layers.iter().filter_map(dense).collect();
-        self.check(dense.len())?;
-        let shapes: Vec<(usize, usize)> = dense.iter().map(|d| (d.inputs, d.outputs)).collect();
-        let fan_ins = live_fan_ins(&shapes, |layer, i| dense[layer].weights[i] != 0);
-        let costs = self.layers.iter().zip(&shapes).zip(&fan_ins).map(|((c, s), k)| c.of(s.0, k));
-        Ok(self.sum(&costs.collect::<Vec<_>>()))
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn curves_pass_through_their_points_and_go_on() {
-        let curve = Curve { points: vec![(0, 0), (2, 100), (4, 400)] };
-        assert_eq!([0, 1, 2, 3, 4, 6].map(|x| curve.at(x)), [0, 50, 100, 250, 400, 700]);
-        assert_eq!(Curve::constant(7).at(99), 7);
-        let falling = Curve { points: vec![(0, 10), (1, 4)] };
-        assert_eq!(falling.at(50), 0, "never below nothing");
-    }
-
-    #[test]
-    fn adder_bits_are_those_of_the_tree() {
-        let LayerCost::Unrolled { neuron, .. } = LayerCost::adders(100, 8, 0, MILLI, Curve::constant(MILLI))
-        else {
-            panic!("unrolled")
-        };
-        // One input is a wire; two take an adder of 9 bits; three a second one of 10; four two of 9 and one of 10.
-        assert_eq!([0, 1, 2, 3, 4].map(|k| neuron.at(k) / MILLI), [0, 0, 9, 19, 28]);
-        // About k (b + 2) for many.
-        let many = neuron.at(64) as f64 / MILLI as f64;
-        assert!((many / (64.0 * 10.0) - 1.0).abs() < 0.05, "{many}");
-    }
-
-    #[test]
-    fn folded_cycles_are_the_longest_row_of_each_slot() {
-        let layer = LayerCost::Folded { elements: 2, gap: 1000, floor: 5000 };
-        assert_eq!(layer.of(100, &[3, 10, 0, 4, 9]), 5000 + (10 + 1 + 4 + 1) * 1000);
-        let table = CostTable { unit: "cycles".into(), total: Total::Longest, fixed: 0, layers: vec![layer] };
-        assert_eq!(table.sum(&[7, 21_000]), 21_000);
-        assert!(table.check(2).expect_err("too few").contains("1 layers; want those of 2"));
-    }
-
-    #[test]
-    fn sharing_lowers_dense_layers_most() {
-        let layer = LayerCost::adders(100, 8, 0, MILLI, pairs_shared());
-        let plain = LayerCost::adders(100, 8, 0, MILLI, Curve::constant(MILLI));
-        let part = |k: u32| layer.of(100, &[k; 8]) as f64 / plain.of(100, &[k; 8]) as f64;
-        assert!((part(100) - 0.231).abs() < 1e-3 && (part(5) - 0.884).abs() < 1e-3);
-    }
-
-    #[test]
-    fn dead_and_unread_neurons_cost_nothing() {
-        // Neuron 1 has no inputs; neuron 2 is read by nobody but the constant output 1.
-        let first = [[1, 1], [0, 0], [1, 0]];
-        let second = [[1, 1, 0], [0, 1, 0]];
-        let nonzero = |layer: usize, i: usize| match layer {
-            0 => first[i / 2][i % 2] != 0,
-            _ => second[i / 3][i % 3] != 0,
-        };
-        assert_eq!(live_fan_ins(&[(2, 3), (3, 2)], nonzero), [vec![2, 0, 0], vec![1, 0]]);
-    }
-
-    #[test]
-    fn crooked_tables_are_refused() {
-        let crooked = |points: Vec<(u32, u64)>| CostTable {
-            unit: "LUT".into(),
-            total: Total::Sum,
-            fixed: 0,
-            layers: vec![LayerCost::Unrolled { neuron: Curve { points }, sharing: Curve::constant(MILLI) }],
-        };
-        assert!(crooked(vec![]).check(1).expect_err("no points").contains("without points"));
-        assert!(crooked(vec![(3, 1), (3, 2)]).check(1).expect_err("twice").contains("lies at 3"));
     }
 }

@@ -13,18 +13,23 @@ pub fn evaluate(network: &Network, sample: &[i64]) -> Result<Trace> {
     let mut trace: Trace = Vec::with_capacity(network.layers.len());
     for layer in &network.layers {
         let x = trace.last().map_or(sample, Vec::as_slice);
-        let y = match &layer.op {
-            LayerOp::Dense(dense) => eval_dense(dense, x),
-            LayerOp::Conv2d(conv) => eval_conv(conv, x),
-            LayerOp::MaxPool(window) => eval_pool(window, x, i64::MIN, i64::max),
-            LayerOp::SumPool(window) => eval_pool(window, x, 0, |a, b| a + b),
-            LayerOp::Add { from } => x.iter().zip(&trace[*from]).map(|(a, b)| a + b).collect(),
-            LayerOp::Threshold(threshold) => eval_threshold(threshold, x),
-            LayerOp::ArgMax => vec![arg_max(x) as i64],
-        };
+        let y = apply(&layer.op, x, &trace);
         trace.push(y);
     }
     Ok(trace)
+}
+
+/// Output vector of a layer for its input `x`; `trace` holds those of all layers before it.
+pub fn apply(op: &LayerOp, x: &[i64], trace: &[Vec<i64>]) -> Vec<i64> {
+    match op {
+        LayerOp::Dense(dense) => eval_dense(dense, x),
+        LayerOp::Conv2d(conv) => eval_conv(conv, x),
+        LayerOp::MaxPool(window) => eval_pool(window, x, i64::MIN, i64::max),
+        LayerOp::SumPool(window) => eval_pool(window, x, 0, |a, b| a + b),
+        LayerOp::Add { from } => x.iter().zip(&trace[*from]).map(|(a, b)| a + b).collect(),
+        LayerOp::Threshold(threshold) => eval_threshold(threshold, x),
+        LayerOp::ArgMax => vec![arg_max(x) as i64],
+    }
 }
 
 /// Refuses a sample of the wrong length or with a value outside the input range.

@@ -40,7 +40,7 @@ pub fn fold(node: &Node, inputs: &[Option<Constant>]) -> Result<Option<Constant>
                 Some(axes) => axes.to_vec(),
                 None => input(1)?.integers()?,
             };
-            let sizes = squeezed(input(0)?.shape(), &axes, node.op == "Unsqueeze")?;
+            let sizes = shapes::squeezed(input(0)?.shape(), &axes, node.op == "Unsqueeze")?;
             laid_out(input(0)?, sizes, None)?
         }
         "Concat" => {
@@ -143,22 +143,6 @@ pub fn transposed(matrix: &Arc<Quantised>) -> Result<Arc<Quantised>, String> {
         Constant::Quantised(matrix) => Ok(matrix),
         Constant::Plain(_) => unreachable!("a layout changes no kind"),
     }
-}
-
-fn squeezed(shape: &[usize], axes: &[i64], insert: bool) -> Result<Vec<usize>, String> {
-    let rank = if insert { shape.len() + axes.len() } else { shape.len() };
-    let axes: Vec<usize> = axes.iter().map(|a| shapes::axis(*a, rank)).collect::<Result<_, _>>()?;
-    let mut named = vec![false; rank];
-    axes.iter().for_each(|a| named[*a] = true);
-    if insert {
-        let mut rest = shape.iter();
-        let size = |a: usize| if named[a] { Some(1) } else { rest.next().copied() };
-        return (0..rank).map(size).collect::<Option<_>>().ok_or_else(|| "an axis inserted twice".into());
-    }
-    if let Some(long) = axes.iter().find(|a| shape[**a] != 1) {
-        return Err(format!("axis {long} of {} elements squeezed away; want 1", shape[*long]));
-    }
-    Ok((0..rank).filter(|a| !named[*a]).map(|a| shape[a]).collect())
 }
 
 /// By element, the index of the value of a constant that goes with it.

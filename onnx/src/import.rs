@@ -1,6 +1,7 @@
 //! From a model to an integer network: nodes are walked in order, and each becomes a function on the integers of a layer
 //! ([`Signal`]), a layer, or a refusal.
 
+mod frame;
 mod join;
 mod layout;
 mod linear;
@@ -8,13 +9,16 @@ mod nodes;
 mod pool;
 mod quantise;
 mod result;
+mod ternarise;
 mod weigh;
+
+pub use ternarise::Ternarise;
 
 use std::collections::HashMap;
 use std::sync::Arc;
 
 use num_traits::{One, Zero};
-use sterna_ir::{Input, Layer, LayerOp, Network, Range};
+use sterna_ir::{Input, Layer, LayerOp, Network, Range, eval};
 
 use crate::constant::Constant;
 use crate::error::{Refusal, shown};
@@ -36,6 +40,8 @@ pub struct Options {
     pub input: Option<InputCodes>,
     /// Keep the scores as the output instead of the class.
     pub scores: bool,
+    /// Make weights of floats ternary, and quantise activations that are not.
+    pub ternarise: Option<Ternarise>,
 }
 
 /// Integers that stand for the values of a model's input: `value = scale * integer + offset`.
@@ -132,6 +138,10 @@ struct Importer<'a> {
     encoder: Option<Encoder>,
     /// By threshold layer, the numbers that its thresholds were rounded from.
     edges: HashMap<usize, Vec<f64>>,
+    /// Rows and columns around tensors that only convolutions read: above, left, below, right.
+    pads: HashMap<String, [usize; 4]>,
+    /// Of each sample to measure on, the vectors of the layers so far.
+    traces: Vec<eval::Trace>,
     /// Numbers that may still be computed.
     budget: usize,
     notes: Vec<String>,
@@ -178,6 +188,8 @@ impl<'a> Importer<'a> {
             range,
             encoder,
             edges: HashMap::new(),
+            pads: HashMap::new(),
+            traces: Vec::new(),
             budget,
             notes: Vec::new(),
             scores: None,
@@ -201,6 +213,9 @@ impl<'a> Importer<'a> {
         }
         if !refusals.is_empty() {
             return Err(Error::Refused(refusals));
+        }
+        if self.options.ternarise.is_some() {
+            self.notes.push("weights were made ternary and activations quantised, without training".into());
         }
         self.finish()
     }
@@ -237,7 +252,7 @@ impl<'a> Importer<'a> {
     }
 
     /// What a node makes of its inputs.
-    fn node(&mut self, node: &Node) -> Outcome {
+    fn node(&mut self, node: &'a Node) -> Outcome {
         let value = |name: &String| match name.as_str() {
             "" => Ok(None),
             name => match &self.values[name] {

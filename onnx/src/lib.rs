@@ -29,5 +29,5 @@ mod tests;
 pub use check::Difference;
 pub use error::{Error, Refusal, Result};
 pub use export::export;
-pub use import::{Import, InputCodes, Options, Scores, import};
+pub use import::{Import, InputCodes, Options, Scores, Ternarise, import};
 pub use model::{Model, parse, parse_in};

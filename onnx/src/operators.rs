@@ -27,6 +27,7 @@ const STANDARD: &[&str] = &[
     "MaxPool",
     "Mul",
     "Neg",
+    "Pad",
     "QuantizeLinear",
     "ReduceMean",
     "Relu",
@@ -77,7 +78,6 @@ fn refusal(node: &Node) -> Refusal {
             "only straight networks are known, without loops or state"
         }
         ("", "ConvTranspose" | "Resize" | "Upsample") => "images cannot grow; use Conv and pools",
-        ("", "Pad") => "pad in the Conv behind it, by the same number on both sides",
         ("", "ConvInteger" | "MatMulInteger" | "QLinearConv" | "QLinearMatMul") => {
             "export with QuantizeLinear and DequantizeLinear (QDQ) instead"
         }

@@ -49,6 +49,11 @@ impl Codes {
         Ok(Codes { lo, hi, mode, bipolar: false })
     }
 
+    /// The largest magnitude of a code.
+    pub fn largest(&self) -> f64 {
+        self.lo.abs().max(self.hi) as f64
+    }
+
     /// The code of a value that is scaled and moved by the zero point already.
     pub fn apply(&self, value: f32) -> f32 {
         match self.bipolar {

@@ -60,6 +60,23 @@ pub fn cut(given: i64, rank: usize) -> Result<usize, String> {
     if given == rank as i64 { Ok(rank) } else { axis(given, rank) }
 }
 
+/// What a `Squeeze` of `axes`, or an `Unsqueeze` that inserts them, makes of a shape.
+pub fn squeezed(shape: &[usize], axes: &[i64], insert: bool) -> Result<Vec<usize>, String> {
+    let rank = if insert { shape.len() + axes.len() } else { shape.len() };
+    let axes: Vec<usize> = axes.iter().map(|a| axis(*a, rank)).collect::<Result<_, _>>()?;
+    let mut named = vec![false; rank];
+    axes.iter().for_each(|a| named[*a] = true);
+    if insert {
+        let mut rest = shape.iter();
+        let size = |a: usize| if named[a] { Some(1) } else { rest.next().copied() };
+        return (0..rank).map(size).collect::<Option<_>>().ok_or_else(|| "an axis inserted twice".into());
+    }
+    if let Some(long) = axes.iter().find(|a| shape[**a] != 1) {
+        return Err(format!("axis {long} of {} elements squeezed away; want 1", shape[*long]));
+    }
+    Ok((0..rank).filter(|a| !named[*a]).map(|a| shape[a]).collect())
+}
+
 /// What a `Reshape` to `target` makes of a tensor of shape `shape`: 0 keeps a size, one -1 takes what is left.
 pub fn reshaped(shape: &[usize], target: &[i64], zero_is_size: bool) -> Result<Vec<usize>, String> {
     let fail = || format!("a reshape of {shape:?} to {target:?}; their elements differ");

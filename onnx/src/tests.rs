@@ -6,3 +6,4 @@ mod golden;
 mod hostile;
 mod refused;
 mod round_trip;
+mod ternarise;

@@ -11,9 +11,10 @@ use sterna::build::Target;
 use sterna::hdl::family::Family;
 use sterna::hdl::{Folding, Options, Style};
 use sterna::ir::{self, Input, LayerOp, Range, Task, eval, format};
+use sterna::onnx::Ternarise;
 use sterna::{choices, describe, store};
 
-use crate::arrays::{Integers, Samples, narrow, rows, tuple, wide, with_values};
+use crate::arrays::{Integers, Samples, rows, tuple, wide, with_values};
 use crate::design::Design;
 use crate::error::{Result, object};
 use crate::layer::Layer;
@@ -37,7 +38,8 @@ pub fn load(path: PathBuf) -> Result<Network> {
 
 /// Reads a model of ONNX or QONNX.
 #[pyfunction]
-#[pyo3(signature = (path, *, range=None, scale="1", offset="0", name=None, scores=false))]
+#[pyo3(signature = (path, *, range=None, scale="1", offset="0", name=None, scores=false, ternarise=None, calibrate=None, bits=4))]
+#[expect(clippy::too_many_arguments, reason = "keywords in Python, one per choice")]
 pub fn import_onnx(
     py: Python<'_>,
     path: PathBuf,
@@ -46,9 +48,23 @@ pub fn import_onnx(
     offset: &str,
     name: Option<&str>,
     scores: bool,
+    ternarise: Option<&str>,
+    calibrate: Option<&Bound<'_, PyAny>>,
+    bits: u32,
 ) -> Result<Network> {
     let input = range.map(|(lo, hi)| (Range { lo, hi }, scale, offset));
-    let (import, task) = py.detach(|| store::read_model(&path, input, name, scores))?;
+    let ternarise = match (ternarise, calibrate) {
+        (None, None) => None,
+        (Some(method), Some(samples)) if (1..=8).contains(&bits) => {
+            let weights = choices::ternary(method).map_err(anyhow::Error::msg)?;
+            let (values, shape) = Integers::new("calibrate", samples)?;
+            let elements = shape.iter().skip(1).product::<usize>().max(1);
+            let samples = values.to_vec()?.chunks(elements).map(<[i64]>::to_vec).collect();
+            Some(Ternarise { weights, bits, samples })
+        }
+        _ => return Err(anyhow::anyhow!("give ternarise and calibrate together, bits 1 to 8").into()),
+    };
+    let (import, task) = py.detach(|| store::read_model(&path, input, name, scores, ternarise))?;
     Ok(Network { network: import.network, task, notes: import.notes })
 }
 
@@ -93,10 +109,8 @@ impl Network {
         let [inputs, outputs] = shape[..] else {
             return Err(anyhow::anyhow!("weights of shape {}: want (inputs, outputs)", tuple(&shape)).into());
         };
-        let values: Vec<i16> = narrow("weights", &values.to_vec()?, "-32768 to 32767")?;
-        let transposed = (0..outputs).flat_map(|o| values.iter().skip(o).step_by(outputs).copied()).collect();
-        let range = Range { lo: range.0, hi: range.1 };
-        let network = sterna::hdl::matrix::network(name, inputs, outputs, transposed, range)?;
+        let network =
+            store::matrix(name, [inputs, outputs], &values.to_vec()?, Range { lo: range.0, hi: range.1 })?;
         Ok(Network { network, task: Task::default(), notes: Vec::new() })
     }
 

@@ -22,7 +22,7 @@ pub struct DataArgs {
 }
 
 /// What may be given as a data set.
-pub const SPEC_HELP: &str = "mnist, fashion-mnist, optdigits, digits (built in; digits:TRAIN,TEST for other sizes), or a .npz, .npy or .csv file";
+pub const SPEC_HELP: &str = "mnist, fashion-mnist, cifar10, optdigits, digits (built in; digits:TRAIN,TEST for other sizes), or a .npz, .npy or .csv file";
 
 /// Reads a data set to train on, showing downloads and drawing as progress. The test samples of one's own table are those
 /// of the file `test`, or some that are held out.

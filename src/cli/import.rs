@@ -6,11 +6,12 @@ use anyhow::{Result, bail};
 use rayon::prelude::*;
 use serde_json::{Value, json};
 use sterna_ir::{Range, format};
-use sterna_onnx::{Difference, Import};
+use sterna_onnx::{Difference, Import, Ternarise};
 
 use super::compile::parse_range;
-use crate::store;
+use super::data::{DataArgs, SPEC_HELP, load, samples};
 use crate::ui::{Outcome, Ui, counted, thousands};
+use crate::{choices, store};
 
 /// Differences that are shown one by one.
 const LISTED: usize = 20;
@@ -22,6 +23,7 @@ Examples:
   sterna import model.onnx -o net.sterna                       samples are the codes of the model's input quantiser
   sterna import model.onnx --input u8 --scale 1/255 -o net.sterna   samples are pixels, the model takes pixel / 255
   sterna import model.onnx -o net.sterna --check x.npy y.npy   beside what the model's own execution gave
+  sterna import float.onnx --input u8 --scale 1/255 --ternarise twn --calibrate mnist -o net.sterna
 
 What an integer network cannot hold is refused, all nodes at once. Thresholds are exact over the model's numbers; a
 runtime that computes in floats can differ from them where a sum lies within its rounding of a threshold.")]
@@ -57,13 +59,36 @@ pub struct Args {
     /// them, scores or classes; a row of a .npy for each sample.
     #[arg(long, num_args = 2, value_names = ["SAMPLES", "OUTCOMES"])]
     check: Vec<PathBuf>,
+    /// Make weights of floats ternary, by twn (below 0.7 of the mean magnitude is 0) or tga (below a twentieth of the
+    /// largest), and quantise activations that are not; without training, which costs accuracy.
+    #[arg(long, value_name = "METHOD", requires = "calibrate")]
+    ternarise: Option<String>,
+    /// Data set of which the first 200 training samples say how large values become.
+    #[arg(long, value_name = "SET", requires = "ternarise", long_help = SPEC_HELP)]
+    calibrate: Option<String>,
+    /// Bits of the activations that are quantised.
+    #[arg(long, value_name = "N", default_value_t = 4, requires = "ternarise", value_parser = clap::value_parser!(u32).range(1..=8))]
+    bits: u32,
+    #[command(flatten)]
+    source: DataArgs,
+}
+
+impl Args {
+    fn ternarise(&self, ui: &Ui) -> Result<Option<Ternarise>> {
+        const SAMPLES: usize = 200;
+        let (Some(method), Some(spec)) = (&self.ternarise, &self.calibrate) else { return Ok(None) };
+        let weights = choices::ternary(method).map_err(anyhow::Error::msg)?;
+        let (samples, _) = samples(&load(spec, None, &self.source, ui)?.train, SAMPLES);
+        Ok(Some(Ternarise { weights, bits: self.bits, samples }))
+    }
 }
 
 /// Runs `sterna import`.
 pub fn run(args: &Args, ui: &Ui) -> Result<Outcome> {
     store::ensure_network(&args.output)?;
     let input = args.input_range.map(|range| (range, args.scale.as_str(), args.offset.as_str()));
-    let (import, task) = store::read_model(&args.model, input, args.name.as_deref(), args.scores)?;
+    let ternarise = args.ternarise(ui)?;
+    let (import, task) = store::read_model(&args.model, input, args.name.as_deref(), args.scores, ternarise)?;
     let Import { network, notes, .. } = &import;
     store::write(&args.output, format::write(network, &task).as_bytes())?;
     super::info::layers(network, ui)?;

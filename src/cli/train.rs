@@ -1,21 +1,21 @@
 //! `sterna train`: a data set to a network file.
 
 mod method;
+mod recipe;
+mod watch;
 
 use std::path::PathBuf;
-use std::time::Duration;
 
 use anyhow::{Context, Result, bail};
-use clap::ValueEnum;
-use indicatif::ProgressBar;
 use serde_json::json;
 use sterna_ir::size::Size;
-use sterna_trainer::config::{Activation, Architecture, Config, Input, Optimiser, Schedule};
+use sterna_trainer::config::Config;
 use sterna_trainer::data::Dataset;
-use sterna_trainer::train::EpochRecord;
-use sterna_trainer::{Checkpoints, Control, Observer, Outcome as Trained, Progress, check_export, train};
+use sterna_trainer::{Checkpoints, Outcome as Trained, check_export, train};
 
-use self::method::{LeverArgs, MethodArgs};
+use self::method::MethodArgs;
+pub use self::recipe::Recipe;
+use self::watch::Watch;
 use super::data::{DataArgs, SPEC_HELP, load};
 use super::report::{Report, ReportArgs};
 use crate::ui::{Outcome, Ui, percent, table, thousands};
@@ -61,203 +61,8 @@ pub struct Args {
     source: DataArgs,
 }
 
-/// The training flags, the weight method aside; what is not given keeps the default recipe.
-#[derive(Clone, Debug, clap::Args)]
-pub struct Recipe {
-    /// JSON file with the whole recipe, as `--json` prints it under `config`; the flags below change it.
-    #[arg(long, value_name = "FILE")]
-    config: Option<PathBuf>,
-    /// Layers: `mlp`, `lenet5`, `vgg7`, `vgg7:WIDTH` (a factor of its outputs, e.g. 0.25), or a JSON file such as
-    /// {"layers": [{"conv": {"outputs": 32, "kernel": 5, "pool": 2}}, {"dense": {"outputs": 128}}]} [default: mlp].
-    #[arg(long, value_name = "MODEL")]
-    model: Option<String>,
-    /// Outputs of the hidden layers of `mlp`, separated by commas [default: 256,256].
-    #[arg(long, value_name = "LIST", value_delimiter = ',')]
-    hidden: Option<Vec<usize>>,
-    /// The last hidden layer votes, its neuron j for class j modulo the number of classes: no trained last layer.
-    /// Cheapest with one-bit activations.
-    #[arg(long)]
-    votes: bool,
-    #[command(flatten)]
-    levers: LeverArgs,
-    /// Activation: bits per code (1 to 8), or `relu` [default: 2].
-    #[arg(long, value_name = "BITS", value_parser = parse_activation)]
-    activation: Option<Activation>,
-    /// Input coding: `raw`, bits per feature (1 to 8), or thermometer thresholds such as `t3` [default: raw].
-    #[arg(long, value_name = "CODING", value_parser = parse_input)]
-    input: Option<Input>,
-    /// Passes over the training set [default: 40].
-    #[arg(long, value_name = "N")]
-    pub epochs: Option<usize>,
-    /// Samples per step [default: 128].
-    #[arg(long, value_name = "N")]
-    batch: Option<usize>,
-    /// Highest learning rate [default: 0.01]; with SGD about 0.1.
-    #[arg(long, value_name = "RATE")]
-    rate: Option<f64>,
-    /// Update rule [default: adam].
-    #[arg(long, value_enum)]
-    optimiser: Option<Rule>,
-    /// Learning rate over the training [default: cosine]; `step` divides by 10 at one half and three quarters.
-    #[arg(long, value_enum)]
-    schedule: Option<Shape>,
-    /// Probability spread over all classes in the target [default: 0].
-    #[arg(long, value_name = "FRACTION")]
-    label_smoothing: Option<f64>,
-    /// Pull of the weights towards zero [default: 0.05]; with SGD about 0.0001.
-    #[arg(long, value_name = "RATE")]
-    weight_decay: Option<f64>,
-    /// Share of the training set that chooses the best epoch; 0 keeps the last [default: 0.05].
-    #[arg(long, value_name = "FRACTION")]
-    validation: Option<f64>,
-    /// Seed of everything random [default: 1].
-    #[arg(long, value_name = "N")]
-    seed: Option<u64>,
-}
-
-#[derive(Clone, Copy, Debug, ValueEnum)]
-enum Rule {
-    Adam,
-    Sgd,
-}
-
-#[derive(Clone, Copy, Debug, ValueEnum)]
-enum Shape {
-    Constant,
-    Step,
-    Cosine,
-}
-
-fn parse_activation(text: &str) -> Result<Activation, String> {
-    match text.parse::<u32>() {
-        _ if text == "relu" => Ok(Activation::Relu { bits: 8 }),
-        Ok(1) => Ok(Activation::sign()),
-        Ok(bits @ 2..=8) => Ok(Activation::codes(bits)),
-        _ => Err(format!("{text:?}; want 1 to 8 bits, or relu")),
-    }
-}
-
-fn parse_input(text: &str) -> Result<Input, String> {
-    let levels = text.strip_prefix('t').and_then(|n| n.parse::<u32>().ok());
-    match (text.parse::<u32>(), levels) {
-        _ if text == "raw" => Ok(Input::Raw),
-        (Ok(bits @ 1..=8), _) => Ok(Input::Bits { bits }),
-        (_, Some(levels @ 1..=255)) => Ok(Input::Thermometer { levels }),
-        _ => Err(format!("{text:?}; want raw, 1 to 8 bits, or t1 to t255")),
-    }
-}
-
-/// A model by name, or from a file.
-fn read_model(text: &str) -> Result<Architecture> {
-    let width = text.strip_prefix("vgg7:").map(|w| w.parse::<f64>());
-    match (text, width) {
-        ("mlp", _) => Ok(Architecture::Mlp),
-        ("lenet5", _) => Ok(Architecture::Lenet5),
-        ("vgg7", _) => Ok(Architecture::Vgg7 { width: 1.0 }),
-        (_, Some(Ok(width))) => Ok(Architecture::Vgg7 { width }),
-        _ if text.ends_with(".json") => {
-            let content = store::read_text(std::path::Path::new(text))?;
-            serde_json::from_str(&content).with_context(|| text.to_string())
-        }
-        _ => bail!("--model {text:?}; want mlp, lenet5, vgg7, vgg7:WIDTH or a .json file"),
-    }
-}
-
-impl Recipe {
-    /// The trainer's configuration.
-    pub fn config(&self) -> Result<Config> {
-        let mut c = match &self.config {
-            Some(path) => {
-                serde_json::from_str(&store::read_text(path)?).with_context(|| path.display().to_string())?
-            }
-            None => Config::default(),
-        };
-        set(&mut c.model, &self.model.as_deref().map(read_model).transpose()?);
-        set(&mut c.hidden, &self.hidden);
-        if self.hidden.is_some() && c.model != Architecture::Mlp {
-            bail!("--hidden goes with --model mlp only; leave out one of them");
-        }
-        c.votes |= self.votes;
-        set(&mut c.activation, &self.activation);
-        set(&mut c.input, &self.input);
-        set(&mut c.epochs, &self.epochs);
-        set(&mut c.batch, &self.batch);
-        set(&mut c.rate, &self.rate);
-        set(&mut c.label_smoothing, &self.label_smoothing);
-        set(&mut c.weight_decay, &self.weight_decay);
-        set(&mut c.validation, &self.validation);
-        set(&mut c.seed, &self.seed);
-        self.levers.apply(&mut c);
-        match self.optimiser {
-            Some(Rule::Sgd) => c.optimiser = Optimiser::Sgd { momentum: 0.9 },
-            Some(Rule::Adam) => c.optimiser = Config::default().optimiser,
-            None => {}
-        }
-        match self.schedule {
-            Some(Shape::Constant) => c.schedule = Schedule::Constant,
-            Some(Shape::Step) => c.schedule = Schedule::Step { at: vec![0.5, 0.75], factor: 0.1 },
-            Some(Shape::Cosine) => c.schedule = Schedule::Cosine,
-            None => {}
-        }
-        Ok(c)
-    }
-}
-
-fn set<T: Clone>(field: &mut T, value: &Option<T>) {
-    if let Some(value) = value {
-        *field = value.clone();
-    }
-}
-
-/// Longest silence while nobody watches a bar.
-const QUIET: Duration = Duration::from_secs(20);
-
 /// Steps below which a training is likely cut short.
 const FEW_STEPS: usize = 500;
-
-/// Draws the progress of a training.
-struct Watch<'a> {
-    bar: ProgressBar,
-    ui: &'a Ui,
-    /// When the last line was written, where there is no terminal to draw on.
-    said: std::time::Instant,
-    /// Steps taken in this run.
-    steps: usize,
-}
-
-impl Observer for Watch<'_> {
-    fn step(&mut self, p: &Progress<'_>) -> Control {
-        if self.steps == 0 {
-            // Steps of an earlier run do not count for the rate.
-            self.bar.set_length(p.total_steps as u64);
-            self.bar.set_position(p.step as u64);
-            self.bar.reset_eta();
-        }
-        self.steps += 1;
-        self.bar.set_position(p.step as u64);
-        if p.step.is_multiple_of(16) {
-            let validation = p.history.last().and_then(|r| r.validation_accuracy);
-            let validation = validation.map_or(String::new(), |v| format!(" val {}", percent(v)));
-            self.bar.set_message(format!(
-                "epoch {}/{} loss {:.4} acc {}{validation} zeros {}",
-                p.epoch,
-                p.epochs,
-                p.loss,
-                percent(p.accuracy),
-                percent(p.zeros)
-            ));
-        }
-        Control::Continue
-    }
-
-    fn epoch(&mut self, record: &EpochRecord, _: Duration) -> Control {
-        if self.bar.is_hidden() && self.said.elapsed() > QUIET {
-            self.said = std::time::Instant::now();
-            self.ui.note(format!("epoch {}: loss {:.4}", record.epoch, record.loss));
-        }
-        Control::Continue
-    }
-}
 
 /// Trains with a progress bar, then checks the export on every test sample (or training sample, when there are none).
 pub fn train_and_check(
@@ -267,11 +72,11 @@ pub fn train_and_check(
     what: &str,
     ui: &Ui,
 ) -> Result<Trained> {
-    let mut watch = Watch { bar: ui.bar(what, 0, "steps"), ui, said: std::time::Instant::now(), steps: 0 };
+    let mut watch = Watch::new(what, ui);
     let trained = train(dataset, config, checkpoints, &mut watch);
-    watch.bar.finish_and_clear();
+    let steps = watch.finish();
     let trained = trained?;
-    if let (0, Some(done)) = (watch.steps, checkpoints) {
+    if let (0, Some(done)) = (steps, checkpoints) {
         ui.note(format!("{} holds a finished training; delete it to train again", done.path.display()));
     }
     let split = if dataset.test.is_empty() { &dataset.train } else { &dataset.test };

@@ -7,7 +7,7 @@ mod levers;
 mod validate;
 mod weights;
 
-pub use architecture::{Architecture, Block};
+pub use architecture::{Architecture, Block, Conv};
 pub use levers::{Augment, Teacher, TeacherSource};
 pub(crate) use validate::within;
 pub use weights::Weights;
@@ -191,7 +191,7 @@ impl Activation {
 impl Config {
     /// Number of layers with weights, the last included.
     pub fn weight_layers(&self) -> usize {
-        self.blocks().len() + 1
+        self.blocks().iter().filter(|b| **b != Block::Average).count() + 1
     }
 
     /// Number of layers whose weights are trained.

@@ -1,4 +1,7 @@
-//! Convolutions as matrix products over tiles of windows (im2col), each small enough for the cache.
+//! Convolutions as matrix products over tiles of windows (im2col), each small enough for the cache. Depthwise ones are no
+//! matrix products: each channel of a tile meets the weights of its own kernel.
+
+use std::ops::{AddAssign, Mul};
 
 use faer::traits::RealField;
 use sterna_ir::Window;
@@ -84,24 +87,42 @@ fn scatter(w: &Window, tile: &[f32], rows: std::ops::Range<usize>, image: &mut [
     });
 }
 
-/// `out[p][o] = sum_k weights[o][k] window_p[k]` for one image; `tile` is scratch of [`tile`] numbers.
-pub(crate) fn forward<T: RealField + Copy + Default>(
+/// Depthwise weights `[channels][places]` as `[places][channels]`, the order of a window.
+fn turned<T: Copy>(weights: &[T], channels: usize) -> Vec<T> {
+    let places = weights.len() / channels;
+    (0..weights.len()).map(|i| weights[i % channels * places + i / channels]).collect()
+}
+
+/// `out[p][o] = sum_k weights[o][k] window_p[k]` for one image, or over the places of its own channel where `depthwise`;
+/// `tile` is scratch of [`tile`] numbers.
+pub(crate) fn forward<T: RealField + Copy + Default + Mul<Output = T> + AddAssign>(
     w: &Window,
+    depthwise: bool,
     weights: &[T],
     image: &[T],
     out: &mut [T],
     tile: &mut [T],
 ) {
-    let fan_in = w.input[0] * w.kernel[0] * w.kernel[1];
-    let outputs = weights.len() / fan_in;
-    let weights = matrix(weights, outputs, fan_in).transpose();
+    let taken = w.input[0] * w.kernel[0] * w.kernel[1];
+    let outputs = if depthwise { w.input[0] } else { weights.len() / taken };
     let across = w.output()[1];
+    let own = depthwise.then(|| turned(weights, outputs));
     for rows in tiles(w) {
         let windows = rows.len() * across;
-        let tile = &mut tile[..windows * fan_in];
+        let tile = &mut tile[..windows * taken];
         gather(w, image, rows.clone(), tile);
         let out = &mut out[rows.start * across * outputs..rows.end * across * outputs];
-        product(out, matrix(tile, windows, fan_in), weights);
+        match &own {
+            Some(own) => wide(|| {
+                out.fill(T::default());
+                for (out, window) in out.chunks_exact_mut(outputs).zip(tile.chunks_exact(taken)) {
+                    for (x, weights) in window.chunks_exact(outputs).zip(own.chunks_exact(outputs)) {
+                        out.iter_mut().zip(x).zip(weights).for_each(|((o, x), w)| *o += *x * *w);
+                    }
+                }
+            }),
+            None => product(out, matrix(tile, windows, taken), matrix(weights, outputs, taken).transpose()),
+        }
     }
 }
 
@@ -109,25 +130,47 @@ pub(crate) fn forward<T: RealField + Copy + Default>(
 /// `image_grad` where it is wanted.
 pub(crate) fn backward(
     w: &Window,
+    depthwise: bool,
     (weights, weight_grad): (&[f32], &mut [f32]),
     (image, image_grad): (&[f32], Option<&mut [f32]>),
     grad: &[f32],
     tile: &mut [f32],
 ) {
-    let fan_in = w.input[0] * w.kernel[0] * w.kernel[1];
-    let outputs = weights.len() / fan_in;
+    let taken = w.input[0] * w.kernel[0] * w.kernel[1];
+    let outputs = if depthwise { w.input[0] } else { weights.len() / taken };
     let across = w.output()[1];
+    let own = depthwise.then(|| turned(weights, outputs));
+    let mut own_grad = vec![0f32; if depthwise { weights.len() } else { 0 }];
     let mut image_grad = image_grad;
     for rows in tiles(w) {
         let windows = rows.len() * across;
-        let tile = &mut tile[..windows * fan_in];
+        let tile = &mut tile[..windows * taken];
         let grad = &grad[rows.start * across * outputs..rows.end * across * outputs];
-        let grad = matrix(grad, windows, outputs);
         gather(w, image, rows.clone(), tile);
-        add_product(weight_grad, grad.transpose(), matrix(tile, windows, fan_in));
+        match &own {
+            Some(own) => wide(|| {
+                for (grad, window) in grad.chunks_exact(outputs).zip(tile.chunks_exact_mut(taken)) {
+                    let places = window.chunks_exact_mut(outputs).zip(own.chunks_exact(outputs));
+                    for ((x, weights), sums) in places.zip(own_grad.chunks_exact_mut(outputs)) {
+                        for (((x, w), sum), g) in x.iter_mut().zip(weights).zip(sums).zip(grad) {
+                            *sum += *x * g;
+                            *x = w * g;
+                        }
+                    }
+                }
+            }),
+            None => {
+                let grad = matrix(grad, windows, outputs);
+                add_product(weight_grad, grad.transpose(), matrix(tile, windows, taken));
+                if image_grad.is_some() {
+                    product(tile, grad, matrix(weights, outputs, taken));
+                }
+            }
+        }
         if let Some(image_grad) = &mut image_grad {
-            product(tile, grad, matrix(weights, outputs, fan_in));
             scatter(w, tile, rows, image_grad);
         }
     }
+    let places = weights.len() / outputs;
+    own_grad.iter().enumerate().for_each(|(i, g)| weight_grad[i % outputs * places + i / outputs] += g);
 }

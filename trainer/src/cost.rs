@@ -12,13 +12,13 @@
 //! the annealing. When zeros are frozen, the dead zone moves by the little that is missing, so that the cost is the most that
 //! the budget pays for.
 
-use sterna_ir::cost::{CostTable, LayerCost, MILLI, Total, live_fan_ins};
+use sterna_ir::cost::{CostTable, LayerCost, MILLI, Matrix, Total, live_fan_ins};
 
 use crate::config::{Config, Weights};
 use crate::geometry::Place;
-use crate::net::Net;
+use crate::net::{Dense, Net};
 use crate::step::Workspace;
-use crate::{Error, Result};
+use crate::{Error, Result, residual};
 
 /// Half width of the dead zone over the bound of the weights, before any training, in a layer of mean cost.
 const DEAD_ZONE: f64 = 0.3;
@@ -45,15 +45,23 @@ pub(crate) fn admit(config: &Config, places: &[Place]) -> Result<()> {
     Ok(())
 }
 
-fn shapes(net: &Net) -> Vec<(usize, usize)> {
-    net.dense.iter().map(|d| (d.inputs, d.outputs)).collect()
+fn chain(net: &Net) -> Vec<Matrix> {
+    let bridges = |to: usize| residual::source(to, net.dense[to].geometry.skip);
+    let sources: Vec<usize> = (0..net.dense.len()).filter_map(bridges).collect();
+    let matrix = |(index, d): (usize, &Dense)| {
+        let summed = d.geometry.skip > 0 || sources.contains(&index);
+        Matrix { inputs: d.inputs, outputs: d.outputs, summed }
+    };
+    net.dense.iter().enumerate().map(matrix).collect()
 }
 
 /// Cost of each layer in units of the table.
-fn costs(table: &CostTable, shapes: &[(usize, usize)], nonzero: impl Fn(usize, usize) -> bool) -> Vec<f64> {
-    let fan_ins = live_fan_ins(shapes, nonzero);
-    let layers = table.layers.iter().zip(shapes).zip(&fan_ins);
-    layers.map(|((cost, shape), k)| cost.of(shape.0, k) as f64 / MILLI as f64).collect()
+fn costs(table: &CostTable, chain: &[Matrix], nonzero: impl Fn(usize, usize) -> bool) -> Vec<f64> {
+    // Channels of the trainer's images run fastest.
+    let source = |layer: usize, input: usize| input % chain[layer - 1].outputs;
+    let fan_ins = live_fan_ins(chain, source, nonzero);
+    let layers = table.layers.iter().zip(chain).zip(&fan_ins);
+    layers.map(|((cost, matrix), k)| cost.of(matrix.inputs, k) as f64 / MILLI as f64).collect()
 }
 
 /// Relative excess of each layer's cost over `budget`: of the sum, the same for all, or of each alone.
@@ -68,24 +76,18 @@ fn excess(table: &CostTable, costs: &[f64], budget: &[f64]) -> Vec<f64> {
 }
 
 /// Cost of each layer when its weights are drawn at random, before any training.
-fn random(table: &CostTable, shapes: &[(usize, usize)]) -> Vec<f64> {
-    let layer = |(cost, &(inputs, outputs)): (&LayerCost, &(usize, usize))| {
+fn random(table: &CostTable, chain: &[Matrix]) -> Vec<f64> {
+    let layer = |(cost, &Matrix { inputs, outputs, .. }): (&LayerCost, &Matrix)| {
         let fan_in = (inputs as f64 * (1.0 - DEAD_ZONE)).round() as u32;
         cost.of(inputs, &vec![fan_in; outputs]) as f64 / MILLI as f64
     };
-    table.layers.iter().zip(shapes).map(layer).collect()
+    table.layers.iter().zip(chain).map(layer).collect()
 }
 
 /// The budget of each layer at `part` of the training: from the cost of random weights geometrically to the final one. (Of
 /// a sum only the sum counts.)
-fn budgets(
-    config: &Config,
-    table: &CostTable,
-    shapes: &[(usize, usize)],
-    budget: f64,
-    part: f64,
-) -> Vec<f64> {
-    let first = random(table, shapes);
+fn budgets(config: &Config, table: &CostTable, chain: &[Matrix], budget: f64, part: f64) -> Vec<f64> {
+    let first = random(table, chain);
     let free = budget - table.fixed as f64 / MILLI as f64;
     let anneal = config.weights.anneal().max(1e-9);
     let done = (part / anneal).min(1.0);
@@ -117,11 +119,11 @@ pub(crate) fn steer(net: &mut Net, config: &Config, space: &Workspace, part: f64
     if net.dense.iter().any(|d| d.mask.is_some()) {
         return;
     }
-    let shapes = shapes(net);
-    let costs = costs(table, &shapes, |layer, i| space.layers[layer].quantised.weights[i] != 0.0);
-    let excess = excess(table, &costs, &budgets(config, table, &shapes, *budget, part));
+    let chain = chain(net);
+    let costs = costs(table, &chain, |layer, i| space.layers[layer].quantised.weights[i] != 0.0);
+    let excess = excess(table, &costs, &budgets(config, table, &chain, *budget, part));
     let free = budget - table.fixed as f64 / MILLI as f64;
-    let random = random(table, &shapes);
+    let random = random(table, &chain);
     for (index, (dense, excess)) in net.dense.iter_mut().zip(excess).enumerate() {
         // What would be cheap enough without training needs no dead zone but the first.
         if table.total == Total::Longest && random[index] <= free && excess < 0.0 {
@@ -135,7 +137,7 @@ pub(crate) fn steer(net: &mut Net, config: &Config, space: &Workspace, part: f64
 /// ranking; one whose random weights were within its own keeps its dead zone.
 pub(crate) fn land(net: &Net, config: &Config) -> Option<Vec<Vec<bool>>> {
     let Weights::Cost { table, budget, .. } = &config.weights else { return None };
-    let shapes = shapes(net);
+    let chain = chain(net);
     let free = budget - table.fixed as f64 / MILLI as f64;
     let size = |(layer, i): (usize, usize)| {
         let dense = &net.dense[layer];
@@ -143,15 +145,15 @@ pub(crate) fn land(net: &Net, config: &Config) -> Option<Vec<Vec<bool>>> {
     };
     let weights = |layer: usize| (0..net.dense[layer].weight.value.len()).map(move |i| (layer, i));
     let beyond = |layer: usize| weights(layer).map(|at| size(at) > 1.0).collect();
-    let mut masks: Vec<Vec<bool>> = (0..shapes.len()).map(beyond).collect();
+    let mut masks: Vec<Vec<bool>> = (0..chain.len()).map(beyond).collect();
     let groups: Vec<Vec<usize>> = match table.total {
-        Total::Sum => vec![(0..shapes.len()).collect()],
-        Total::Longest => (0..shapes.len()).map(|l| vec![l]).collect(),
+        Total::Sum => vec![(0..chain.len()).collect()],
+        Total::Longest => (0..chain.len()).map(|l| vec![l]).collect(),
     };
-    let first = random(table, &shapes);
+    let first = random(table, &chain);
     for group in groups {
         let spent = |masks: &[Vec<bool>]| {
-            let costs = costs(table, &shapes, |l, i| masks[l][i]);
+            let costs = costs(table, &chain, |l, i| masks[l][i]);
             group.iter().map(|&l| costs[l]).sum::<f64>()
         };
         // Nothing was bought with the price, and nothing is owed.

@@ -1,10 +1,11 @@
-//! Data sets: named ones (MNIST, Fashion-MNIST, optdigits), one's own tables, and digits drawn by the program.
+//! Data sets: named ones (MNIST, Fashion-MNIST, CIFAR-10, optdigits), one's own tables, and digits drawn by the program.
 //!
 //! Whatever the source, a [`Dataset`] holds 8-bit unsigned codes, because that is what the circuit will read. Real
 //! numbers are mapped to codes by a [`Scaling`](sterna_ir::Scaling) learned on the training split. It travels with the
 //! network, beside the names of classes and features, in a [`Task`]: by it [`load_test`] reads other samples.
 
 mod bytes;
+mod cifar;
 mod digits;
 mod error;
 mod fetch;
@@ -110,6 +111,7 @@ impl Default for Options {
 ///
 /// `spec` is one of
 /// - `mnist`, `fashion-mnist`: idx files, plain or gzip, from `data_dir`, the cache or a mirror;
+/// - `cifar10`: colour images of 32x32, the archive or the files in it from the same places;
 /// - `optdigits`: 8x8 counts `0..=16` from the same places;
 /// - `digits`, `digits:TRAIN`, `digits:TRAIN,TEST`: drawn by the program, 28x28, by default 12000 and 2000 samples;
 /// - a path ending in `.npz`: arrays `x_train`, `y_train`, `x_test`, `y_test`, or `x` and `y` to be split;
@@ -132,6 +134,7 @@ pub fn load(spec: &str, options: &Options, progress: &dyn Fn(&str, u64, u64)) ->
     match spec {
         "mnist" => idx::load(&named::MNIST, options, progress),
         "fashion-mnist" => idx::load(&named::FASHION_MNIST, options, progress),
+        "cifar10" => cifar::load(options, progress),
         "optdigits" => optdigits::load(options, progress),
         _ => match spec.strip_prefix("digits") {
             Some("") => digits::load(None),
@@ -183,7 +186,7 @@ pub fn read_matrix(path: &Path) -> Result<([usize; 2], Vec<f64>), Error> {
 
 /// Whether `spec` is a path rather than the name of a set.
 fn is_own(spec: &str) -> bool {
-    let named = ["mnist", "fashion-mnist", "optdigits", "digits"].contains(&spec);
+    let named = ["mnist", "fashion-mnist", "cifar10", "optdigits", "digits"].contains(&spec);
     !named && !spec.starts_with("digits:")
 }
 

@@ -9,10 +9,10 @@ use sterna_ir::{Conv2d, Dense, Input, Layer, LayerOp, Network, Range, Threshold,
 use crate::data::Split;
 use crate::geometry::to_rows;
 use crate::model::{HiddenLayer, Linear, Model, evaluate};
-use crate::{Error, Result};
+use crate::{Error, Result, residual};
 
 /// Writes `model` as an integer network: an optional input coding, then layers of weights and thresholds in turn, max pools
-/// behind the thresholds, then an arg max.
+/// and residual sums behind the thresholds, then an arg max.
 ///
 /// Errors when the network does not [check](Network::check), e.g. for too many elements.
 pub fn export(model: &Model) -> Result<Network> {
@@ -24,16 +24,29 @@ pub fn export(model: &Model) -> Result<Network> {
     }
     // The image that the trainer keeps in another order.
     let mut image = model.encoder.image;
+    // Layers of the network that hold what leaves the hidden layers.
+    let mut leaves = Vec::new();
     for (index, layer) in model.hidden.iter().enumerate() {
         let number = index + 1;
-        let kind = if layer.linear.geometry.conv.is_some() { "conv" } else { "fc" };
+        let geometry = layer.linear.geometry;
+        let kind = if geometry.conv.is_some() { "conv" } else { "fc" };
+        if let Some(w) = geometry.average {
+            push(&mut network, format!("average{number}"), LayerOp::SumPool(w));
+        }
         push(&mut network, format!("{kind}{number}"), weights(&layer.linear, Vec::new(), image));
         let ranges = network.ranges()?.pop().expect("a layer was pushed");
         push(&mut network, format!("act{number}"), LayerOp::Threshold(thresholds(layer, &ranges)));
-        if let Some(w) = layer.linear.geometry.pool {
+        if let Some(w) = geometry.pool {
             push(&mut network, format!("pool{number}"), LayerOp::MaxPool(w));
         }
-        image = layer.linear.geometry.image(layer.linear.outputs);
+        if let Some(source) = residual::source(index, geometry.skip) {
+            push(&mut network, format!("add{number}"), LayerOp::Add { from: leaves[source] });
+        }
+        leaves.push(network.layers.len() - 1);
+        image = geometry.image(layer.linear.outputs);
+    }
+    if let Some(w) = model.last.geometry.average {
+        push(&mut network, "average".into(), LayerOp::SumPool(w));
     }
     let name = format!("fc{}", model.hidden.len() + 1);
     push(&mut network, name, weights(&model.last, model.bias.clone(), image));
@@ -45,13 +58,19 @@ pub fn export(model: &Model) -> Result<Network> {
 /// The layer of `linear`, which reads `image` if that is what is before it.
 fn weights(linear: &Linear, bias: Vec<i64>, image: Option<[usize; 3]>) -> LayerOp {
     let &Linear { inputs, outputs, ref weights, geometry } = linear;
-    let window = |w: Window| [w.input[0], w.kernel[0], w.kernel[1]];
+    let channels = |w: Window| if geometry.depthwise { 1 } else { w.input[0] };
+    let window = |w: Window| [channels(w), w.kernel[0], w.kernel[1]];
+    // Behind an average every channel is one element, in their order.
+    let image = image.filter(|_| geometry.average.is_none());
     let weights = match geometry.conv.map(window).or(image) {
         Some(order) => weights.chunks_exact(inputs).flat_map(|row| to_rows(row, order)).collect(),
         None => weights.clone(),
     };
     match geometry.conv {
-        Some(window) => LayerOp::Conv2d(Conv2d { window, outputs, groups: 1, weights, bias }),
+        Some(window) => {
+            let groups = window.input[0] / channels(window);
+            LayerOp::Conv2d(Conv2d { window, outputs, groups, weights, bias })
+        }
         None => LayerOp::Dense(Dense { inputs, outputs, weights, bias }),
     }
 }
@@ -149,8 +168,9 @@ fn hidden_thresholds(network: &Network, model: &Model) -> Vec<usize> {
 
 /// Layers of `network` that hold what leaves the model's hidden layers.
 fn hidden_codes(network: &Network, model: &Model) -> Vec<usize> {
-    let pooled = |l: usize| l + usize::from(matches!(network.layers[l + 1].op, LayerOp::MaxPool(_)));
-    hidden_thresholds(network, model).into_iter().map(pooled).collect()
+    let passes_on = |op: &LayerOp| matches!(op, LayerOp::MaxPool(_) | LayerOp::Add { .. });
+    let left = |l: usize| l + network.layers[l + 1..].iter().take_while(|layer| passes_on(&layer.op)).count();
+    hidden_thresholds(network, model).into_iter().map(left).collect()
 }
 
 /// Hidden neurons, or channels, whose code is the same for every sum in range, per hidden layer.

@@ -9,6 +9,7 @@ use crate::encode::Encoder;
 use crate::model::{HiddenLayer, Linear, Model, encode};
 use crate::net::{Dense, Net, Norm};
 use crate::quantise::{Pass, Quantised, float};
+use crate::residual::Kept;
 
 /// Which batch-norm statistics the model gets.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -40,6 +41,7 @@ pub fn freeze(
 ) -> Model {
     let encoder = Encoder::of(config, source.shape, source.range);
     let mut values = encode(&encoder, samples);
+    let mut kept = Kept::new(net.dense.iter().map(|d| d.geometry.skip));
     // What one code of the layer's input stands for.
     let mut code_unit = 1.0;
     let mut hidden = Vec::with_capacity(net.norm.len());
@@ -63,6 +65,7 @@ pub fn freeze(
         code_unit = if matches!(config.activation, Activation::Relu { .. }) { stairs.step } else { 1.0 };
         let layer = HiddenLayer { linear, slope, offset, stairs };
         values = layer.codes(sums);
+        kept.leave(index, &mut values);
         hidden.push(layer);
     }
     let (last, step, quantised) = integer_weights(net, config, net.norm.len());

@@ -6,10 +6,12 @@ use rayon::prelude::*;
 use crate::config::{Activation, Config};
 use crate::conv;
 use crate::encode::Encoder;
+use crate::geometry::totals;
 use crate::kernel::{IMAGES, matrix, product};
 use crate::net::Net;
 use crate::pool;
 use crate::quantise::Quantised;
+use crate::residual::Kept;
 
 /// Samples that one task classifies, and those of a network on images.
 const SAMPLES: usize = 256;
@@ -54,6 +56,7 @@ impl<'a> Judge<'a> {
     /// Logits, `[samples][classes]`, of encoded samples, `[samples][inputs]`; on the calling thread.
     pub fn logits(&self, mut values: Vec<f32>) -> Vec<f32> {
         let rows = values.len() / self.net.dense[0].elements();
+        let mut kept = Kept::new(self.net.dense.iter().map(|d| d.geometry.skip));
         for (i, (dense, quantised)) in self.net.dense.iter().zip(&self.layers).enumerate() {
             let mut sums = vec![0f32; rows * dense.sums()];
             match &dense.geometry.conv {
@@ -61,9 +64,14 @@ impl<'a> Judge<'a> {
                     let mut tile = vec![0f32; conv::tile(w)];
                     let images =
                         values.chunks_exact(dense.elements()).zip(sums.chunks_exact_mut(dense.sums()));
-                    images.for_each(|(x, sums)| conv::forward(w, &quantised.weights, x, sums, &mut tile));
+                    images.for_each(|(x, sums)| {
+                        conv::forward(w, dense.geometry.depthwise, &quantised.weights, x, sums, &mut tile)
+                    });
                 }
                 None => {
+                    if let Some(w) = &dense.geometry.average {
+                        values = totals(w, &values);
+                    }
                     let weights = matrix(&quantised.weights, dense.outputs, dense.inputs).transpose();
                     product(&mut sums, matrix(&values, rows, dense.inputs), weights);
                 }
@@ -73,14 +81,14 @@ impl<'a> Judge<'a> {
                 break;
             };
             values = vec![0f32; rows * dense.codes()];
-            let Some(w) = &dense.geometry.pool else {
-                self.activation.forward(&sums, slope, offset, &mut values);
-                continue;
-            };
-            let (mut peaks, mut winners) = (vec![0f32; values.len()], vec![0u8; dense.codes()]);
-            let images = sums.chunks_exact(dense.sums()).zip(peaks.chunks_exact_mut(dense.codes()));
-            images.for_each(|(sums, peaks)| pool::peaks(w, sums, slope, peaks, &mut winners));
-            self.activation.forward(&peaks, slope, offset, &mut values);
+            if let Some(w) = &dense.geometry.pool {
+                let (mut peaks, mut winners) = (vec![0f32; values.len()], vec![0u8; dense.codes()]);
+                let images = sums.chunks_exact(dense.sums()).zip(peaks.chunks_exact_mut(dense.codes()));
+                images.for_each(|(sums, peaks)| pool::peaks(w, sums, slope, peaks, &mut winners));
+                sums = peaks;
+            }
+            self.activation.forward(&sums, slope, offset, &mut values);
+            kept.leave(i, &mut values);
         }
         let bias = &self.net.head.bias.value;
         for row in values.chunks_exact_mut(bias.len()) {

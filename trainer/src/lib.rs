@@ -28,6 +28,7 @@ mod norm;
 pub mod optim;
 mod pool;
 pub mod quantise;
+mod residual;
 pub mod step;
 mod teacher;
 pub mod train;

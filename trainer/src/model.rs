@@ -9,9 +9,10 @@ use sterna_ir::Range;
 use crate::activation::Staircase;
 use crate::conv;
 use crate::encode::Encoder;
-use crate::geometry::Geometry;
+use crate::geometry::{Geometry, totals};
 use crate::kernel::{IMAGES, matrix, product, wide};
 use crate::pool;
+use crate::residual::Kept;
 
 /// Samples that one task evaluates.
 const SAMPLES: usize = 256;
@@ -66,8 +67,9 @@ pub struct HiddenLayer {
 /// What a model says about samples.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Evaluation {
-    /// Codes of each hidden layer behind its pool, `[samples][outputs]`; images as `[height][width][channels]`.
-    pub codes: Vec<Array2<u8>>,
+    /// What leaves each hidden layer, behind its pool and residual sum, `[samples][outputs]`; images as
+    /// `[height][width][channels]`.
+    pub codes: Vec<Array2<u16>>,
     /// Class of each sample.
     pub classes: Vec<u8>,
 }
@@ -127,10 +129,14 @@ impl Linear {
             samples.for_each(|(out, x)| {
                 let mut tile = vec![0.0; conv::tile(w)];
                 let samples = out.chunks_exact_mut(self.sums_each()).zip(x.chunks_exact(w.elements()));
-                samples.for_each(|(out, x)| conv::forward(w, &weights, x, out, &mut tile));
+                samples.for_each(|(out, x)| {
+                    conv::forward(w, self.geometry.depthwise, &weights, x, out, &mut tile)
+                });
             });
             return out;
         }
+        let summed = self.geometry.average.as_ref().map(|w| totals(w, x));
+        let x = summed.as_deref().unwrap_or(x);
         let rows = x.len() / self.inputs;
         let mut out = vec![0.0; rows * self.outputs];
         out.par_chunks_mut(SAMPLES * self.outputs).zip(x.par_chunks(SAMPLES * self.inputs)).for_each(
@@ -155,13 +161,15 @@ pub(crate) fn encode(encoder: &Encoder, x: ArrayView2<'_, u8>) -> Vec<f64> {
 
 /// The trainer's own forward pass over samples `x`, `[samples][features]`.
 pub fn evaluate(model: &Model, x: ArrayView2<'_, u8>) -> Evaluation {
-    let mut codes: Vec<Vec<u8>> = vec![Vec::new(); model.hidden.len()];
+    let mut codes: Vec<Vec<u16>> = vec![Vec::new(); model.hidden.len()];
     let mut classes = Vec::with_capacity(x.nrows());
     for slab in x.axis_chunks_iter(Axis(0), (SLAB / model.widest()).max(1)) {
         let mut values = encode(&model.encoder, slab);
-        for (layer, codes) in model.hidden.iter().zip(&mut codes) {
+        let mut kept = Kept::new(model.hidden.iter().map(|h| h.linear.geometry.skip));
+        for (index, (layer, codes)) in model.hidden.iter().zip(&mut codes).enumerate() {
             values = layer.codes(layer.linear.sums(&values));
-            codes.extend(values.iter().map(|&v| v as u8));
+            kept.leave(index, &mut values);
+            codes.extend(values.iter().map(|&v| v as u16));
         }
         let sums = model.last.sums(&values);
         let score = |(s, b): (&f64, &i64)| *s as i64 + b;
@@ -170,7 +178,7 @@ pub fn evaluate(model: &Model, x: ArrayView2<'_, u8>) -> Evaluation {
             sterna_ir::eval::arg_max(&scores) as u8
         }));
     }
-    let shaped = |(layer, codes): (&HiddenLayer, Vec<u8>)| {
+    let shaped = |(layer, codes): (&HiddenLayer, Vec<u16>)| {
         let width = layer.linear.geometry.pooled() * layer.linear.outputs;
         Array2::from_shape_vec((x.nrows(), width), codes).expect("one code per sample and channel")
     };

@@ -10,12 +10,14 @@ mod images;
 use rayon::prelude::*;
 
 use crate::config::{Config, Weights};
+use crate::geometry::{spread, totals};
 use crate::kernel::{ROWS, matrix, product, wide};
 use crate::loss;
 use crate::moments::{self, Moments};
 use crate::net::{Dense, Net, strength};
 use crate::norm;
 use crate::quantise::{self, Pass, Quantised, sca};
+use crate::residual;
 
 /// Buffers of a step, and the gradients that it leaves.
 #[derive(Clone, Debug)]
@@ -44,7 +46,7 @@ pub struct LayerSpace {
     pub quantised: Quantised,
     /// Sums, `[batch][positions][outputs]`; behind a pool the backward pass turns them into the gradient by them.
     pub sums: Vec<f32>,
-    /// Codes after the activation, `[batch][pooled positions][outputs]`; empty for the last layer.
+    /// Codes after the activation and the residual sum, `[batch][pooled positions][outputs]`; empty for the last layer.
     pub codes: Vec<f32>,
     /// Gradient by `codes`; without a pool then by `sums`.
     pub grad: Vec<f32>,
@@ -52,6 +54,10 @@ pub struct LayerSpace {
     pub(crate) peaks: Vec<f32>,
     /// Its place in the window.
     pub(crate) winners: Vec<u8>,
+    /// Behind a residual sum: the gradient by it, for what was added.
+    bridged: Vec<f32>,
+    /// The input summed over the positions of an image, where the layer reads it so; backward the gradient by it.
+    totals: Vec<f32>,
     /// Gradient by the latent weights, `[outputs][inputs]`.
     pub weight_grad: Vec<f32>,
     /// Gradient by the weight method's threshold; 0 for methods without.
@@ -122,13 +128,22 @@ pub fn step(net: &mut Net, config: &Config, space: &mut Workspace, part: f64) ->
         let (done, rest) = space.layers.split_at_mut(index);
         let x = done.last().map_or(&space.input, |l| &l.codes);
         let (layer, dense) = (&mut rest[0], &net.dense[index]);
-        let moments = match &dense.geometry.conv {
-            Some(w) => images::sums(w, x, layer, &mut space.images),
-            None => sums(dense, x, layer),
+        let moments = match (&dense.geometry.conv, &dense.geometry.average) {
+            (Some(w), _) => images::sums((w, dense.geometry.depthwise), x, layer, &mut space.images),
+            (None, Some(w)) => {
+                let totals = totals(w, x);
+                let moments = sums(dense, &totals, layer);
+                layer.totals = totals;
+                moments
+            }
+            (None, None) => sums(dense, x, layer),
         };
         if index < last {
             (layer.mean, layer.var) = moments;
             norm::activate(net, config, index, layer);
+            if let Some(source) = residual::source(index, dense.geometry.skip) {
+                residual::add(&mut layer.codes, &done[source].codes);
+            }
         } else if net.head.unit == 0.0 {
             let spread = moments.1.iter().sum::<f32>() / moments.1.len() as f32;
             net.head.unit = 1.0 / spread.max(1e-12).sqrt();
@@ -140,6 +155,9 @@ pub fn step(net: &mut Net, config: &Config, space: &mut Workspace, part: f64) ->
         let (done, rest) = space.layers.split_at_mut(index);
         let (layer, dense) = (&mut rest[0], &net.dense[index]);
         if index < last {
+            if dense.geometry.skip > 0 {
+                layer.bridged.clone_from(&layer.grad);
+            }
             norm::backward(net, config, index, layer);
         }
         match &dense.geometry.conv {
@@ -148,17 +166,39 @@ pub fn step(net: &mut Net, config: &Config, space: &mut Workspace, part: f64) ->
                     Some(before) => (&before.codes, Some(&mut before.grad)),
                     None => (&space.input, None),
                 };
-                images::gradients(w, x, x_grad, layer, &mut space.images);
+                images::gradients((w, dense.geometry.depthwise), x, x_grad, layer, &mut space.images);
             }
             None => {
+                let mut totals = std::mem::take(&mut layer.totals);
                 if index < config.trained_layers() {
-                    weight_gradient(dense, done.last().map_or(&space.input, |l| &l.codes), layer);
+                    let x = match dense.geometry.average {
+                        Some(_) => &totals,
+                        None => done.last().map_or(&space.input, |l| &l.codes),
+                    };
+                    weight_gradient(dense, x, layer);
                 }
                 if let Some(before) = done.last_mut() {
-                    input_gradient(dense, layer, &mut before.grad);
+                    match &dense.geometry.average {
+                        Some(w) => {
+                            input_gradient(dense, layer, &mut totals);
+                            spread(w, &totals, &mut before.grad);
+                        }
+                        None => input_gradient(dense, layer, &mut before.grad),
+                    }
+                }
+                rest[0].totals = totals;
+            }
+        }
+        // The vector before this layer also went to later sums.
+        if let Some(before) = done.last_mut() {
+            for (ahead, later) in rest.iter().enumerate() {
+                let skip = net.dense[index + ahead].geometry.skip;
+                if residual::source(index + ahead, skip) == Some(index - 1) {
+                    residual::add(&mut before.grad, &later.bridged);
                 }
             }
         }
+        let layer = &mut rest[0];
         let seen = net.layer(config, index, part, Pass::Training);
         let strength = regulariser(config, part, &layer.weight_grad);
         let grad = &mut layer.weight_grad;

@@ -31,6 +31,18 @@ fn budgets_are_met_within_three_per_cent_and_more_buys_more() {
 }
 
 #[test]
+fn a_training_of_one_step_keeps_its_budget_too() {
+    let data = dataset();
+    for average in [0.0, 0.9] {
+        let weights = Weights::cost(table([24, 20, 12, 4]), 500.0);
+        let config = Config { epochs: 1, batch: 1000, average, ..config(weights) };
+        let out = train(&data, &config, None, &mut ()).expect("training");
+        let cost = out.cost.expect("a cost");
+        assert!((0.97 * 500.0..=500.0).contains(&cost), "{cost} of 500 with average {average}");
+    }
+}
+
+#[test]
 fn a_dearer_layer_gets_fewer_weights() {
     let data = dataset();
     let kept = |dear: usize| {
@@ -52,7 +64,7 @@ fn a_dearer_layer_gets_fewer_weights() {
 #[test]
 fn cycles_bind_the_longest_layer_and_leave_the_others() {
     let data = dataset();
-    let layers = vec![LayerCost::Folded { elements: 4, gap: 1000, floor: 0 }; 3];
+    let layers = vec![LayerCost::Folded { elements: 4, gap: 1000, floor: 0, windows: 1 }; 3];
     let table = CostTable { unit: "cycles".into(), total: Total::Longest, fixed: 0, layers };
     let weights = Weights::cost(table.clone(), 40.0);
     let out = train(&data, &Config { epochs: 20, ..config(weights) }, None, &mut ()).expect("training");

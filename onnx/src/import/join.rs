@@ -23,6 +23,13 @@ impl Importer<'_> {
         let Some(from) = other.layer else {
             return Err("adds the input itself; put a layer or a quantiser in front of both branches".into());
         };
+        // Where steps are still to be chosen, those of the earlier tensor are.
+        let main = match (&self.options.ternarise, other.one_scale()) {
+            (Some(_), Ok((step, _))) if main.one_scale().map(|(s, _)| s) != Ok(step.clone()) => {
+                self.coded_like(node, main, &step)?
+            }
+            _ => main,
+        };
         let main = self.matched(node, main, &other)?;
         let (scale, offset) = main.scaled()?;
         let offset = zip(offset, other.scaled()?.1, |a, b| a + b).ok_or("offsets of other channels")?;

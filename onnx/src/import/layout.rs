@@ -29,30 +29,20 @@ impl Importer<'_> {
             (None, Some(axes)) => axes.integers(),
             (None, None) => Err("input 1 is no constant".to_string()),
         };
-        let axes = |rank: usize| -> Result<Vec<usize>, String> {
-            let axes: Vec<usize> =
-                listed()?.iter().map(|a| shapes::axis(*a, rank)).collect::<Result<_, _>>()?;
-            if axes.contains(&0) { Err("changes the batch axis".into()) } else { Ok(axes) }
-        };
         let shape = match node.op.as_str() {
             "Flatten" => match shapes::cut(node.int("axis").unwrap_or(1), rank)? {
                 1 => vec![x.len()],
                 axis => return Err(format!("flattens from axis {axis}; want 1, behind the batch")),
             },
             "Reshape" => self.reshaped(node, &x, &listed()?)?,
-            "Squeeze" => {
-                let axes = axes(rank)?;
-                if axes.iter().any(|a| x.shape[a - 1] != 1) {
-                    return Err("squeezes an axis that is longer than 1".into());
+            op => {
+                let (axes, inserts) = (listed()?, op == "Unsqueeze");
+                let all = if inserts { rank + axes.len() } else { rank };
+                if axes.iter().any(|a| shapes::axis(*a, all) == Ok(0)) {
+                    return Err("changes the batch axis".into());
                 }
-                (1..rank).filter(|a| !axes.contains(a)).map(|a| x.shape[a - 1]).collect()
-            }
-            _ => {
-                let added = listed()?.len();
-                let axes = axes(rank + added)?;
-                let mut rest = x.shape.iter().copied();
-                let size = |a: usize| if axes.contains(&a) { Some(1) } else { rest.next() };
-                (1..rank + added).map(size).collect::<Option<Vec<usize>>>().ok_or("an axis inserted twice")?
+                let full: Vec<usize> = std::iter::once(1).chain(x.shape.iter().copied()).collect();
+                shapes::squeezed(&full, &axes, inserts)?.split_off(1)
             }
         };
         // One sample of a tensor without sizes is one element.

@@ -11,6 +11,7 @@ use crate::signal::{Signal, narrow, one, zero};
 use crate::stairs::{Params, of_part};
 
 use super::Importer;
+use super::frame::Frame;
 
 impl Importer<'_> {
     /// `alpha * x @ w + beta * c`, `x` being one vector a sample.
@@ -27,7 +28,7 @@ impl Importer<'_> {
             return Err("a transposed input; want transA = 0".into());
         }
         let is_by_output = is_gemm && node.int("transB").unwrap_or(0) != 0;
-        let w = w.quantised()?;
+        let w = self.weights(w)?;
         if w.shape.len() != 2 {
             return Err(format!("weights of shape {:?}; want a matrix", w.shape));
         }
@@ -82,14 +83,16 @@ impl Importer<'_> {
         bias: Option<&Constant>,
     ) -> Result<Signal, String> {
         self.spend(w.shape().iter().product())?;
-        let w = w.quantised()?;
+        let w = self.weights(w)?;
         let (&[channels, ..], &[outputs, depth, kernel_height, kernel_width]) =
             (x.shape.as_slice(), w.shape.as_slice())
         else {
             return Err(format!("weights of shape {:?}; want two axes of a kernel", w.shape));
         };
-        let window = window(node, &x, Some([kernel_height, kernel_width]))?;
-        window.check(x.len(), outputs, depth * kernel_height * kernel_width)?;
+        let frame = Frame::new(node, &x, Some([kernel_height, kernel_width]))?;
+        let frame = frame.padded(self.pads.get(node.inputs[0].as_str()));
+        let window = frame.window();
+        window.check(x.len(), outputs, depth.saturating_mul(window.kernel[0] * window.kernel[1]))?;
         let groups = usize::try_from(node.int("group").unwrap_or(1)).ok().filter(|g| *g > 0);
         let groups = groups.filter(|g| depth.checked_mul(*g) == Some(channels) && outputs.is_multiple_of(*g));
         let groups =
@@ -101,6 +104,8 @@ impl Importer<'_> {
         }
         let scale = by_output(&w)?;
         let weights = w.ints.iter().map(|w| small(*w)).collect::<Result<Vec<i16>, _>>()?;
+        self.spend(outputs * depth * window.kernel[0] * window.kernel[1])?;
+        let weights = frame.spread(&weights);
         let (mut scaled, mut moved) = (Vec::new(), Vec::new());
         let taps = kernel_height * kernel_width;
         for (o, row) in w.ints.chunks_exact(depth * taps).enumerate() {
@@ -152,7 +157,7 @@ impl Importer<'_> {
     }
 
     /// The same values from integers of which 0 stands for 0, as padding needs it: one more layer, `m * x + b` by channel.
-    fn centre(&mut self, node: &Node, x: Signal) -> Result<Signal, String> {
+    pub(super) fn centre(&mut self, node: &Node, x: Signal) -> Result<Signal, String> {
         let (scales, offsets) = x.scaled()?;
         let zeros = crate::stairs::zip(offsets, scales, |o, s| o / s).ok_or("scales and offsets differ")?;
         let most = zeros.iter().map(Ratio::denom).max().expect("one at least").clone();
@@ -193,11 +198,7 @@ impl Importer<'_> {
                 weights: vec![by; channels],
                 bias,
             }),
-            [_] if x.order.is_none() && n * n <= sterna_ir::MAX_WEIGHTS >> 8 => {
-                let mut weights = vec![0; n * n];
-                (0..n).for_each(|i| weights[i * n + i] = by);
-                LayerOp::Dense(Dense { inputs: n, outputs: n, weights, bias })
-            }
+            [_] if x.order.is_none() && n * n <= sterna_ir::MAX_WEIGHTS >> 8 => diagonal(&vec![by; n], bias),
             _ => {
                 return Err(format!(
                     "a tensor of shape {:?} to be rescaled; want an image or a vector",
@@ -215,6 +216,14 @@ impl Importer<'_> {
     }
 }
 
+/// A layer that multiplies each element by a weight of its own.
+pub(super) fn diagonal(weights: &[i16], bias: Vec<i64>) -> LayerOp {
+    let n = weights.len();
+    let mut all = vec![0; n * n];
+    weights.iter().enumerate().for_each(|(i, w)| all[i * n + i] = *w);
+    LayerOp::Dense(Dense { inputs: n, outputs: n, weights: all, bias })
+}
+
 /// Scales of the outputs of a matrix or convolution, whose first axis they are.
 fn by_output(w: &Quantised) -> Result<Params, String> {
     if w.scale.len() == 1 || w.axis == 0 {
@@ -225,46 +234,4 @@ fn by_output(w: &Quantised) -> Result<Params, String> {
 
 fn small(weight: i64) -> Result<i16, String> {
     i16::try_from(weight).map_err(|_| format!("a weight of {weight} steps; want 16 bits at most"))
-}
-
-/// Where the windows of a convolution or pool lie; `kernel` by weights, or else by attribute.
-pub(super) fn window(node: &Node, x: &Signal, kernel: Option<[usize; 2]>) -> Result<Window, String> {
-    let &[channels, height, width] = x.shape.as_slice() else {
-        return Err(format!(
-            "windows over a tensor of shape {:?} a sample; want [channels, height, width]",
-            x.shape
-        ));
-    };
-    if x.order.is_some() {
-        return Err("images in another layout than NCHW".into());
-    }
-    let sizes = |name: &str, count: usize, default: i64| -> Result<Vec<usize>, String> {
-        let given = node.ints(name).unwrap_or_default();
-        let given = if given.is_empty() { vec![default; count] } else { given.to_vec() };
-        let sizes: Vec<usize> = given.iter().filter_map(|v| usize::try_from(*v).ok()).collect();
-        if sizes.len() == count { Ok(sizes) } else { Err(format!("{name} {given:?}; want {count} sizes")) }
-    };
-    let kernel = match kernel {
-        Some(kernel) => kernel,
-        None => <[usize; 2]>::try_from(sizes("kernel_shape", 2, 0)?).expect("two sizes"),
-    };
-    if sizes("dilations", 2, 1)? != [1, 1] {
-        return Err("a dilated kernel; want dilations of 1".into());
-    }
-    let stride = <[usize; 2]>::try_from(sizes("strides", 2, 1)?).expect("two sizes");
-    let pads = match node.text("auto_pad").as_deref().unwrap_or("NOTSET") {
-        "NOTSET" | "" => sizes("pads", 4, 0)?,
-        "VALID" => vec![0; 4],
-        "SAME_UPPER" | "SAME_LOWER" if stride == [1, 1] && kernel.iter().all(|k| k % 2 == 1) => {
-            [kernel, kernel].concat().iter().map(|k| k / 2).collect()
-        }
-        other => return Err(format!("auto_pad {:?}; want pads", crate::error::shown(other))),
-    };
-    if pads[0] != pads[2] || pads[1] != pads[3] {
-        return Err(format!("pads {pads:?}; want the same number on both sides"));
-    }
-    let window = Window { input: [channels, height, width], kernel, stride, padding: [pads[0], pads[1]] };
-    // Sizes come from the file: `output` divides and subtracts them.
-    window.check(x.len(), 1, 1)?;
-    Ok(window)
 }

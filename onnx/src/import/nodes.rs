@@ -11,11 +11,11 @@ use crate::signal::{Signal, one, zero};
 
 use super::{Importer, Outcome, Value};
 
-impl Importer<'_> {
+impl<'a> Importer<'a> {
     /// A node over one tensor that depends on the sample, its input number `at`.
     pub(super) fn on_signal(
         &mut self,
-        node: &Node,
+        node: &'a Node,
         at: usize,
         x: Signal,
         constants: &[Option<Constant>],
@@ -28,6 +28,7 @@ impl Importer<'_> {
             return Err(format!("input {at} depends on the sample; want that of input 0 alone to"));
         }
         let other = 1 - at.min(1);
+        let x = if JOINS.contains(&op) { self.coded(node, &node.inputs[at], x)? } else { x };
         let y = match op {
             "Shape" => return Ok(vec![Value::Constant(self.shape(&x))]),
             "ArgMax" => return Ok(vec![Value::Class(self.arg_max(node, x)?)]),
@@ -69,7 +70,10 @@ impl Importer<'_> {
                 x.affine(c.iter().map(Ratio::recip).collect(), zero())?
             }
             "Neg" => x.affine(vec![-Ratio::one()], zero())?,
-            "BatchNormalization" => batch_norm(node, x, need)?,
+            "BatchNormalization" => {
+                let measured = self.options.ternarise.is_some().then(|| self.moments(&x)).transpose()?;
+                batch_norm(node, x, need, measured)?
+            }
             "Sign" => self.quantise(node, x, Vec::new(), quantiser::sign())?,
             "BipolarQuant" => {
                 let scale = x.params(need(1)?)?;
@@ -110,6 +114,7 @@ impl Importer<'_> {
             "Trunc" => self.trunc(node, x, constants)?,
             "Conv" => self.conv(node, x, need(1)?, input(2))?,
             "Gemm" | "MatMul" => self.matrix(node, x, need(1)?, input(2))?,
+            "Pad" => self.pad(node, x, constants)?,
             "MaxPool" => self.max_pool(node, x)?,
             "AveragePool" | "GlobalAveragePool" | "ReduceMean" => self.average_pool(node, x, input(1))?,
             "Concat" => return Err("joins channels; an integer network is a chain without such joins".into()),
@@ -120,11 +125,16 @@ impl Importer<'_> {
     }
 }
 
-/// `gamma * (x - mean) / sqrt(var + epsilon) + beta`, with the sums of training time.
+/// Operators that add up or compare elements, as layers do.
+const JOINS: &[&str] =
+    &["AveragePool", "Conv", "Gemm", "GlobalAveragePool", "MatMul", "MaxPool", "Pad", "ReduceMean"];
+
+/// `gamma * (x - mean) / sqrt(var + epsilon) + beta`, with the means and variances of training time, or those `measured`.
 fn batch_norm<'c>(
     node: &Node,
     x: Signal,
     need: impl Fn(usize) -> Result<&'c Constant, String>,
+    measured: Option<Vec<(f32, f32)>>,
 ) -> Result<Signal, String> {
     if node.int("training_mode").unwrap_or(0) != 0 {
         return Err("batch norm of training; export the model for inference".into());
@@ -132,7 +142,12 @@ fn batch_norm<'c>(
     let epsilon = node.float("epsilon").unwrap_or(1e-5);
     let epsilon = ratio(epsilon).ok_or("an epsilon that is not finite")?;
     let [gamma, beta, mean, var] = [1, 2, 3, 4].map(|i| x.channel_params(need(i)?));
-    let (gamma, beta, mean, var) = (gamma?, beta?, mean?, var?);
+    let (gamma, beta, mut mean, mut var) = (gamma?, beta?, mean?, var?);
+    if let Some(measured) = measured {
+        let exact =
+            |of: fn(&(f32, f32)) -> f32| measured.iter().map(|m| ratio(of(m))).collect::<Option<Vec<_>>>();
+        (mean, var) = exact(|m| m.0).zip(exact(|m| m.1)).ok_or("values that are not finite")?;
+    }
     if var.iter().any(|v| v + &epsilon <= Ratio::zero()) {
         return Err("a variance below 0".into());
     }

@@ -143,18 +143,21 @@ impl Importer<'_> {
     }
 
     /// Ranges of the integers of the last layer, or of the input.
-    pub(super) fn ranges(&self) -> Result<Vec<Range>, String> {
+    pub(super) fn ranges(&mut self) -> Result<Vec<Range>, String> {
         let range = self.range.ok_or("reads an input of floats; quantise it first")?;
         let input = Input { shape: vec![self.model.input.shape.iter().product()], range };
         if self.layers.is_empty() {
             return Ok(vec![range; input.elements()]);
         }
-        let network = Network { name: String::new(), input, layers: self.layers.clone() };
-        Ok(network.ranges().map_err(|e| e.to_string())?.pop().expect("one for each layer"))
+        let layers = std::mem::take(&mut self.layers);
+        let network = Network { name: String::new(), input, layers };
+        let ranges = network.ranges();
+        self.layers = network.layers;
+        Ok(ranges.map_err(|e| e.to_string())?.pop().expect("one for each layer"))
     }
 
     /// The integers around all values of `x`, which the last layer makes.
-    fn bounds(&self, x: &Signal) -> Result<(i64, i64), String> {
+    fn bounds(&mut self, x: &Signal) -> Result<(i64, i64), String> {
         self.is_last(x)?;
         let ranges = self.ranges()?;
         let all = ranges.into_iter().reduce(Range::union).ok_or("no values")?;

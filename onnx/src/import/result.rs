@@ -9,6 +9,7 @@ use crate::model::Node;
 use crate::signal::Signal;
 use crate::stairs::{Params, of_part};
 
+use super::linear::diagonal;
 use super::weigh::weigh;
 use super::{Importer, Scores};
 
@@ -100,11 +101,6 @@ impl Importer<'_> {
         self.notes.push(format!(
             "each score has a scale of its own: they are multiplied by up to {most} in layers of their own"
         ));
-        let diagonal = |weights: &[i16], bias: Vec<i64>| {
-            let mut all = vec![0; classes * classes];
-            weights.iter().enumerate().for_each(|(i, w)| all[i * classes + i] = *w);
-            LayerOp::Dense(Dense { inputs: classes, outputs: classes, weights: all, bias })
-        };
         let mut push = |name: &str, op| self.layers.push(sterna_ir::Layer { name: name.into(), op });
         let narrow: Option<Vec<i16>> = factors.iter().map(|f| i16::try_from(*f).ok()).collect();
         if let Some(weights) = narrow {
@@ -144,15 +140,13 @@ impl Importer<'_> {
                 "biases of {classes} scores; want at most {MOST_CLASSES}, or whole multiples of the step"
             ));
         }
-        let mut weights = vec![0; classes * classes];
-        (0..classes).for_each(|i| weights[i * classes + i] = factor);
-        let dense = Dense { inputs: classes, outputs: classes, weights, bias };
         if factor > 1 {
             self.notes.push(format!(
                 "biases of the scores are fractions of a step: scores are multiplied by {factor} in a layer of their own"
             ));
         }
-        self.layers.push(sterna_ir::Layer { name: "scores".into(), op: LayerOp::Dense(dense) });
+        let op = diagonal(&vec![factor; classes], bias);
+        self.layers.push(sterna_ir::Layer { name: "scores".into(), op });
         Ok(())
     }
 }

@@ -63,6 +63,11 @@ fn pairs_of_quantize_and_dequantize() {
 }
 
 #[test]
+fn windows_beyond_the_image_with_gaps_and_uneven_pads() {
+    check("windows");
+}
+
+#[test]
 fn shapes_computed_in_the_graph() {
     check("shapes");
 }

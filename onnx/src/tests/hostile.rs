@@ -180,6 +180,28 @@ fn not_a_model() {
     refused(&old.encode_to_vec(), None, "operators of version 0; want 11 or newer");
 }
 
+/// All of the above at once within a second of processor time and 200 MB of addresses.
+#[cfg(target_os = "linux")]
+#[test]
+fn soon_and_without_much_memory() {
+    let limited = |kilobytes: &str, filter: &str| {
+        let run =
+            format!("ulimit -v {kilobytes} && ulimit -t 1 && exec \"$0\" --test-threads=1 {filter} \"$@\"");
+        let test = std::env::current_exe().unwrap();
+        let skipped = ["--skip", "soon_and_without", "--skip", "never_panic"];
+        std::process::Command::new("sh").args(["-c", &run]).arg(test).args(skipped).output().unwrap()
+    };
+    let run = limited("195312", "tests::hostile");
+    let said = String::from_utf8_lossy(&run.stdout);
+    assert!(
+        run.status.success() && said.contains("12 passed"),
+        "{said}{}",
+        String::from_utf8_lossy(&run.stderr)
+    );
+    // The limit is one.
+    assert!(!limited("2000", "tests::hostile").status.success());
+}
+
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(3000))]
     #[test]

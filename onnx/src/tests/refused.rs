@@ -75,19 +75,27 @@ fn joins() {
 fn windows_that_a_network_does_not_have() {
     let image = || quantised(Builder::new(&[1, 4, 4]), "x", "q").floats("k", &[1, 1, 3, 3], &[1.0; 9]);
     let conv = |attributes: &[(&str, Attr)]| image().node("Conv", "q k", "y", attributes);
-    check(conv(&[("pads", Attr::Ints(&[1, 1, 0, 0]))]), "the same number on both sides");
-    check(conv(&[("dilations", Attr::Ints(&[2, 2]))]), "want dilations of 1");
+    check(conv(&[("pads", Attr::Ints(&[1, i64::MAX, 0, 0]))]), "want 4 sizes");
+    check(conv(&[("pads", Attr::Ints(&[1, 1, 1, 1 << 19]))]), "outputs; want 1 to 1048576");
+    check(conv(&[("dilations", Attr::Ints(&[2, 2]))]), "a kernel of height 5 on 4");
+    check(conv(&[("dilations", Attr::Ints(&[1 << 40, 2]))]), "dilations");
     check(conv(&[("strides", Attr::Ints(&[0, 0]))]), "a stride of 0");
     check(conv(&[("strides", Attr::Ints(&[i64::MIN, 1]))]), "strides");
     check(conv(&[("group", Attr::Int(0))]), "groups that do not fit");
-    check(conv(&[("auto_pad", Attr::Text("SAME_LOWER")), ("strides", Attr::Ints(&[2, 2]))]), "want pads");
+    check(conv(&[("auto_pad", Attr::Text("SAME"))]), "want pads");
     let pool = |attributes: &[(&str, Attr)]| image().node("MaxPool", "q", "y", attributes);
-    check(pool(&[("kernel_shape", Attr::Ints(&[2, 2])), ("pads", Attr::Ints(&[1, 1, 1, 1]))]), "padding");
+    let padded = [("kernel_shape", Attr::Ints(&[2, 2])), ("pads", Attr::Ints(&[1, 1, 1, 1]))];
+    check(pool(&padded), "no codes from 0 on");
+    check(image().node("AveragePool", "q", "y", &padded), "count_include_pad = 1");
+    check(
+        pool(&[("kernel_shape", Attr::Ints(&[2, 2])), ("dilations", Attr::Ints(&[2, 2]))]),
+        "a pool with gaps",
+    );
     check(pool(&[]), "a kernel of height 0");
     let ceil = [
         ("kernel_shape", Attr::Ints(&[3, 3])),
         ("strides", Attr::Ints(&[2, 2])),
         ("ceil_mode", Attr::Int(1)),
     ];
-    check(pool(&ceil), "ceil_mode");
+    check(image().node("AveragePool", "q", "y", &ceil), "ceil_mode");
 }

@@ -136,7 +136,20 @@ def shapes():
     g.write(g.add("Softmax", g.add("MatMul", x, g.weights(24, 5, scale=0.25))))
 
 
+def windows():
+    g = Graph("windows", 2, 7, 8)
+    def pad(x, *ends):
+        return g.add("Pad", x, g.constant([0, 0, *ends[:2], 0, 0, *ends[2:]], np.int64))
+    x = g.add("Conv", pad(g.quant("x", 0.25, 3), 1, 0, 2, 1), g.weights(4, 2, 3, 2), pads=[0, 1, 1, 0], strides=[2, 1])
+    x = pad(g.quant(g.add("Relu", x), 0.5, 2, signed=0), 0, 0, 1, 0)
+    x = g.add("MaxPool", x, kernel_shape=[3, 3], strides=[2, 2], pads=[1, 0, 0, 1], ceil_mode=1)
+    x = g.quant(g.add("Conv", x, g.weights(4, 4, 2, 2), auto_pad="SAME_UPPER", strides=[1, 2]), 0.5, 4)
+    x = g.add("AveragePool", x, kernel_shape=[2, 2], pads=[0, 1, 1, 0], count_include_pad=1)
+    x = g.add("Conv", x, g.weights(3, 4, 2, 2), dilations=[2, 1])
+    g.write(g.add("Gemm", g.add("Flatten", x), g.weights(6, 5)))
+
+
 if __name__ == "__main__":
-    matrices(), residual(), bipolar(), staircases(), linear(), shapes()
+    matrices(), residual(), bipolar(), staircases(), linear(), shapes(), windows()
     for mode in ["HALF_EVEN", "HALF_UP", "HALF_DOWN", "CEIL", "FLOOR", "UP", "DOWN"]:
         rounding(mode)

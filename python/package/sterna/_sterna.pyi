@@ -28,11 +28,15 @@ def import_onnx(
     offset: str = "0",
     name: str | None = None,
     scores: bool = False,
+    ternarise: Literal["twn", "tga"] | None = None,
+    calibrate: ArrayLike | None = None,
+    bits: int = 4,
 ) -> Network:
     """Reads a model in ONNX with the quantisers of ONNX or QONNX, as `sterna import` does; all nodes that an integer network
     cannot hold are refused at once. Samples are the codes of the model's own input quantiser, or the integers of `range`,
     of which 1 stands for `scale` and 0 for `offset` in the model, as decimals or fractions (`"1/255"`). `scores` ends the
-    network with the scores instead of the class."""
+    network with the scores instead of the class. `ternarise` makes weights of floats ternary and quantises activations to
+    `bits`, without training; `calibrate` holds a few hundred samples, integers, that say how large values become."""
 
 def open(folder: Path) -> Design:
     """Reads a build folder, as `sterna compile` and `Design.write` write it, with its Verilog as it lies there."""
@@ -40,7 +44,7 @@ def open(folder: Path) -> Design:
 def dataset(spec: str, *, data_dir: Path | None = None, offline: bool = False) -> dict[str, NDArray[np.uint8]]:
     """The arrays `x_train`, `y_train`, `x_test` and `y_test` of a data set.
 
-    `spec` is `mnist`, `fashion-mnist`, `optdigits`, `digits` (drawn by the program; `digits:TRAIN,TEST` for other sizes) or
+    `spec` is `mnist`, `fashion-mnist`, `cifar10`, `optdigits`, `digits` (drawn by the program; `digits:TRAIN,TEST` for other sizes) or
     a path to a .npz, .npy or .csv file. `data_dir` is searched before the cache and the download; the variable STERNA_DATA
     stands for it. A row is a sample, its elements row-major.
     """

@@ -86,13 +86,13 @@ impl Method {
                 other => other,
             },
             Method::Cost => {
-                let table = table(base, dataset, Goal::Luts(dials.family));
+                let table = table(base, dataset, Goal::Luts(dials.family))?;
                 let budget = match dials.budget {
                     Some(budget) => budget,
                     None => {
                         // Its check is that of the zeros.
                         Method::TopK.config(base, dataset, dials)?;
-                        at_zeros(&table, base, dataset, &dials.zeros)
+                        at_zeros(&table, base, dataset, &dials.zeros)?
                     }
                 };
                 Weights::cost(table, budget)

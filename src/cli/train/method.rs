@@ -197,7 +197,7 @@ impl MethodArgs {
             (_, Some(cycles)) => (Goal::Cycles { elements: self.pes.unwrap_or(1) }, cycles),
             _ => return Ok(()),
         };
-        c.weights = Weights::cost(table(c, dataset, goal), budget);
+        c.weights = Weights::cost(table(c, dataset, goal)?, budget);
         Ok(())
     }
 }

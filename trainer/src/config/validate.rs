@@ -1,6 +1,6 @@
 //! Refusing settings that make no sense, before anything is allocated for them.
 
-use super::{Activation, Config, Input, Optimiser, Schedule, TeacherSource, Weights};
+use super::{Activation, Block, Config, Conv, Input, Optimiser, Schedule, TeacherSource, Weights};
 use crate::{Error, Result};
 
 impl Config {
@@ -11,8 +11,9 @@ impl Config {
         if self.votes {
             self.validate_votes()?;
         }
-        if matches!(self.weights, Weights::Cost { .. }) && self.reads_images() {
-            let what = "no costs are known for convolutions yet; use a dense model, or another method";
+        let depthwise = |b: &Block| matches!(b, Block::Conv(Conv { depthwise: true, .. }));
+        if matches!(self.weights, Weights::Cost { .. }) && self.blocks().iter().any(depthwise) {
+            let what = "no costs are known for depthwise convolutions; use another method";
             return Err(Error::config("weights", what));
         }
         match self.activation {

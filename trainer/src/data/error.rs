@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 pub enum Error {
     /// The name is neither a known set nor a file of a known kind.
     #[error(
-        "data set {0}: unknown; use mnist, fashion-mnist, optdigits, digits, or a path ending in .npz, .npy or .csv"
+        "data set {0}: unknown; use mnist, fashion-mnist, cifar10, optdigits, digits, or a path ending in .npz, .npy or .csv"
     )]
     Unknown(String),
     /// A file is nowhere to be found.

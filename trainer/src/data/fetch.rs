@@ -5,7 +5,7 @@ use std::path::Path;
 use std::time::Duration;
 
 use super::error::{at, one_line};
-use super::named::File;
+use super::named::{File, Form};
 use super::{Error, bytes};
 
 /// How long to wait for a mirror, and whether it must be encrypted.
@@ -69,7 +69,7 @@ fn fetch_one(
 ) -> Result<Vec<u8>, Error> {
     let failed = |reason: String| Error::Download { url: url.to_string(), reason };
     // A gzip file does not outgrow its content by more than its frame.
-    let most = file.bytes + file.bytes / 100 + 1024;
+    let most = if file.form == Form::Gzip { file.bytes + file.bytes / 100 + 1024 } else { file.bytes };
     // The files are gzip themselves; a transfer encoding on top would be undone by the client and change the bytes.
     let request = agent.get(url).header("accept-encoding", "identity");
     let mut response = request.call().map_err(|e| failed(one_line(e)))?;
@@ -95,7 +95,7 @@ fn fetch_one(
         return Err(failed(format!("broke off after {done} of {total} bytes")));
     }
     temporary.flush().map_err(|e| Error::io(temporary.path(), &e))?;
-    let data = bytes::read(temporary.path(), file.bytes).map_err(|e| match e {
+    let data = file.content(temporary.path()).map_err(|e| match e {
         // The temporary's name means nothing to the user.
         Error::Content { what, .. } => failed(what),
         other => other,

@@ -16,21 +16,42 @@ pub(super) struct Named {
     pub mirrors: &'static [&'static str],
 }
 
-/// One file of a published set. The checksum is of the uncompressed data, because mirrors compress differently.
+/// One file of a published set.
 #[derive(Debug)]
 pub(super) struct File {
-    /// Name without `.gz`.
+    /// Name, of compressed data without `.gz`.
     pub name: &'static str,
-    /// Whether the mirrors carry it with `.gz`.
-    pub gzip: bool,
-    /// Uncompressed size.
+    /// How the mirrors carry it.
+    pub form: Form,
+    /// Size of what the checksum is of.
     pub bytes: u64,
-    /// SHA-256 of the uncompressed data.
+    /// SHA-256; of compressed data of the uncompressed, because mirrors compress differently.
     pub sha256: &'static str,
 }
 
+/// How a file is carried.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Form {
+    /// As it is.
+    Plain,
+    /// Compressed data, with `.gz` behind its name.
+    Gzip,
+    /// An archive that stays packed.
+    Archive,
+}
+
 const fn gz(name: &'static str, bytes: u64, sha256: &'static str) -> File {
-    File { name, gzip: true, bytes, sha256 }
+    File { name, form: Form::Gzip, bytes, sha256 }
+}
+
+impl File {
+    /// The content of this file at `path`, refused when longer than the published one.
+    pub(super) fn content(&self, path: &Path) -> Result<Vec<u8>, Error> {
+        match self.form {
+            Form::Archive => bytes::raw(path, self.bytes),
+            Form::Plain | Form::Gzip => bytes::read(path, self.bytes),
+        }
+    }
 }
 
 /// MNIST: LeCun, Cortes, Burges, "The MNIST database of handwritten digits". Files: training images and labels, test
@@ -102,13 +123,13 @@ pub(super) const OPTDIGITS: Named = Named {
     files: &[
         File {
             name: "optdigits.tra",
-            gzip: false,
+            form: Form::Plain,
             bytes: 563_639,
             sha256: "e1b683cc211604fe8fd8c4417e6a69f31380e0c61d4af22e93cc21e9257ffedd",
         },
         File {
             name: "optdigits.tes",
-            gzip: false,
+            form: Form::Plain,
             bytes: 264_712,
             sha256: "6ebb3d2fee246a4e99363262ddf8a00a3c41bee6014c373ed9d9216ba7f651b8",
         },
@@ -116,7 +137,19 @@ pub(super) const OPTDIGITS: Named = Named {
     mirrors: &["https://archive.ics.uci.edu/ml/machine-learning-databases/optdigits/"],
 };
 
-/// The uncompressed content of a file of a set, and where it was found.
+/// CIFAR-10, binary version: Krizhevsky, "Learning Multiple Layers of Features from Tiny Images", 2009. One archive.
+pub(super) const CIFAR10: Named = Named {
+    name: "cifar10",
+    files: &[File {
+        name: "cifar-10-binary.tar.gz",
+        form: Form::Archive,
+        bytes: 170_052_171,
+        sha256: "c4a38c50a1bc5f3a1c5537f2155ab9d68f9f25eb1ed8d9ddda3db29a59bca1dd",
+    }],
+    mirrors: &["https://www.cs.toronto.edu/~kriz/"],
+};
+
+/// The content of a file of a set, and where it was found.
 ///
 /// A file in the folder `data_dir/NAME` is the user's word that it belongs to the set (a subset will do); one directly
 /// in `data_dir`, or in the cache, must have the published checksum: MNIST and Fashion-MNIST share file names.
@@ -126,21 +159,17 @@ pub(super) fn read(
     options: &Options,
     progress: &dyn Fn(&str, u64, u64),
 ) -> Result<(Vec<u8>, PathBuf), Error> {
-    if let Some(dir) = &options.data_dir {
-        if !dir.is_dir() {
-            let what = format!("data directory {}", at(dir));
-            return Err(Error::missing(what, "give an existing one with --data-dir DIR or STERNA_DATA=DIR"));
+    if let Some(dir) = data_dir(options)? {
+        if let Some(path) = find(&dir.join(set.name), file.name) {
+            return Ok((file.content(&path)?, path));
         }
-        if let Some(path) = find(&dir.join(set.name), file) {
-            return Ok((bytes::read(&path, file.bytes)?, path));
-        }
-        if let Some(path) = find(dir, file) {
+        if let Some(path) = find(dir, file.name) {
             let fix = format!("put the files of {0} into a folder named {0}", set.name);
             return Ok((verified(&path, file, &fix)?, path));
         }
     }
     let cache = cache_dir(options)?.join(set.name);
-    if let Some(path) = find(&cache, file) {
+    if let Some(path) = find(&cache, file.name) {
         return Ok((verified(&path, file, "delete the file, to have it fetched again")?, path));
     }
     if options.offline {
@@ -159,19 +188,30 @@ pub(super) fn read(
     Ok((data, path))
 }
 
-/// File name on the mirrors and in the cache.
-fn on_mirror(file: &File) -> String {
-    if file.gzip { format!("{}.gz", file.name) } else { file.name.to_string() }
+/// The user's directory of data, which must exist if there is one.
+pub(super) fn data_dir(options: &Options) -> Result<Option<&Path>, Error> {
+    match &options.data_dir {
+        Some(dir) if !dir.is_dir() => {
+            let what = format!("data directory {}", at(dir));
+            Err(Error::missing(what, "give an existing one with --data-dir DIR or STERNA_DATA=DIR"))
+        }
+        dir => Ok(dir.as_deref()),
+    }
 }
 
-/// The file in `dir`, compressed or not.
-fn find(dir: &Path, file: &File) -> Option<PathBuf> {
-    [format!("{}.gz", file.name), file.name.to_string()].iter().map(|n| dir.join(n)).find(|p| p.is_file())
+/// File name on the mirrors and in the cache.
+fn on_mirror(file: &File) -> String {
+    if file.form == Form::Gzip { format!("{}.gz", file.name) } else { file.name.to_string() }
+}
+
+/// The file of this name in `dir`, or that with the ending of a compression.
+pub(super) fn find(dir: &Path, name: &str) -> Option<PathBuf> {
+    [".gz", ".xz", ""].iter().map(|ending| dir.join(format!("{name}{ending}"))).find(|p| p.is_file())
 }
 
 /// The content of a file that must be the published one.
 fn verified(path: &Path, file: &File, fix: &str) -> Result<Vec<u8>, Error> {
-    let data = bytes::read(path, file.bytes)?;
+    let data = file.content(path)?;
     let found = bytes::sha256(&data);
     if found != file.sha256 {
         let expected = file.sha256.to_string();

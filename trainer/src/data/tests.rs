@@ -1,6 +1,7 @@
 //! Tests of all sources through [`load`], and the table of bad inputs.
 
 mod bad;
+mod cifar;
 mod download;
 mod other;
 

@@ -29,15 +29,20 @@ impl Scratch {
     }
 }
 
+/// Weights of an output.
+fn fan_in(w: &Window, depthwise: bool) -> usize {
+    w.kernel[0] * w.kernel[1] * if depthwise { 1 } else { w.input[0] }
+}
+
 /// Sums of all windows of all images; returns mean and variance of each channel.
 pub(super) fn sums(
-    w: &Window,
+    (w, depthwise): (&Window, bool),
     x: &[f32],
     layer: &mut LayerSpace,
     scratch: &mut Scratch,
 ) -> (Vec<f32>, Vec<f32>) {
     let weights = &layer.quantised.weights;
-    let outputs = weights.len() / (w.input[0] * w.kernel[0] * w.kernel[1]);
+    let outputs = weights.len() / fan_in(w, depthwise);
     let (elements, image) = (w.elements(), w.positions() * outputs);
     let tile = scratch.tiles.len() / scratch.shards;
     let shards = layer
@@ -49,7 +54,7 @@ pub(super) fn sums(
         .map(|((sums, x), tile)| {
             let images = sums.chunks_exact_mut(image).zip(x.chunks_exact(elements));
             let each = |(sums, x): (&mut [f32], &[f32])| {
-                conv::forward(w, weights, x, sums, tile);
+                conv::forward(w, depthwise, weights, x, sums, tile);
                 wide(|| Moments::of(sums, outputs))
             };
             images.map(each).collect()
@@ -60,7 +65,7 @@ pub(super) fn sums(
 
 /// Straight-through gradient by the latent weights, and the gradient by `x` where it is wanted.
 pub(super) fn gradients(
-    w: &Window,
+    (w, depthwise): (&Window, bool),
     x: &[f32],
     x_grad: Option<&mut Vec<f32>>,
     layer: &mut LayerSpace,
@@ -68,7 +73,7 @@ pub(super) fn gradients(
 ) {
     let quantised = &layer.quantised;
     let weights = &quantised.weights;
-    let fan_in = w.input[0] * w.kernel[0] * w.kernel[1];
+    let fan_in = fan_in(w, depthwise);
     let (elements, image) = (w.elements(), w.positions() * weights.len() / fan_in);
     let tile = scratch.tiles.len() / scratch.shards;
     let grad = if layer.winners.is_empty() { &layer.grad } else { &layer.sums };
@@ -87,7 +92,7 @@ pub(super) fn gradients(
                     x_grad.fill(0.0);
                     x_grad
                 });
-                conv::backward(w, (weights, &mut *sum), (x, x_grad), grad, tile);
+                conv::backward(w, depthwise, (weights, &mut *sum), (x, x_grad), grad, tile);
             }
         };
     match x_grad {

@@ -5,7 +5,7 @@ use std::net::TcpListener;
 use std::time::Duration;
 
 use super::super::fetch::{Limits, fetch};
-use super::super::named::File;
+use super::super::named::{File, Form};
 use super::*;
 
 const LIMITS: Limits = Limits {
@@ -48,7 +48,7 @@ fn status(line: &str) -> Vec<u8> {
 const DATA: &[u8] = b"twelve bytes";
 const WANTED: File = File {
     name: "file",
-    gzip: true,
+    form: Form::Gzip,
     bytes: DATA.len() as u64,
     sha256: "d4ce2c527afe674c7a086bd74e256019e3d5dcdb31eeb6eaadef5ada8c4383b9",
 };
