@@ -63,7 +63,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
 }
 
 fn figures(design: &Design, family: Family, routed: &[Routed]) -> Result<(), Box<dyn std::error::Error>> {
-    let size = estimate(&design.netlist, family);
+    let size = estimate(&design.netlist, family, Some(family));
     println!(
         "{}",
         serde_json::json!({

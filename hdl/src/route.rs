@@ -180,7 +180,7 @@ mod tests {
         assert!(routed.mhz > 20.0 && routed.mhz < 600.0, "{routed:?}");
         assert!(routed.cells.used > routed.ff && routed.cells.available == 7680, "{routed:?}");
         // Every register of the circuit is found, and none of the frame's is taken for one.
-        let bits = estimate(&design(Family::Ice40, 6).netlist, Family::Ice40).total.ff;
+        let bits = estimate(&design(Family::Ice40, 6).netlist, Family::Ice40, Some(Family::Ice40)).total.ff;
         assert_eq!(routed.ff as f64, bits, "{routed:?}");
 
         let error = place(&device, 6, 0, folder.path()).unwrap_err();

@@ -5,7 +5,6 @@ use std::path::{Path, PathBuf};
 use anyhow::{Result, bail};
 use clap::builder::PossibleValuesParser;
 use serde_json::json;
-use sterna_hdl::estimate::estimate;
 use sterna_hdl::family::Family;
 use sterna_hdl::{Folding, Options, Style, matrix};
 use sterna_ir::{Network, Range, Task, format};
@@ -282,7 +281,7 @@ pub fn run(args: &Args, ui: &Ui) -> Result<Outcome> {
     }
     clock_notes(&build, &target, args.design.clock, ui);
     let lacks = match (&target.board, family) {
-        (Some(board), Some(family)) => board.lacks(&estimate(&build.design.netlist, family).total),
+        (Some(board), Some(family)) => board.lacks(&build.estimate(family).total),
         _ => Vec::new(),
     };
     if !lacks.is_empty() {

@@ -25,7 +25,7 @@ pub fn timing(design: &Design, options: &Options) -> Vec<String> {
         cycles(latency),
         cycles(interval)
     )];
-    let estimate = options.family.map(|family| estimate(&design.netlist, family));
+    let estimate = options.family.map(|family| estimate(&design.netlist, family, Some(family)));
     if let Some((mhz, family)) = estimate.and_then(|e| Some((e.mhz?, e.family))) {
         lines.push(format!("Estimated clock on {family}: {mhz} MHz after place and route."));
     }
