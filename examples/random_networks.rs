@@ -58,12 +58,13 @@ fn chain(seed: u64, verilator: bool) -> Result<String> {
     let mut dice = Dice::new(seed);
     let network = network(&mut dice);
     let options = options(&mut dice, &network);
+    let about = format!("{options:?}");
     let build = match build::compile((network, Task::default()), options) {
         Ok(build) => build,
         Err(error) => {
             // A network that no circuit can be made of is refused in a sentence; a proof that fails is a fault.
             let text = format!("{error:#}");
-            ensure!(!text.contains("internal") && !text.contains("proof"), "{text}");
+            ensure!(!text.contains("internal") && !text.contains("proof"), "{about}: {text}");
             return Ok("refused".into());
         }
     };

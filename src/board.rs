@@ -5,6 +5,7 @@ use anyhow::{Context, Result, bail};
 use include_dir::{Dir, include_dir};
 use serde::Deserialize;
 use sterna_hdl::estimate::Resources;
+use sterna_hdl::explore::Budget;
 use sterna_hdl::family::Family;
 use sterna_hdl::verilog::SourceFile;
 
@@ -72,6 +73,12 @@ impl Board {
     /// The family whose cost model fits; all Xilinx parts here have LUT6 and carry chains.
     pub fn family(&self) -> Option<Family> {
         Family::from_name(&self.family)
+    }
+
+    /// A budget that the part bounds where it says nothing itself.
+    pub fn bound(&self, budget: Budget) -> Budget {
+        let Capacity { lut, bram, .. } = self.capacity;
+        Budget { lut: budget.lut.or(Some(lut as f64)), bram: budget.bram.or(Some(bram as f64)), ..budget }
     }
 
     /// Clocks that a bit of the serial line takes.

@@ -6,7 +6,7 @@ use anyhow::{Context, Result, bail};
 use serde::Serialize;
 use sterna_hdl::cocotb::cocotb;
 use sterna_hdl::constraints::constraints;
-use sterna_hdl::estimate::estimate;
+use sterna_hdl::estimate::{Estimate, estimate};
 use sterna_hdl::family::Family;
 use sterna_hdl::manifest::{self, ClockEntry, FileEntry};
 use sterna_hdl::package::package;
@@ -285,9 +285,14 @@ impl Build {
         Ok(weights(&self.network).zip(figures).map(stage).collect())
     }
 
+    /// The cost model's cells on `family`.
+    pub fn estimate(&self, family: Family) -> Estimate {
+        estimate(&self.design.netlist, family, self.options.family)
+    }
+
     /// The delay model's clock after place and route, in MHz, where it knows the family that the design is mapped to.
     pub fn estimated_mhz(&self) -> Option<f64> {
-        estimate(&self.design.netlist, self.options.family?).mhz
+        self.estimate(self.options.family?).mhz
     }
 
     /// The families to look at: the one asked for, else the one that the design is mapped to, else all.

@@ -60,7 +60,7 @@ pub fn registers(
     mhz: Option<f64>,
     levels: Option<u32>,
 ) -> anyhow::Result<(Option<u32>, u32)> {
-    let is_known = |family: &Family| Delays::with_route(*family, 0).is_some();
+    let is_known = |family: &Family| Delays::are_known(*family);
     let khz = family.filter(is_known).and(mhz).map(|mhz| (mhz * 1000.0).round() as u32);
     if khz.is_some() && levels.is_some() {
         bail!("--clock and --levels-per-stage both place the registers; give one of them");

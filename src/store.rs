@@ -1,7 +1,7 @@
 //! Files: read with the path in every error, written whole or not at all.
 
 use std::fs;
-use std::io::Write;
+use std::io::{Read, Write};
 use std::path::Path;
 
 use anyhow::{Context, Result, bail, ensure};
@@ -31,7 +31,16 @@ pub fn read_network(path: &Path) -> Result<(Network, Task)> {
     if path.is_dir() {
         bail!("{} is a folder; give a network file, in a build folder network.sterna", path.display());
     }
-    format::read(&read_text(path)?).with_context(|| path.display().to_string())
+    let bytes = fs::read(path).with_context(|| format!("cannot read {}", path.display()))?;
+    let Ok(text) = std::str::from_utf8(&bytes) else {
+        let hint = match path.extension().and_then(|e| e.to_str()) {
+            Some("npy") => "a bare matrix is for compile and estimate, with --input s8 or its like",
+            Some("onnx") => "sterna import makes one of a model of ONNX or QONNX",
+            _ => "give one that train or import wrote",
+        };
+        bail!("{}: no network file; {hint}", path.display());
+    };
+    format::read(text).with_context(|| path.display().to_string())
 }
 
 /// Reads a matrix of small integers, `[inputs, outputs]`, as the network `y = x @ matrix` over inputs in `range`.
@@ -112,6 +121,30 @@ pub fn write(path: &Path, bytes: &[u8]) -> Result<()> {
     set_mode(file.path(), 0o644).with_context(fail)?;
     file.persist(path).with_context(fail)?;
     Ok(())
+}
+
+/// Writes an output that the user named, as [`write`] does. A file there is replaced only if it is of the same kind.
+pub fn replace(path: &Path, bytes: &[u8]) -> Result<()> {
+    ensure_replaceable(path, start(bytes))?;
+    write(path, bytes)
+}
+
+/// Says early that the file at `path`, if there is one, does not begin as the output does that shall replace it.
+pub fn ensure_replaceable(path: &Path, beginning: &[u8]) -> Result<()> {
+    let mut old = Vec::new();
+    if let Ok(file) = fs::File::open(path) {
+        file.take(16).read_to_end(&mut old).with_context(|| format!("cannot read {}", path.display()))?;
+    }
+    if !old.is_empty() && !start(&old).starts_with(beginning) {
+        bail!("{} exists and holds something else; give another name, or remove it", path.display());
+    }
+    Ok(())
+}
+
+/// What tells the kind of a file. A safetensors file begins with the length of its header.
+fn start(bytes: &[u8]) -> &[u8] {
+    let bytes = if bytes.get(8) == Some(&b'{') { &bytes[8..] } else { bytes };
+    &bytes[..bytes.len().min(8)]
 }
 
 /// Devices, pipes and folders cannot be replaced by a file.

@@ -125,6 +125,8 @@ fn settings() {
     refuses(&folder, &["compile", "net.sterna", "--style", "unrolled,x,4"], &["\"x\""]);
     refuses(&folder, &["compile", "net.sterna", "--input-lanes", "785"], &["785"]);
     refuses(&folder, &["compile", "net.sterna", "--board", "nosuch"], &["nosuch", "icebreaker"]);
+    let foreign = ["compile", "net.sterna", "--board", "icebreaker", "--target", "xcup"];
+    refuses(&folder, &foreign, &["--target xcup", "iCEBreaker is of ice40"]);
     refuses(&folder, &["compile", "net.sterna", "--clock", "-3"], &["-3"]);
     refuses(&folder, &["compile", "net.sterna", "--clock", "150mh"], &["\"150mh\"", "150MHz"]);
     refuses(&folder, &["compile", "net.sterna", "--clock", "20GHz"], &["\"20GHz\"", "10000 MHz"]);
@@ -257,6 +259,22 @@ fn files_of_others_are_not_replaced() {
     refuses(&folder, &["train", "digits:100,50", "-o", "-"], &["standard output"]);
     assert_eq!(std::fs::read_to_string(folder.join("table.csv")).unwrap(), table);
     folder.put("net.sterna", small_network());
+    let elsewhere = ["table.csv exists and holds something else"];
+    refuses(&folder, &["report", "net.sterna", "-o", "table.csv"], &elsewhere);
+    refuses(&folder, &["train", "digits:100,50", "--report", "table.csv"], &elsewhere);
+    refuses(&folder, &["explore", "net.sterna", "--target", "ecp5", "--csv", "table.csv"], &elsewhere);
+    refuses(&folder, &["simulate", "net.sterna", "--samples", "1", "--wave", "table.csv"], &elsewhere);
+    for format in ["--npz", "--qonnx", "--safetensors"] {
+        refuses(&folder, &["export", "net.sterna", format, "net.sterna"], &["holds something else"]);
+        folder.ok(&["export", "net.sterna", format, "exported"]);
+        folder.ok(&["export", "net.sterna", format, "exported"]);
+        std::fs::remove_file(folder.join("exported")).unwrap();
+    }
+    folder.ok(&["report", "net.sterna", "-o", "page.html"]);
+    folder.put("net.sterna", small_network().replacen("\"name\": \"digits\"", "\"name\": \"other\"", 1));
+    folder.ok(&["report", "net.sterna", "-o", "page.html"]);
+    folder.put("net.sterna", small_network());
+    assert_eq!(std::fs::read_to_string(folder.join("table.csv")).unwrap(), table);
     refuses(
         &folder,
         &["simulate", "net.sterna", "--samples", "99999999999"],

@@ -11,4 +11,5 @@ mod mutants;
 mod report;
 mod reproducible;
 mod road;
+mod targets;
 mod util;

@@ -9,7 +9,7 @@ use std::time::Duration;
 use serde::Serialize;
 
 use crate::family::Family;
-use crate::route::{Error, Used, clock, utilisation};
+use crate::route::{Error, Placed, Used};
 use crate::synth::{self, Cells};
 use crate::verilog::SourceFile;
 use step::Step;
@@ -203,12 +203,8 @@ impl Flow {
         run(yosys)?;
         let log = folder.join(&nextpnr.log);
         let result = run(nextpnr);
-        let text = || String::from_utf8_lossy(&std::fs::read(&log).unwrap_or_default()).into_owned();
-        let used = utilisation(&text());
-        if let Some((what, over)) = used.iter().find(|(_, u)| u.used > u.available) {
-            let (need, have, what) = (over.used, over.available, what.clone());
-            return Err(Error::TooSmall { device, what, need, have, log });
-        }
+        // That the part is too small says more than how the tool ended.
+        let placed = Placed::read(&log, &device)?;
         result?;
         let failed = |step: &Step, what: &str| Error::Failed {
             tool: step.tools[0].into(),
@@ -216,7 +212,7 @@ impl Flow {
             what: what.into(),
             log: folder.join(&step.log),
         };
-        let mhz = clock(&text()).ok_or_else(|| failed(nextpnr, "no clock in its log"))?;
+        let mhz = placed.mhz.ok_or_else(|| failed(nextpnr, "no clock in its log"))?;
         if mhz < self.mhz {
             return Err(Error::TooSlow { device: device.clone(), mhz, wanted: self.mhz, log });
         }
@@ -224,7 +220,7 @@ impl Flow {
         let stat = folder.join(format!("{}.stat", self.part.family));
         let cells = synth::parse(&std::fs::read_to_string(stat).unwrap_or_default(), self.part.family);
         let cells = cells.ok_or_else(|| failed(yosys, "no cell counts in the output of `stat`"))?;
-        let used = used.into_iter().filter(|(_, u)| u.used > 0).collect();
+        let used = placed.used.into_iter().filter(|(_, u)| u.used > 0).collect();
         Ok(Made { path: folder.join(self.bitstream()), mhz, cells, used, ran })
     }
 }

@@ -1,8 +1,9 @@
 //! The delay model: how fast a netlist is after place and route, without any tool.
 //!
 //! Arrival times are kept per bit of each word, so that the chains of sums in a row overlap as they do in hardware: low
-//! bits are ready first. A hop from cell to cell costs one routing delay, which grows with the logarithm of the circuit: a
-//! larger one is spread wider, and its slowest path is the worst of more.
+//! bits are ready first. A hop from cell to cell costs one routing delay. Hops scatter, and the slowest path is the worst of
+//! many, so that it takes longer than usual hops would; by how much grows with the logarithm of the tables. (Of the
+//! registers many only delay a word, next to what gave it: a pipeline with more of them is hardly spread wider.)
 
 mod period;
 
@@ -20,10 +21,14 @@ pub struct Delays {
     pub clock_to_q: u32,
     /// Into a flip-flop beyond the table in front of it.
     pub setup: u32,
+    /// By what the routes of the slowest path are longer than usual hops.
+    pub worst: u32,
     /// From cell to cell.
     pub route: u32,
     /// Through a look-up table.
     pub lut: u32,
+    /// Bits of the widest sum or comparison that is tables and no chain.
+    pub narrow: u32,
     /// Onto a carry chain.
     pub enter: u32,
     /// A bit along the chain, times 1000 (femtoseconds).
@@ -32,6 +37,9 @@ pub struct Delays {
     pub leave: u32,
     /// Inputs of a table.
     pub inputs: u32,
+    /// Of the two tables behind the chain of a signed comparison, which make its result of sign and overflow, those that
+    /// logic behind it swallows: both where tables join to wider ones.
+    pub swallowed: u32,
     /// To and through the table of an odd bit that leaves its chain, see `adder.rs`; 0 where none does.
     pub odd: u32,
     /// To and through the table that inverts a subtracted operand next to its chain; 0 where chains invert.
@@ -39,32 +47,55 @@ pub struct Delays {
 }
 
 impl Delays {
-    /// Delays in a circuit of these cells; `None` for Gowin, not measured yet, and Xilinx, where no open tool places and routes, so that nothing could be
-    /// calibrated.
+    /// Delays in a circuit of these cells; `None` for Gowin, not measured yet, and Xilinx, where no open tool places and
+    /// routes, so that nothing could be calibrated.
     ///
     /// Cells: as nextpnr's databases have them, read from its reports of critical paths (iCE40HX, nextpnr-ice40 0.4; ECP5 of
-    /// speed 6, nextpnr-ecp5 0.11). Routing: fitted to the clocks of matrices of 16x16 to 64x64 with registers every one or
-    /// two levels, one seed each (`scripts/measure/delay --fit`); without that flag the script measures how far off the clock
-    /// is on other designs.
+    /// speed 6, nextpnr-ecp5 0.11). Routing: fitted to the clocks of the circuits in `scripts/measure/delay.csv` (by
+    /// `scripts/measure/delay --fit`); without that flag the script measures how far off the clock is on other designs.
     pub fn new(family: Family, size: &Resources) -> Option<Self> {
-        let doublings = (size.lut + size.ff).max(1.0).log2();
-        let route = match family {
-            Family::Ice40 => 230.0 * doublings - 1050.0,
-            Family::Ecp5 => 170.0 * doublings - 560.0,
+        let doublings = size.lut.max(1.0).log2() - 10.0;
+        let (route, worst) = match family {
+            Family::Ice40 => (700, 1460.0 + 250.0 * doublings),
+            Family::Ecp5 => (840, 840.0 + 180.0 * doublings),
             Family::Gowin | Family::Xcup => return None,
         };
-        Self::with_route(family, route.max(400.0) as u32)
+        Self::with_routing(family, route, worst.max(0.0) as u32)
     }
 
-    /// The same with a routing delay that is known, in picoseconds.
-    pub fn with_route(family: Family, route: u32) -> Option<Self> {
-        let (clock_to_q, setup, lut, enter, carry, leave, inverter, odd) = match family {
-            Family::Ice40 => (540, 0, 380, 250, 135_000, 574, 980, 0),
-            Family::Ecp5 => (525, 130, 236, 447, 36_000, 443, 0, 836),
+    /// Whether there is a model of the family's delays.
+    pub fn are_known(family: Family) -> bool {
+        Self::with_routing(family, 0, 0).is_some()
+    }
+
+    /// The same with routes that are known: a hop, and what the slowest path has more, in picoseconds.
+    pub fn with_routing(family: Family, route: u32, worst: u32) -> Option<Self> {
+        let (clock_to_q, setup, lut, narrow, enter, carry, leave, swallowed, inverter, odd) = match family {
+            Family::Ice40 => (540, 0, 380, 2, 250, 135_000, 574, 1, 980, 0),
+            Family::Ecp5 => (525, 130, 236, 4, 447, 36_000, 443, 2, 0, 836),
             Family::Gowin | Family::Xcup => return None,
         };
         let inputs = family.lut_inputs();
-        Some(Delays { clock_to_q, setup, route, lut, enter, carry, leave, inputs, inverter, odd })
+        Some(Delays {
+            clock_to_q,
+            setup,
+            worst,
+            route,
+            lut,
+            narrow,
+            enter,
+            carry,
+            leave,
+            swallowed,
+            inputs,
+            inverter,
+            odd,
+        })
+    }
+
+    /// Period of a clock whose latest path arrives then.
+    pub fn period_of(&self, latest: u32) -> u32 {
+        latest + self.worst + self.setup
     }
 
     /// Arrival of each bit of a combinational node, given those of its operands: one per bit of the operand's word, or none
@@ -80,16 +111,25 @@ impl Delays {
         };
         match &node.op {
             Op::Input | Op::Const(_) | Op::Reg { .. } | Op::Read { .. } => Vec::new(),
+            // A word alone is wires, or inverted.
+            Op::Sum(terms) if width as u32 <= self.narrow && terms.len() > 1 => {
+                through(self.levels(terms.iter().map(|t| at(t.node).len() as u32).sum()))
+            }
             Op::Sum(terms) => match (complemented(netlist, id), as_difference(netlist, terms)) {
                 (Some(x), _) => at(x).iter().map(|t| t + self.inverter).collect(),
                 (_, Some(d)) => self.sum(&[d.added, d.complement], width, at),
                 _ => self.sum(terms, width, at),
             },
             Op::Ge(a, b) => {
+                let wide = [a, b].map(|x| netlist.node(*x).range.width()).into_iter().max();
+                if wide <= Some(self.narrow) {
+                    return through(self.levels((at(*a).len() + at(*b).len()) as u32));
+                }
                 let Some(chain) = self.chain(&[at(*a), at(*b)], at(*a).len().max(at(*b).len())) else {
                     return Vec::new();
                 };
-                vec![chain.last().map_or(0, |t| t + self.leave); width]
+                let tables = self.sign_tables(netlist, id) * (self.route + self.lut);
+                vec![chain.last().map_or(0, |t| t + self.leave + tables); width]
             }
             Op::Eq(a, b) => {
                 let own = |id: NodeId| at(id).len() as u32;
@@ -121,6 +161,14 @@ impl Delays {
         if let Some(top) = at.last_mut().filter(|_| is_odd) {
             *top += self.odd;
         }
+    }
+
+    /// Tables behind the chain of a comparison: sign and overflow of a difference make the result where words have signs.
+    fn sign_tables(&self, netlist: &Netlist, id: NodeId) -> u32 {
+        let Op::Ge(a, b) = netlist.node(id).op else { return 0 };
+        let ranges = [a, b].map(|x| netlist.node(x).range);
+        let is_chain = ranges.iter().any(|r| r.width() > self.narrow);
+        if is_chain && ranges.iter().any(|r| r.is_signed()) { 2 } else { 0 }
     }
 
     /// Levels of tables that join `inputs` bits.

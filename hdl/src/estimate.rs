@@ -1,22 +1,24 @@
 //! The cost model: LUT, FF, carry and block RAM of a netlist, per top-level module, without any tool.
 //!
-//! It walks the same nodes that are printed, so it needs no second description.
-//! The coefficients follow from how Yosys maps each kind of node; `scripts/measure/estimate-error` measures how far off they
-//! are.
+//! It takes the nodes that are printed apart into carry chains, memories, flip-flops and gates as Yosys does, and covers the
+//! gates with look-up tables: no coefficient is fitted. `scripts/measure/estimate-error` measures how far off it is.
 
+mod chain;
+mod gates;
+mod map;
 mod memory;
-mod node;
-mod table;
+mod needed;
+mod words;
 
-use std::collections::{BTreeSet, HashSet};
+use std::collections::{BTreeMap, HashMap, HashSet};
 
 use serde::Serialize;
-use sterna_ir::netlist::{ModuleId, Netlist, NodeId, Op};
+use sterna_ir::netlist::{MemoryKind, ModuleId, Netlist, NodeId, Op};
 
-use crate::adder::{adder, registered};
 use crate::delay::Delays;
 use crate::family::Family;
-use crate::pairs::{pairs, wide_muxes};
+use map::{Cover, Tables};
+use words::Words;
 
 /// Cells a netlist or a module is expected to take.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Serialize)]
@@ -59,27 +61,19 @@ pub struct Estimate {
     pub modules: Vec<(String, Resources)>,
 }
 
-/// Estimates `netlist` on `family`. Nodes that no output, register or memory depends on cost nothing.
-pub fn estimate(netlist: &Netlist, family: Family) -> Estimate {
+/// Estimates `netlist` on `family`, printed for `printed`: with primitives of that family, or as any family takes it. Nodes
+/// that no output, register or memory depends on cost nothing.
+pub fn estimate(netlist: &Netlist, family: Family, printed: Option<Family>) -> Estimate {
     let live = live(netlist);
-    let mut groups: Vec<Resources> = vec![Resources::default(); netlist.modules.len()];
-    // A subtracted word needs inverters of its own where the carry chain cannot invert; all its users share them.
-    let mut inverted = BTreeSet::new();
-    let registered = registered(netlist, &live);
-    for id in netlist.ids().filter(|id| live[id.index()]) {
-        let home = layer_of(netlist, netlist.node(id).module);
-        let adder = adder(netlist, id, Some(family), registered[id.index()]);
-        groups[home.index()].add(node::cost(netlist, id, (family, adder), &registered, &mut inverted));
+    let group = |module| layer_of(netlist, module).index();
+    let words = Words::new(netlist, &live, (family, printed), group);
+    let cover = map::cover(&words.gates, tables(family));
+    let mut groups = words.cells.clone();
+    for (group, luts) in std::iter::zip(&words.gates.groups, &cover.luts) {
+        groups[*group as usize].lut += f64::from(*luts);
     }
-    // Two tables in one.
-    let seconds: HashSet<NodeId> = pairs(netlist, &live, Some(family)).into_iter().map(|p| p.1).collect();
-    let home = |id: NodeId| layer_of(netlist, netlist.node(id).module).index();
-    seconds.iter().for_each(|id| groups[home(*id)].lut -= 1.0);
-    for id in wide_muxes(netlist, &live, &seconds, Some(family)).into_keys() {
-        groups[home(id)].lut -= node::XCUP_MUX;
-    }
-    for memory in &netlist.memories {
-        groups[layer_of(netlist, memory.module).index()].add(memory::cost(memory, family));
+    for (group, joined) in joined(&words, &cover) {
+        groups[group as usize].lut -= joined;
     }
     let mut total = Resources::default();
     groups.iter().for_each(|g| total.add(*g));
@@ -93,6 +87,56 @@ pub fn estimate(netlist: &Netlist, family: Family) -> Estimate {
     Estimate { family, total, mhz, modules }
 }
 
+/// Look-up tables of `family`, and what they weigh when Yosys has ABC choose. A wide one is several with multiplexers behind.
+fn tables(family: Family) -> Tables {
+    const FOUR: [f32; 8] = [1.0, 1.0, 1.0, 1.0, 2.0, 4.0, 8.0, 16.0];
+    const SIX: [f32; 8] = [1.0, 1.0, 1.0, 1.0, 1.0, 1.0, 2.0, 4.0];
+    match family {
+        Family::Ice40 => Tables { weights: &FOUR[..4], counts: &FOUR[..4], inverters: true },
+        Family::Ecp5 => Tables { weights: &FOUR[..7], counts: &FOUR[..7], inverters: true },
+        Family::Gowin => Tables { weights: &FOUR, counts: &FOUR, inverters: true },
+        Family::Xcup => {
+            let (weights, counts) = (&[1.0, 2.0, 3.0, 3.0, 3.0, 5.0, 10.0, 20.0], &SIX);
+            Tables { weights, counts, inverters: false }
+        }
+    }
+}
+
+/// iCE40: tables and inverters that go into the table of a carry chain that alone they follow, per group.
+fn joined(words: &Words<'_>, cover: &Cover) -> BTreeMap<u32, f64> {
+    let mut readers: HashMap<usize, Vec<usize>> = HashMap::new();
+    for gate in 1..words.gates.all.len() {
+        for leaf in cover.reads(gate) {
+            readers.entry(*leaf as usize).or_default().push(gate);
+        }
+    }
+    // Whether all sinks read the inverse.
+    let mut sunk: HashMap<usize, bool> = HashMap::new();
+    for sink in &words.gates.sinks {
+        *sunk.entry(sink.gate()).or_insert(true) &= sink.is_inverted();
+    }
+    let (mut taken, mut joined) = (HashSet::new(), BTreeMap::new());
+    for gate in 1..words.gates.all.len() {
+        let Some(own) = words.roomy.get(&gate) else { continue };
+        match sunk.get(&gate) {
+            Some(inverted) if *inverted && !readers.contains_key(&gate) => {
+                *joined.entry(words.gates.groups[gate]).or_insert(0.0) += 1.0;
+                continue;
+            }
+            Some(_) => continue,
+            None => {}
+        }
+        let Some([reader]) = readers.get(&gate).map(Vec::as_slice) else { continue };
+        let reads = cover.reads(*reader).iter().map(|l| *l as usize).filter(|l| *l != gate);
+        let all: HashSet<usize> = reads.chain(own.iter().copied()).collect();
+        // And the carry.
+        if all.len() < 4 && taken.insert(*reader) {
+            *joined.entry(words.gates.groups[*reader]).or_insert(0.0) += 1.0;
+        }
+    }
+    joined
+}
+
 /// The outermost module below the top around `module`; the top for itself.
 fn layer_of(netlist: &Netlist, mut module: ModuleId) -> ModuleId {
     while let Some(parent) = netlist.module(module).parent.filter(|p| *p != ModuleId::TOP) {
@@ -103,7 +147,6 @@ fn layer_of(netlist: &Netlist, mut module: ModuleId) -> ModuleId {
 
 /// Per node, whether an output depends on it.
 pub(crate) fn live(netlist: &Netlist) -> Vec<bool> {
-    use sterna_ir::netlist::MemoryKind;
     let mut live = vec![false; netlist.nodes.len()];
     let mut stack: Vec<NodeId> = netlist.outputs.clone();
     while let Some(id) = stack.pop() {

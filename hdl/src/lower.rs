@@ -1,9 +1,11 @@
 //! Network to design: plan, build, prove, check, time.
 
+mod about;
 mod adapt;
 mod argmax;
 mod cone;
 pub mod digits;
+mod fit;
 mod folded;
 mod lutsum;
 mod maps;
@@ -12,6 +14,7 @@ mod maxima;
 mod memory;
 mod pipe;
 mod plan;
+mod position;
 mod prove;
 mod queue;
 mod rows;
@@ -32,10 +35,10 @@ use sterna_ir::build::Builder;
 use sterna_ir::check::check;
 use sterna_ir::design::{Probe, Stream, Timing};
 use sterna_ir::netlist::{ModuleId, NodeId};
-use sterna_ir::{Design, LayerOp, Network};
+use sterna_ir::{Design, Network};
 
-use crate::estimate::estimate;
 use crate::{Options, Result};
+use fit::build_fitting;
 pub(crate) use folded::MOST_LANES;
 pub use folded::ScheduleInfo;
 use pipe::{Gate, Link, open_pipe};
@@ -59,55 +62,9 @@ pub fn lower(network: &Network, options: &Options) -> Result<Design> {
     prove(&design.netlist, &claims)?;
     check(&design.netlist)?;
     design.timing = timing::measure(&design)?;
-    let lines = about_timing(&design, options);
+    let lines = about::timing(&design, options);
     design.netlist.modules[0].about.extend(lines);
     Ok(design)
-}
-
-/// Builds `plan` with queues that have the room they need.
-fn build_fitting(network: &Network, options: &Options, plan: &mut Plan) -> Result<(Design, Vec<Claim>)> {
-    set_buffers(network, options, plan)?;
-    let (design, claims, queues) = build(network, options, plan);
-    if queues.joins.is_empty() {
-        return Ok((design, claims));
-    }
-    // What waits when nothing ever stalls is what the layers between need before they give: with room for it no stall can
-    // lock the streams up, and with one more no queue is ever full in that run.
-    check(&design.netlist)?;
-    let (_, most) = timing::observe(&design, &queues.joins)?;
-    plan.set_queues(most);
-    let (design, claims, _) = build(network, options, plan);
-    Ok((design, claims))
-}
-
-/// Gives the streams in front of slow convolutions the fewest rows with which the network keeps the pace of its slowest layer,
-/// or comes as near as it can; and of those the room that is ever used.
-fn set_buffers(network: &Network, options: &Options, plan: &mut Plan) -> Result<()> {
-    let tallest = plan.buffers().map(|buffer| buffer.image[1]).max().unwrap_or(0);
-    if tallest == 0 {
-        return Ok(());
-    }
-    let floor = plan.stages.iter().map(Stage::least_cycles).max().unwrap_or(0);
-    let mut best: Option<(u64, usize, Vec<i64>)> = None;
-    let powers = (0..).map(|k| 1usize << k).take_while(|rows| *rows < 2 * tallest);
-    for rows in std::iter::once(0).chain(powers) {
-        plan.set_rows(rows);
-        let (design, _, queues) = build(network, options, plan);
-        check(&design.netlist)?;
-        let (timing, most) = timing::observe(&design, &queues.buffers)?;
-        // A run lasts for several samples: rows that gain nothing end the search.
-        if best.as_ref().is_some_and(|(interval, ..)| timing.interval >= *interval) {
-            break;
-        }
-        best = Some((timing.interval, rows, most));
-        if timing.interval <= floor {
-            break;
-        }
-    }
-    let (_, rows, most) = best.expect("no rows were tried");
-    plan.set_rows(rows);
-    plan.trim_buffers(most);
-    Ok(())
 }
 
 /// What [`lower`] would return, neither proved nor checked nor timed and with queues that are too long, and its layers of
@@ -182,7 +139,7 @@ pub(crate) struct Queues {
 /// Builds the plan. Timing is left at zero.
 pub(crate) fn build(network: &Network, options: &Options, plan: &Plan) -> (Design, Vec<Claim>, Queues) {
     let top = options.top.clone().unwrap_or_else(|| network.name.clone());
-    let mut b = Builder::new(top, about(network, plan));
+    let mut b = Builder::new(top, about::network(network, plan));
     let inputs = shell::inputs(&mut b, network, plan.lanes, plan.positions);
 
     // `ready` runs against the data: gates first, from the last stage to the first.
@@ -239,7 +196,7 @@ pub(crate) fn build(network: &Network, options: &Options, plan: &Plan) -> (Desig
             };
         }
         b.rename(link.valid, format!("l{k}_y_valid"));
-        b.bus(format!("l{k}_y_data"), link.data.clone(), order_text(&link));
+        b.bus(format!("l{k}_y_data"), link.data.clone(), about::order(&link));
         b.leave();
         if k + 1 < plan.stages.len() {
             let Link { valid, data, order, .. } = link.flat();
@@ -315,66 +272,4 @@ fn build_unit(
         Unit::ArgMaxVector => argmax::vector(b, gate, x, levels),
         Unit::ArgMaxSerial => argmax::serial(b, gate, x),
     }
-}
-
-/// Which element each position carries, short enough for a comment.
-fn order_text(link: &Link) -> String {
-    const SHOWN: usize = 16;
-    let shown: Vec<String> = link.order.iter().take(SHOWN).map(u32::to_string).collect();
-    let more = if link.order.len() > SHOWN { ", ..." } else { "" };
-    let what = if link.positions > 1 { "of each pixel channels" } else { "elements" };
-    format!("{} per beat; {what} {}{more}", link.data.len(), shown.join(", "))
-}
-
-fn plural(n: usize) -> &'static str {
-    if n == 1 { "" } else { "s" }
-}
-
-/// Timing, the plan of the pipeline and the clock to expect.
-fn about_timing(design: &Design, options: &Options) -> Vec<String> {
-    let Timing { latency, interval } = design.timing;
-    let cycles = |n: u64| format!("{n} cycle{}", plural(n as usize));
-    let plan = match options.clock_khz {
-        Some(khz) => format!("where {} MHz need them", f64::from(khz) / 1000.0),
-        None => format!(
-            "every {} adder level{}",
-            options.levels_per_stage,
-            plural(options.levels_per_stage as usize)
-        ),
-    };
-    let mut lines = vec![format!(
-        "Latency {}, a sample every {}; unrolled layers have registers {plan}.",
-        cycles(latency),
-        cycles(interval)
-    )];
-    let estimate = options.family.map(|family| estimate(&design.netlist, family));
-    if let Some((mhz, family)) = estimate.and_then(|e| Some((e.mhz?, e.family))) {
-        lines.push(format!("Estimated clock on {family}: {mhz} MHz after place and route."));
-    }
-    lines
-}
-
-fn about(network: &Network, plan: &Plan) -> Vec<String> {
-    let elements = network.input.elements();
-    let beats = elements.div_ceil(plan.lanes);
-    let result = match network.layers.last().map(|l| &l.op) {
-        Some(LayerOp::ArgMax) => format!("the class, 0 to {}", network.classes() - 1),
-        _ => format!("{} outputs", network.classes()),
-    };
-    vec![
-        format!(
-            "Network {}: {elements} elements of {} in, {result} out.",
-            plan::clean(&network.name),
-            network.input.range
-        ),
-        format!(
-            "A sample is {beats} beat{} of {} element{}; s_axis_tlast marks its last beat.",
-            plural(beats),
-            plan.lanes,
-            plural(plan.lanes)
-        ),
-        "Beats are counted: a tlast in the wrong beat, or none in the last, sets frame_error until reset;"
-            .into(),
-        "the count goes on regardless, so after a frame_error the core must be reset.".into(),
-    ]
 }

@@ -16,8 +16,8 @@ use crate::synth::{Cells, synthesise};
 use crate::verilog::Port;
 pub use device::Device;
 pub use error::Error;
+pub(crate) use nextpnr::Placed;
 use nextpnr::Tool;
-pub(crate) use nextpnr::{clock, utilisation};
 
 /// How to place and route.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -119,19 +119,12 @@ impl Framed {
         let Some(status) = status else {
             return Err(Error::TimedOut { tool, device, seconds: effort.seconds, log });
         };
-        let text =
-            std::fs::read(&log).map(|bytes| String::from_utf8_lossy(&bytes).into_owned()).unwrap_or_default();
-        let used = nextpnr::utilisation(&text);
-        if let Some((what, over)) = used.iter().find(|(_, u)| u.used > u.available) {
-            let (need, have, what) = (over.used, over.available, what.clone());
-            return Err(Error::TooSmall { device, what, need, have, log });
-        }
+        let Placed { used, mhz, error } = Placed::read(&log, &device)?;
         let failed = |what: String| Error::Failed { tool, device, what, log };
         if !status.success() {
-            let said = text.lines().find_map(|l| l.strip_prefix("ERROR: ")).map(str::to_string);
-            return Err(failed(said.unwrap_or(format!("it ended with {status}"))));
+            return Err(failed(error.unwrap_or(format!("it ended with {status}"))));
         }
-        let Some(mhz) = nextpnr::clock(&text) else { return Err(failed("no clock in its log".into())) };
+        let Some(mhz) = mhz else { return Err(failed("no clock in its log".into())) };
         let (cells_name, bram_name) = match family {
             Family::Ice40 => ("ICESTORM_LC", "ICESTORM_RAM"),
             _ => ("TRELLIS_COMB", "DP16KD"),
@@ -187,7 +180,7 @@ mod tests {
         assert!(routed.mhz > 20.0 && routed.mhz < 600.0, "{routed:?}");
         assert!(routed.cells.used > routed.ff && routed.cells.available == 7680, "{routed:?}");
         // Every register of the circuit is found, and none of the frame's is taken for one.
-        let bits = estimate(&design(Family::Ice40, 6).netlist, Family::Ice40).total.ff;
+        let bits = estimate(&design(Family::Ice40, 6).netlist, Family::Ice40, Some(Family::Ice40)).total.ff;
         assert_eq!(routed.ff as f64, bits, "{routed:?}");
 
         let error = place(&device, 6, 0, folder.path()).unwrap_err();

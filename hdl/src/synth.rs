@@ -64,8 +64,9 @@ pub struct Cells {
     pub by_type: BTreeMap<String, u64>,
 }
 
-/// The map that keeps adders apart.
-const ADD2ALU: (&str, &str) = ("add2alu.v", include_str!("synth/add2alu.v"));
+/// The maps that the scripts read: one keeps adders apart, one makes comparisons of them.
+const MAPS: [(&str, &str); 2] =
+    [("add2alu.v", include_str!("synth/add2alu.v")), ("ge2alu.v", include_str!("synth/ge2alu.v"))];
 
 /// The version text of the Yosys on the PATH.
 pub fn version() -> Result<String, Error> {
@@ -81,7 +82,7 @@ pub fn synthesise(files: &[(&str, &str)], top: &str, family: Family, folder: &Pa
         put(folder, name, text)?;
     }
     legal(top)?;
-    put(folder, ADD2ALU.0, ADD2ALU.1)?;
+    MAPS.iter().try_for_each(|(name, text)| put(folder, name, text))?;
     let names: Vec<&str> = files.iter().map(|(name, _)| *name).collect();
     let failed = |what: String| Error::Failed { top: top.to_string(), family, what };
     run(folder, family.name(), &script(&names, top, family))?.map_err(failed)?;
@@ -122,11 +123,12 @@ fn legal(name: &str) -> Result<(), Error> {
     }
 }
 
-/// Yosys's script `FAMILY.ys` for these files, which writes the mapped circuit and its counts, and the map that it reads.
+/// Yosys's script `FAMILY.ys` for these files, which writes the mapped circuit and its counts, and the maps that it reads.
 pub(crate) fn scripts(files: &[SourceFile], top: &str, family: Family) -> Vec<SourceFile> {
     let names: Vec<&str> = files.iter().map(|f| f.name.as_str()).collect();
     let script = SourceFile { name: format!("{family}.ys"), text: script(&names, top, family) };
-    vec![script, SourceFile { name: ADD2ALU.0.into(), text: ADD2ALU.1.into() }]
+    let maps = MAPS.map(|(name, text)| SourceFile { name: name.into(), text: text.into() });
+    std::iter::once(script).chain(maps).collect()
 }
 
 /// Memories are gathered at once: left as one cell per ROM word, every pass would walk them (three times slower on large
@@ -141,6 +143,10 @@ fn script(files: &[&str], top: &str, family: Family) -> String {
             format!("synth_xilinx -family xcup -flatten -abc9 -noiopad -noclkbuf -nodsp -nosrl -top {top}")
         }
     };
+    let comparisons = match few(family) {
+        Some(bits) => format!("techmap -map ge2alu.v -D FEW={bits}\n"),
+        None => String::new(),
+    };
     // Instances of primitives need their ports.
     let cells = if family == Family::Xcup { "read_verilog -lib +/xilinx/cells_sim.v\n" } else { "" };
     format!(
@@ -153,12 +159,22 @@ fn script(files: &[&str], top: &str, family: Family) -> String {
          wreduce\n\
          opt_clean\n\
          techmap -map add2alu.v\n\
-         {flow}\n\
+         {comparisons}{flow}\n\
          check -assert\n\
          write_json {family}.json\n\
          tee -q -o {family}.stat stat\n",
         files = files.join(" ")
     )
+}
+
+/// Widest word that is compared with a constant without a carry chain. Xilinx compares by a flow of its own, in tables that
+/// look at several bits.
+pub(crate) fn few(family: Family) -> Option<u32> {
+    match family {
+        Family::Ice40 | Family::Gowin => Some(4),
+        Family::Ecp5 => Some(7),
+        Family::Xcup => None,
+    }
 }
 
 /// Reads the cell table of the last `stat`.

@@ -39,43 +39,6 @@ impl<'a> Interpreter<'a> {
         }
     }
 
-    fn term(&self, t: &Term) -> i64 {
-        let value = self.values[t.node.index()] << t.shift;
-        if t.negate { -value } else { value }
-    }
-
-    fn combinational(&self, id: NodeId) -> Option<i64> {
-        let node = self.netlist.node(id);
-        let v = |id: NodeId| self.values[id.index()];
-        Some(match &node.op {
-            Op::Input | Op::Reg { .. } | Op::Read { .. } => return None,
-            Op::Const(value) => *value,
-            Op::Sum(terms) => terms.iter().map(|t| self.term(t)).sum(),
-            Op::Ge(a, b) => i64::from(v(*a) >= v(*b)),
-            Op::Eq(a, b) => i64::from(v(*a) == v(*b)),
-            Op::And(bits) => i64::from(bits.iter().all(|b| v(*b) == 1)),
-            Op::Or(bits) => i64::from(bits.iter().any(|b| v(*b) == 1)),
-            Op::Not(a) => 1 - v(*a),
-            Op::Lut { inputs, table } => {
-                let index: i64 = inputs.iter().enumerate().map(|(k, bit)| v(*bit) << k).sum();
-                (table >> index & 1) as i64
-            }
-            Op::Mux { sel, zero, one } => v(if v(*sel) == 1 { *one } else { *zero }),
-            Op::Wrap(a) => node.range.wrap(v(*a)),
-            Op::Slice { a, lo } => (v(*a) >> lo) & node.range.hi,
-            Op::Concat(parts) => {
-                let mut word = 0;
-                let mut at = 0;
-                for part in parts {
-                    let width = self.netlist.node(*part).range.width();
-                    word |= (v(*part) & ((1i64 << width) - 1)) << at;
-                    at += width;
-                }
-                word
-            }
-        })
-    }
-
     fn next(&self, id: NodeId) -> Option<i64> {
         let v = |id: NodeId| self.values[id.index()];
         let held = |enable: &Option<NodeId>| enable.is_some_and(|e| v(e) == 0);
@@ -93,6 +56,39 @@ impl<'a> Interpreter<'a> {
     }
 }
 
+/// What a node computes from the values `v` of its operands; nothing for inputs and state.
+pub fn computed(netlist: &Netlist, id: NodeId, v: impl Fn(NodeId) -> i64) -> Option<i64> {
+    let node = netlist.node(id);
+    let term = |t: &Term| if t.negate { -(v(t.node) << t.shift) } else { v(t.node) << t.shift };
+    Some(match &node.op {
+        Op::Input | Op::Reg { .. } | Op::Read { .. } => return None,
+        Op::Const(value) => *value,
+        Op::Sum(terms) => terms.iter().map(term).sum(),
+        Op::Ge(a, b) => i64::from(v(*a) >= v(*b)),
+        Op::Eq(a, b) => i64::from(v(*a) == v(*b)),
+        Op::And(bits) => i64::from(bits.iter().all(|b| v(*b) == 1)),
+        Op::Or(bits) => i64::from(bits.iter().any(|b| v(*b) == 1)),
+        Op::Not(a) => 1 - v(*a),
+        Op::Lut { inputs, table } => {
+            let index: i64 = inputs.iter().enumerate().map(|(k, bit)| v(*bit) << k).sum();
+            (table >> index & 1) as i64
+        }
+        Op::Mux { sel, zero, one } => v(if v(*sel) == 1 { *one } else { *zero }),
+        Op::Wrap(a) => node.range.wrap(v(*a)),
+        Op::Slice { a, lo } => (v(*a) >> lo) & node.range.hi,
+        Op::Concat(parts) => {
+            let mut word = 0;
+            let mut at = 0;
+            for part in parts {
+                let width = netlist.node(*part).range.width();
+                word |= (v(*part) & ((1i64 << width) - 1)) << at;
+                at += width;
+            }
+            word
+        }
+    })
+}
+
 impl Circuit for Interpreter<'_> {
     fn set(&mut self, input: NodeId, value: i64) {
         let node = self.netlist.node(input);
@@ -102,7 +98,7 @@ impl Circuit for Interpreter<'_> {
 
     fn settle(&mut self) {
         for id in self.netlist.ids() {
-            if let Some(value) = self.combinational(id) {
+            if let Some(value) = computed(self.netlist, id, |o| self.values[o.index()]) {
                 debug_assert!(
                     self.netlist.node(id).range.contains(value),
                     "{} = {value} leaves {}",

@@ -9,7 +9,6 @@ use serde_json::json;
 use sterna::build::{self, Build, Extras, Target};
 use sterna::check::{self, Request};
 use sterna::hdl::Options;
-use sterna::hdl::estimate::estimate;
 use sterna::ir::{Network, Task};
 use sterna::sim::{self, Rows};
 use sterna::{describe, stimuli};
@@ -90,10 +89,9 @@ impl Design {
     #[pyo3(signature = (family=None))]
     fn estimate<'py>(&self, py: Python<'py>, family: Option<&str>) -> Result<Bound<'py, PyAny>> {
         let families = self.build.families(family.map(self::family).transpose()?)?;
-        let design = &self.build.design;
         let estimates: Vec<_> =
-            py.detach(|| families.iter().map(|family| estimate(&design.netlist, *family)).collect());
-        let timing = &design.timing;
+            py.detach(|| families.iter().map(|family| self.build.estimate(*family)).collect());
+        let timing = &self.build.design.timing;
         let all = json!({ "estimates": estimates, "latency": timing.latency, "interval": timing.interval });
         Ok(object(py, &all)?)
     }

@@ -15,12 +15,17 @@ import tempfile
 ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 
 
-def arguments(about, anchors=False):
-    """The flags of every measuring script, and `--anchors` of those that compare with peers' stored figures."""
+def arguments(about, anchors=False, options=(), switches=()):
+    """The flags of every measuring script, `--anchors` of those that compare with peers' stored figures, and a script's own:
+    pairs of a name and its help, options with a value."""
     parser = argparse.ArgumentParser(description=about)
     if anchors:
         parser.add_argument("--anchors", required=True, help="folder with matrices/ and the peers' figures as .csv")
         parser.add_argument("--effort", type=int, default=1, help="effort of the search for shared sums")
+    for name, text in options:
+        parser.add_argument(f"--{name}", help=text)
+    for name, text in switches:
+        parser.add_argument(f"--{name}", action="store_true", help=text)
     size = parser.add_mutually_exclusive_group()
     size.add_argument("--quick", action="store_true", help="a small version, under a minute")
     size.add_argument("--full", action="store_true", help="measure everything")

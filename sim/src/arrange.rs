@@ -10,7 +10,8 @@ use std::collections::BTreeMap;
 #[derive(Clone, Debug)]
 pub(crate) struct Step {
     pub gate: Gate,
-    /// Of a [`Gate::Lut`].
+    /// Of a [`Gate::Lut`]; the number of the memory of a [`Gate::Read`] or [`Gate::Write`]; of a [`Gate::Count`] how many bits
+    /// are added, and the constant above it.
     pub table: u64,
     /// First plane written.
     pub out: u32,
@@ -73,7 +74,7 @@ fn sorted(chunk: &Chunk) -> Vec<&Step> {
     for step in chunk {
         let below = step.read.iter().filter_map(|p| level.get(p)).max().copied().unwrap_or(0);
         let own = match step.gate {
-            Gate::Take | Gate::TakeIf | Gate::SumIf { .. } => u32::MAX,
+            Gate::Take | Gate::TakeIf | Gate::SumIf { .. } | Gate::Read | Gate::Write => u32::MAX,
             _ => below + 1,
         };
         if own < u32::MAX {
@@ -90,8 +91,11 @@ impl Planes {
     fn emit(&mut self, step: &Step, place: &[u32], new: bool) {
         let begin = self.code.len();
         self.code.push(place[step.out as usize]);
-        if step.gate == Gate::Lut {
-            self.code.extend([step.table as u32, (step.table >> 32) as u32]);
+        match step.gate {
+            Gate::Lut => self.code.extend([step.table as u32, (step.table >> 32) as u32]),
+            Gate::Count => self.code.extend([step.width, step.table as u32, (step.table >> 32) as u32]),
+            Gate::Read | Gate::Write => self.code.push(step.table as u32),
+            _ => {}
         }
         self.code.extend(step.read.iter().map(|p| place[*p as usize]));
         let (stride, end) = ((self.code.len() - begin) as u32, self.code.len() as u32);

@@ -1,10 +1,9 @@
 //! Compiling a netlist: slots in the order of evaluation, then one instruction per node.
 
 use crate::order::{Action, Schedule, reads};
-use crate::program::{Args, Bank, DEAD, Kind, Part, Program, Run};
+use crate::program::{Args, Bank, DEAD, Kind, Part, Program, Run, start_value};
 use crate::word::WordSize;
-use sterna_ir::Range;
-use sterna_ir::netlist::{MemoryKind, Netlist, Node, NodeId, Op};
+use sterna_ir::netlist::{Netlist, Node, NodeId, Op};
 
 /// Gathers the parts of a program.
 pub(crate) struct Compiler {
@@ -16,10 +15,6 @@ pub(crate) struct Compiler {
     parts: Vec<Part>,
     /// Combinational nodes by level and kind.
     levels: Vec<(u32, Kind, NodeId)>,
-}
-
-fn start_value(range: Range) -> i64 {
-    0i64.clamp(range.lo, range.hi)
 }
 
 impl Compiler {
@@ -122,11 +117,7 @@ impl Compiler {
         }
         let banks = netlist.memories.iter().zip(used).map(|(m, used)| {
             self.size = if used { self.size.max(WordSize::of(m.word)) } else { self.size };
-            match &m.kind {
-                _ if !used => Bank::Unused,
-                MemoryKind::Rom(words) => Bank::Rom(words.clone()),
-                MemoryKind::Ram { .. } => Bank::Ram { depth: m.depth, start: start_value(m.word) },
-            }
+            Bank::of(m, used)
         });
         let banks = banks.collect();
         Program {

@@ -15,6 +15,7 @@ mod order;
 mod packed;
 mod planes;
 mod program;
+mod retime;
 mod rows;
 mod run;
 mod settle;
@@ -26,7 +27,7 @@ pub mod wave;
 mod word;
 
 pub use error::{Error, Result};
-pub use packed::{Noise, Packed, Source};
+pub use packed::{Noise, Packed, Source, Wanted};
 pub use program::{Program, Watch};
 pub use rows::Rows;
 pub use run::{Options, Run, Segment, run, stream};

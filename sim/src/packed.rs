@@ -102,6 +102,26 @@ pub trait Source: Sync {
     /// Packs beat `beat` of sample `sample` into `words`: the values of the input stream's lanes side by side, the first in
     /// the low bits.
     fn beat(&self, sample: usize, beat: usize, words: &mut [u64]);
+
+    /// Packs beats for circuits side by side: word `w` for circuit `l` of `lanes` is `words[w * lanes + l]`.
+    fn beats(&self, wanted: &[Wanted], lanes: usize, words: &mut [u64]) {
+        let mut one = vec![0; words.len() / lanes];
+        for Wanted { lane, sample, beat } in wanted {
+            self.beat(*sample, *beat, &mut one);
+            one.iter().zip(words[*lane..].iter_mut().step_by(lanes)).for_each(|(word, to)| *to = *word);
+        }
+    }
+}
+
+/// A beat for one of several circuits side by side.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Wanted {
+    /// Number of the circuit.
+    pub lane: usize,
+    /// The sample.
+    pub sample: usize,
+    /// Its beat.
+    pub beat: usize,
 }
 
 /// Samples held in memory.
@@ -148,6 +168,13 @@ impl Source for Packed {
     fn beat(&self, sample: usize, beat: usize, words: &mut [u64]) {
         let from = sample * self.per_sample + beat * self.per_beat;
         words.copy_from_slice(&self.words[from..from + self.per_beat]);
+    }
+
+    fn beats(&self, wanted: &[Wanted], lanes: usize, words: &mut [u64]) {
+        for Wanted { lane, sample, beat } in wanted {
+            let from = &self.words[sample * self.per_sample + beat * self.per_beat..][..self.per_beat];
+            from.iter().zip(words[*lane..].iter_mut().step_by(lanes)).for_each(|(word, to)| *to = *word);
+        }
     }
 }
 

@@ -6,6 +6,7 @@
 
 use crate::lanes::Compiled;
 use crate::packed::Field;
+use crate::program::Bank;
 use sterna_ir::netlist::NodeId;
 
 /// What an instruction does with the planes that it reads.
@@ -15,6 +16,9 @@ pub(crate) enum Gate {
     Sum { terms: u8, minus: u8 },
     /// A bit; where it is 1, a register takes the sum.
     SumIf { terms: u8, minus: u8 },
+    /// The width of the result, the number of bits that are added, a constant (none of them planes), then bits: the constant, and
+    /// those that are added, and those that are inverted before.
+    Count,
     /// Pairs of bits, lowest first: whether the unsigned number of the first is at least that of the second.
     Ge,
     /// Pairs of bits: whether all agree.
@@ -35,7 +39,14 @@ pub(crate) enum Gate {
     Take,
     /// A bit; where it is 1, a register takes the planes after it.
     TakeIf,
+    /// The number of a memory, which is no plane, and a bit; where it is 1, a read port takes the word at the address after it.
+    Read,
+    /// The number of a memory, which is no plane, and a bit; where it is 1, the memory takes a word: its address, then its bits.
+    Write,
 }
+
+/// Most bits of a [`Gate::Count`].
+pub(crate) const MOST: usize = 256;
 
 /// Instructions of one shape, one after the other in [`Planes::code`]: the first plane written, then what is read.
 #[derive(Clone, Copy, Debug)]
@@ -65,6 +76,16 @@ pub(crate) struct Planes {
     pub wires: Vec<Vec<u32>>,
     /// Nodes that can be observed between settling and clocking.
     pub watched: Vec<bool>,
+    /// The memories.
+    pub memories: Vec<Memory>,
+}
+
+/// A memory.
+#[derive(Clone, Debug)]
+pub(crate) struct Memory {
+    pub bank: Bank,
+    /// Bits of a word.
+    pub width: usize,
 }
 
 impl Planes {
@@ -74,9 +95,31 @@ impl Planes {
         &self.wires[node.index()]
     }
 
-    /// About how many planes are read or written in a cycle.
-    pub fn cost(&self) -> usize {
-        3 * self.code.len() / 2
+    /// About how many planes are read or written in a cycle when the circuits are at `addresses` different places.
+    pub fn cost(&self, addresses: usize) -> usize {
+        let mut begin = 0;
+        let mut access = 0;
+        for run in &self.runs {
+            let code = &self.code[begin..run.end as usize];
+            begin = run.end as usize;
+            if matches!(run.gate, Gate::Read | Gate::Write) {
+                access +=
+                    code.chunks_exact(run.stride as usize).map(|x| self.access(x, addresses)).sum::<usize>();
+            }
+        }
+        3 * self.code.len() / 2 + access
+    }
+
+    /// What an access to a memory costs beyond an instruction of its length.
+    fn access(&self, code: &[u32], addresses: usize) -> usize {
+        let memory = &self.memories[code[1] as usize];
+        let depth = match &memory.bank {
+            Bank::Rom(words) => words.len(),
+            Bank::Ram { depth, .. } => *depth,
+            Bank::Unused => 0,
+        };
+        // Two planes for each word, and two for each branch on the way to it.
+        addresses.min(depth) * (2 * memory.width + 4)
     }
 }
 

@@ -7,8 +7,9 @@ use crate::compile::Compiler;
 use crate::live::{actions, live};
 use crate::order::{memory, reads, schedule};
 use crate::word::WordSize;
+use sterna_ir::Range;
 use sterna_ir::design::{Design, Stream};
-use sterna_ir::netlist::{Netlist, NodeId};
+use sterna_ir::netlist::{Memory, MemoryKind, Netlist, NodeId};
 
 /// What all instructions of a run do.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -86,6 +87,22 @@ pub(crate) enum Bank {
     Rom(Vec<i64>),
     Ram { depth: usize, start: i64 },
     Unused,
+}
+
+impl Bank {
+    /// `memory`, without contents where it is not used.
+    pub fn of(memory: &Memory, used: bool) -> Self {
+        match &memory.kind {
+            _ if !used => Bank::Unused,
+            MemoryKind::Rom(words) => Bank::Rom(words.clone()),
+            MemoryKind::Ram { .. } => Bank::Ram { depth: memory.depth, start: start_value(memory.word) },
+        }
+    }
+}
+
+/// What a value of `range` is at power-up.
+pub(crate) fn start_value(range: Range) -> i64 {
+    0i64.clamp(range.lo, range.hi)
 }
 
 /// A compiled netlist.

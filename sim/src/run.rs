@@ -1,17 +1,12 @@
 //! Running many samples through a design: segments over lanes and threads.
 
-use crate::bench::{Bench, Job, Outcome};
+mod dispatch;
+
+use crate::bench::{Bench, Job};
 use crate::fold::Watched;
-use crate::lanes::Lanes;
-use crate::machine::Machine;
 use crate::packed::{Layout, Packed, Source};
-use crate::planes::Planes;
-use crate::program::{Program, Watch, stream_nodes};
-use crate::slice::slice;
-use crate::sliced::Sliced;
-use crate::word::WordSize;
 use crate::{Error, Result};
-use rayon::prelude::*;
+use dispatch::dispatch;
 use std::sync::atomic::{AtomicU64, Ordering};
 use sterna_ir::bench::{Stall, Stalls};
 use sterna_ir::design::{Design, Stream};
@@ -35,11 +30,10 @@ pub struct Options {
     pub results: bool,
     /// Keep the vectors on the probes.
     pub probes: bool,
-    /// Segments simulated side by side: 1, or the next of 16, 32 and 64 (fewer for wide values); bit by bit 64 or 512. By
-    /// default what seems fastest. The results do not depend on it.
+    /// Segments simulated side by side: 1, or the next of 16, 32 and 64 (fewer for wide values); bit by bit 64, 256 or 512.
+    /// By default what seems fastest. The results do not depend on it.
     pub lanes: Option<usize>,
-    /// Whether to simulate bit by bit, which a design without memories allows; by default where that seems faster. The
-    /// results do not depend on it.
+    /// Whether to simulate bit by bit; by default where that seems faster. The results do not depend on it.
     pub bitwise: Option<bool>,
     /// Threads; by default all of the machine's. The results do not depend on it.
     pub threads: Option<usize>,
@@ -108,7 +102,11 @@ pub(crate) fn split(samples: usize, segments: usize) -> Vec<(usize, usize)> {
 const SELDOM: u8 = 255;
 const SELDOM_FAST: u8 = 240;
 
-/// Stalls of a segment. A faulty beat is the first or the last of one of its first three samples.
+/// Samples inside a circuit that a faulty beat may find before it.
+const MOST_INSIDE: u64 = 9;
+
+/// Stalls of a segment. A faulty beat is the first or the last of one of its first samples, or of one that finds the circuit
+/// full of others, as far as a segment is that long.
 pub(crate) fn stalls(design: &Design, options: &Options, segment: usize) -> Stalls {
     let seed = options.seed.wrapping_add(segment as u64) & (u64::MAX >> 2);
     let mut stalls = Stalls::random(seed, options.stall_level);
@@ -122,7 +120,8 @@ pub(crate) fn stalls(design: &Design, options: &Options, segment: usize) -> Stal
         (0..4).for_each(|_| _ = dice.draw());
         let beats = design.input.beats() as u64;
         let place = if dice.state >> 32 & 1 == 0 { 0 } else { beats - 1 };
-        stalls.fault = Some(dice.state % 3 * beats + place);
+        let inside = (design.timing.latency / design.timing.interval.max(1)).min(MOST_INSIDE);
+        stalls.fault = Some(dice.state % (3 + inside) * beats + place);
     }
     stalls
 }
@@ -233,68 +232,4 @@ pub(crate) fn run_hashed(
         });
     }
     Ok(run)
-}
-
-/// Picks the machine.
-fn dispatch(
-    bench: &Bench,
-    jobs: &[Job],
-    options: &Options,
-    done: &(dyn Fn(u64) + Sync),
-) -> std::result::Result<Vec<Outcome>, String> {
-    let program = Program::for_design(bench.design);
-    let size = program.word_size();
-    if let Some((planes, lanes)) = sliced(bench.design, &program, jobs.len(), options) {
-        return match lanes {
-            64 => batches::<Sliced<1>>(bench, &planes, jobs, done),
-            _ => batches::<Sliced<8>>(bench, &planes, jobs, done),
-        };
-    }
-    let lanes = options.lanes.unwrap_or(if jobs.len() == 1 { 1 } else { side_by_side(size) });
-    match (size, lanes) {
-        (WordSize::W16, 0 | 1) => batches::<Machine<i16, 1>>(bench, &program, jobs, done),
-        (WordSize::W16, 2..=16) => batches::<Machine<i16, 16>>(bench, &program, jobs, done),
-        (WordSize::W16, 17..=32) => batches::<Machine<i16, 32>>(bench, &program, jobs, done),
-        (WordSize::W16, _) => batches::<Machine<i16, 64>>(bench, &program, jobs, done),
-        (WordSize::W32, 0 | 1) => batches::<Machine<i32, 1>>(bench, &program, jobs, done),
-        (WordSize::W32, 2..=16) => batches::<Machine<i32, 16>>(bench, &program, jobs, done),
-        (WordSize::W32, _) => batches::<Machine<i32, 32>>(bench, &program, jobs, done),
-        (WordSize::W64, 0 | 1) => batches::<Machine<i64, 1>>(bench, &program, jobs, done),
-        (WordSize::W64, _) => batches::<Machine<i64, 16>>(bench, &program, jobs, done),
-    }
-}
-
-/// Lanes that are simulated together: two vectors of 64 bytes, more work for every instruction that is looked at.
-fn side_by_side(size: WordSize) -> usize {
-    match size {
-        WordSize::W16 => 64,
-        WordSize::W32 => 32,
-        WordSize::W64 => 16,
-    }
-}
-
-/// The design in planes and the number of lanes, where that is asked for or cheaper than words.
-fn sliced(design: &Design, program: &Program, jobs: usize, options: &Options) -> Option<(Planes, usize)> {
-    if !options.bitwise.unwrap_or(jobs > 1 && options.lanes.is_none()) {
-        return None;
-    }
-    let planes = slice(&design.netlist, Watch::Nodes(&stream_nodes(design)))?;
-    let lanes = if options.lanes.unwrap_or(jobs) > 64 { 512 } else { 64 };
-    // Vectors of 64 bytes read or written, or words of a narrow machine; an instruction on words has three operands of two.
-    let side_by_side = side_by_side(program.word_size());
-    let words = jobs.div_ceil(side_by_side) * program.args.len() * 3 * 2;
-    let bits = jobs.div_ceil(lanes) * planes.cost();
-    (options.bitwise.is_some() || bits < words).then_some((planes, lanes))
-}
-
-/// Runs the jobs in batches that fill a machine.
-fn batches<M: Lanes>(
-    bench: &Bench,
-    program: &M::Program,
-    jobs: &[Job],
-    done: &(dyn Fn(u64) + Sync),
-) -> std::result::Result<Vec<Outcome>, String> {
-    let parts: std::result::Result<Vec<Vec<Outcome>>, String> =
-        jobs.par_chunks(M::LANES).map(|jobs| bench.batch::<M>(program, jobs, done)).collect();
-    Ok(parts?.into_iter().flatten().collect())
 }

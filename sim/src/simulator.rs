@@ -95,10 +95,10 @@ pub struct Bitwise<'a> {
 }
 
 impl<'a> Bitwise<'a> {
-    /// Compiles a [checked](sterna_ir::check::check) netlist and powers it up; `None` when it has memories.
-    pub fn new(netlist: &'a Netlist, watch: Watch) -> Option<Self> {
-        let program = slice(netlist, watch)?;
-        Some(Bitwise { netlist, machine: Sliced::new(&program), program })
+    /// Compiles a [checked](sterna_ir::check::check) netlist and powers it up.
+    pub fn new(netlist: &'a Netlist, watch: Watch) -> Self {
+        let program = slice(netlist, watch);
+        Bitwise { netlist, machine: Sliced::new(&program), program }
     }
 }
 

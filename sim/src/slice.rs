@@ -3,13 +3,18 @@
 //! A node is computed when somebody needs it, so that few values are alive at a time: first what is watched, then,
 //! register by register, what each will hold next, just before it changes.
 
+mod counts;
+mod state;
+mod sums;
+
 use crate::arrange::{Chunk, Step, arrange};
-use crate::live::{actions, live};
-use crate::order::{Action, reads, schedule};
+use crate::live::live;
+use crate::order::{Action, reads};
 use crate::planes::{Gate, Planes};
 use crate::program::Watch;
-use sterna_ir::Range;
-use sterna_ir::netlist::{Netlist, NodeId, Op, Term};
+use crate::retime::{Retimed, retime};
+use counts::Counts;
+use sterna_ir::netlist::{MemoryId, Netlist, NodeId, Op};
 
 /// The planes of the constants.
 const ZERO: u32 = 0;
@@ -26,19 +31,19 @@ struct Slicer<'a> {
     uses: Vec<u32>,
     /// Planes that are read in place of others.
     copy_of: Vec<u32>,
+    /// Sums that are counts of bits.
+    counts: Counts,
 }
 
-/// Compiles a [checked](sterna_ir::check::check) netlist; `None` when it has memories, whose addresses are no bits.
-pub(crate) fn slice(netlist: &Netlist, watch: Watch) -> Option<Planes> {
+/// Compiles a [checked](sterna_ir::check::check) netlist.
+pub(crate) fn slice(netlist: &Netlist, watch: Watch) -> Planes {
+    let Retimed { netlist, start } = &retime(netlist, watch);
     let live = live(netlist, watch);
-    let is_live = |id: &NodeId| live[id.index()];
-    if netlist.ids().filter(is_live).any(|id| matches!(netlist.node(id).op, Op::Read { .. })) {
-        return None;
-    }
     let planes = Planes {
         start: vec![false, true],
         wires: vec![vec![]; netlist.nodes.len()],
         watched: vec![false; netlist.nodes.len()],
+        memories: state::memories(netlist, &live),
         ..Planes::default()
     };
     let mut s = Slicer {
@@ -47,10 +52,12 @@ pub(crate) fn slice(netlist: &Netlist, watch: Watch) -> Option<Planes> {
         chunks: vec![Chunk::default()],
         uses: uses(netlist, &live),
         copy_of: vec![],
+        counts: Counts::new(netlist, &live),
     };
-    for id in netlist.ids().filter(is_live) {
-        if let Op::Input | Op::Reg { .. } = netlist.node(id).op {
-            s.planes.wires[id.index()] = s.fresh(netlist.node(id).range);
+    for id in netlist.ids().filter(|id| live[id.index()]) {
+        if netlist.node(id).op == Op::Input || netlist.node(id).op.is_sequential() {
+            let width = netlist.node(id).range.width();
+            s.planes.wires[id.index()] = s.fresh(width, start[id.index()]);
         }
     }
     let state = s.planes.start.len() as u32;
@@ -69,7 +76,7 @@ pub(crate) fn slice(netlist: &Netlist, watch: Watch) -> Option<Planes> {
     s.break_if(0);
     let settle = s.chunks.len() - 1;
     s.registers(&live);
-    Some(arrange(s.planes, &s.chunks, settle, state))
+    arrange(s.planes, &s.chunks, settle, state)
 }
 
 fn uses(netlist: &Netlist, live: &[bool]) -> Vec<u32> {
@@ -77,18 +84,16 @@ fn uses(netlist: &Netlist, live: &[bool]) -> Vec<u32> {
     for id in netlist.ids().filter(|id| live[id.index()]) {
         netlist.node(id).op.operands().iter().for_each(|o| uses[o.index()] += 1);
     }
+    for id in (0..netlist.memories.len() as u32).map(MemoryId) {
+        reads(netlist, Action::Write(id)).iter().for_each(|o| uses[o.index()] += 1);
+    }
     uses
 }
 
-/// Most terms that are summed at once.
-const TERMS: usize = 4;
-
 impl Slicer<'_> {
-    /// New planes for a value.
-    fn fresh(&mut self, range: Range) -> Vec<u32> {
+    /// New planes, which hold `value` at the start.
+    fn fresh(&mut self, width: u32, value: i64) -> Vec<u32> {
         let first = self.planes.start.len() as u32;
-        let value = 0i64.clamp(range.lo, range.hi);
-        let width = range.width();
         self.planes.start.extend((0..width).map(|i| value >> i & 1 == 1));
         (first..first + width).collect()
     }
@@ -109,8 +114,14 @@ impl Slicer<'_> {
     fn step(&mut self, gate: Gate, out: &[u32], read: Vec<u32>) {
         let place = |p: u32| self.copy_of.get(p as usize).copied().unwrap_or(p);
         let read = read.into_iter().map(place).collect();
+        let out = (out.first().copied().unwrap_or(ZERO), out.len() as u32);
         let chunk = self.chunks.last_mut().expect("there is always a chunk");
-        chunk.push(Step { gate, table: 0, out: out[0], width: out.len() as u32, read });
+        chunk.push(Step { gate, table: 0, out: out.0, width: out.1, read });
+    }
+
+    /// The instruction that was added last.
+    fn last(&mut self) -> &mut Step {
+        self.chunks.last_mut().and_then(|chunk| chunk.last_mut()).expect("a step was added just now")
     }
 
     /// Begins a new chunk when the last has `count` steps or more.
@@ -161,11 +172,10 @@ impl Slicer<'_> {
             Op::And(list) => (Gate::And, list.iter().map(|a| self.bit(*a, 0)).collect()),
             Op::Or(list) => (Gate::Or, list.iter().map(|a| self.bit(*a, 0)).collect()),
             Op::Lut { inputs, table } => {
-                let out = self.fresh(node.range);
+                let out = self.fresh(width as u32, 0);
                 let read = inputs.iter().map(|a| self.bit(*a, 0)).collect();
                 self.step(Gate::Lut, &out, read);
-                let chunk = self.chunks.last_mut().expect("there is always a chunk");
-                chunk.last_mut().expect("just pushed").table = *table;
+                self.last().table = *table;
                 return out;
             }
             Op::Not(a) => (Gate::Not, vec![self.bit(*a, 0)]),
@@ -174,163 +184,8 @@ impl Slicer<'_> {
                 (Gate::Mux, [self.bit(*sel, 0)].into_iter().chain(pairs).collect())
             }
         };
-        let out = self.fresh(node.range);
+        let out = self.fresh(width as u32, 0);
         self.step(gate, &out, read);
         out
-    }
-
-    /// What a node is computed from.
-    fn operands(&self, id: NodeId) -> Vec<NodeId> {
-        match &self.netlist.node(id).op {
-            Op::Sum(_) => self.terms(id).iter().map(|t| t.node).collect(),
-            op => op.operands(),
-        }
-    }
-
-    /// The terms of a sum, added ones first. Sums that nobody else reads are part of it, as long as the terms are few.
-    fn terms(&self, id: NodeId) -> Vec<Term> {
-        let Op::Sum(terms) = &self.netlist.node(id).op else { unreachable!("called for sums") };
-        let mut terms = terms.clone();
-        let all_negated = |terms: &[Term]| usize::from(terms.iter().all(|t| t.negate));
-        for at in 0.. {
-            let Some(term) = terms.get(at).copied() else { break };
-            let Op::Sum(inner) = &self.netlist.node(term.node).op else { continue };
-            if self.uses[term.node.index()] != 1 {
-                continue;
-            }
-            let mut longer = terms.clone();
-            longer.remove(at);
-            longer.extend(inner.iter().map(|t| Term {
-                node: t.node,
-                shift: t.shift + term.shift,
-                negate: t.negate != term.negate,
-            }));
-            if longer.len() + all_negated(&longer) <= TERMS {
-                terms = longer;
-            }
-        }
-        terms.sort_by_key(|t| t.negate);
-        terms
-    }
-
-    /// The operands of a sum, bit by bit. Carries out of the top are dropped: the result fits its width.
-    fn summands(&self, id: NodeId) -> (u8, u8, Vec<u32>) {
-        let width = self.netlist.node(id).range.width() as usize;
-        let terms = self.terms(id);
-        let minus = terms.iter().filter(|t| t.negate).count();
-        let zero = usize::from(minus == terms.len());
-        let bit = |t: &Term, i: usize| match i.checked_sub(usize::from(t.shift)) {
-            Some(i) => self.bit(t.node, i),
-            None => ZERO,
-        };
-        let read = (0..width).flat_map(|i| {
-            std::iter::repeat_n(ZERO, zero).chain(terms.iter().map(move |t| bit(t, i))).collect::<Vec<u32>>()
-        });
-        ((terms.len() + zero) as u8, minus as u8, read.collect())
-    }
-
-    fn sum(&mut self, id: NodeId) -> Vec<u32> {
-        let (terms, minus, read) = self.summands(id);
-        if (terms, minus) == (1, 0) {
-            return read;
-        }
-        let out = self.fresh(self.netlist.node(id).range);
-        self.step(Gate::Sum { terms, minus }, &out, read);
-        out
-    }
-
-    /// Pairs for an unsigned comparison: the signs, which count the other way, change places.
-    fn ge(&self, a: NodeId, b: NodeId) -> Vec<u32> {
-        let ranges = [a, b].map(|n| self.netlist.node(n).range);
-        let signed = ranges.iter().any(|r| r.is_signed());
-        let width = |r: &Range| r.width() as usize + usize::from(signed && !r.is_signed());
-        let wide = ranges.iter().map(width).max().expect("two operands");
-        let mut pairs = vec![];
-        for i in 0..wide {
-            let (x, y) = (self.bit(a, i), self.bit(b, i));
-            let (x, y) = if signed && i + 1 == wide { (y, x) } else { (x, y) };
-            // Nothing below the lowest 1 of a constant decides.
-            if y != ZERO || !pairs.is_empty() {
-                pairs.extend([x, y]);
-            }
-        }
-        pairs
-    }
-
-    /// The registers that an action reads, through all that is still to be computed.
-    fn roots(&self, action: Action) -> Vec<NodeId> {
-        let mut seen = std::collections::BTreeSet::new();
-        let mut open = reads(self.netlist, action);
-        while let Some(id) = open.pop() {
-            let op = &self.netlist.node(id).op;
-            // Wires to registers are no planes of their own, so they are followed even where they are there.
-            if seen.insert(id) && !op.is_sequential() {
-                open.extend(op.operands());
-            }
-        }
-        seen.into_iter().filter(|id| self.netlist.node(*id).op.is_sequential()).collect()
-    }
-
-    fn registers(&mut self, live: &[bool]) {
-        let plan = schedule(&actions(self.netlist, live), |action| self.roots(action), |_| None);
-        self.copy_of = (0..self.planes.start.len() as u32).collect();
-        for id in &plan.copied {
-            let wires = self.planes.wires[id.index()].clone();
-            let out = self.fresh(self.netlist.node(*id).range);
-            self.step(Gate::Copy, &out, wires.clone());
-            wires.iter().zip(out).for_each(|(from, to)| self.copy_of[*from as usize] = to);
-        }
-        for wave in plan.waves {
-            self.break_if(1);
-            for action in wave {
-                self.update(action);
-                self.break_if(CHUNK);
-            }
-        }
-    }
-
-    /// The next value of a register, and the register.
-    fn update(&mut self, action: Action) {
-        let Action::Update(id) = action else { unreachable!("there are no memories") };
-        let Op::Reg { d, enable, reset } = &self.netlist.node(id).op else {
-            unreachable!("there are no memories")
-        };
-        let out = self.planes.wires[id.index()].clone();
-        let enable = enable.map(|e| {
-            self.need(e);
-            self.bit(e, 0)
-        });
-        if let Some((gate, read)) = self.fused(*d, &out) {
-            self.step(gate, &out, [enable.unwrap_or(ONE)].into_iter().chain(read).collect());
-        } else {
-            self.need(*d);
-            let mut next = self.bits(*d, 0, out.len());
-            // A register that takes bits of its own in other places would read what it has just written.
-            if next.iter().zip(&out).any(|(from, to)| from != to && out.contains(from)) {
-                let aside = self.fresh(self.netlist.node(id).range);
-                self.step(Gate::Copy, &aside, next);
-                next = aside;
-            }
-            let gate = if enable.is_some() { Gate::TakeIf } else { Gate::Take };
-            self.step(gate, &out, enable.into_iter().chain(next).collect());
-        }
-        if let Some(value) = reset {
-            self.planes.resets.extend(out.iter().enumerate().map(|(i, p)| (*p, value >> i & 1 == 1)));
-        }
-    }
-
-    /// A sum that nobody but one register reads, of the register's width, to be computed where it stays.
-    fn fused(&mut self, d: NodeId, out: &[u32]) -> Option<(Gate, Vec<u32>)> {
-        let node = self.netlist.node(d);
-        let alone = self.uses[d.index()] == 1 && matches!(node.op, Op::Sum(_));
-        if !alone || node.range.width() as usize != out.len() {
-            return None;
-        }
-        self.operands(d).into_iter().for_each(|o| self.need(o));
-        let (terms, minus, read) = self.summands(d);
-        // Bits of the register itself in other places would be read when they are already new.
-        let moved = |(i, p): (usize, &u32)| out.contains(p) && out[i / usize::from(terms)] != *p;
-        let wires = (terms, minus) == (1, 0);
-        (!wires && !read.iter().enumerate().any(moved)).then_some((Gate::SumIf { terms, minus }, read))
     }
 }

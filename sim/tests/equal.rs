@@ -1,6 +1,6 @@
 //! The fast simulator equals the interpreter on every node in every cycle.
 
-use crate::common::random::{Dice, netlist, without_memories};
+use crate::common::random::{Dice, netlist};
 use proptest::prelude::*;
 use sterna_ir::Netlist;
 use sterna_ir::interpret::{Circuit, Interpreter};
@@ -45,8 +45,8 @@ proptest! {
 
     #[test]
     fn every_node_bit_by_bit(seed: u64, size in 5usize..120, width in prop::sample::select(vec![8u32, 14, 30, 56])) {
-        let netlist = without_memories(seed, size, width);
-        let simulator = Bitwise::new(&netlist, Watch::All).expect("there are no memories");
+        let netlist = netlist(seed, size, width);
+        let simulator = Bitwise::new(&netlist, Watch::All);
         prop_assert_eq!(race(&netlist, simulator, seed ^ 1, 60), None);
     }
 
@@ -54,8 +54,7 @@ proptest! {
     fn dropping_dead_nodes_changes_no_output(seed: u64, size in 5usize..120) {
         let netlist = netlist(seed, size, 20);
         outputs(&netlist, Simulator::new(&netlist, Watch::Nodes(&[])), seed)?;
-        let netlist = without_memories(seed, size, 20);
-        outputs(&netlist, Bitwise::new(&netlist, Watch::Nodes(&[])).expect("there are no memories"), seed)?;
+        outputs(&netlist, Bitwise::new(&netlist, Watch::Nodes(&[])), seed)?;
     }
 }
 

@@ -28,9 +28,15 @@ fn every_lane_follows_the_protocol_to_the_cycle() {
             assert_eq!(all.finished[range], one.finished);
             assert_eq!(one.finished.last().unwrap() + 1, segment.cycles);
         }
-        for (lanes, threads, bitwise) in
-            [(1, 1, false), (16, 2, false), (32, 1, false), (64, 1, false), (64, 1, true), (512, 1, true)]
-        {
+        for (lanes, threads, bitwise) in [
+            (1, 1, false),
+            (16, 2, false),
+            (32, 1, false),
+            (64, 1, false),
+            (64, 1, true),
+            (256, 2, true),
+            (512, 1, true),
+        ] {
             let other =
                 Options { lanes: Some(lanes), threads: Some(threads), bitwise: Some(bitwise), ..options };
             assert_eq!(run(&design, &samples, &other, &|_, _| ()).unwrap(), all);

@@ -1,100 +1,11 @@
 //! Co-simulation with Verilator and Icarus of Verilog written by hand: equal, and every change found where it is.
 
-use crate::common::designs::{self, ACCUMULATOR, WIDE, samples};
-use sterna_ir::Design;
+use crate::common::cases::{Case, accumulator, has, ready, wide};
+use crate::common::designs::{ACCUMULATOR, WIDE, samples};
 use sterna_sim::verilator::{
-    Fate, Kind, Mismatch, Pins, Place, Signal, Source, StreamPins, Tool, VerifyReport, VerifyRequest, lint,
-    mutants, verify,
+    Fate, Kind, Mismatch, Place, Signal, Source, Tool, VerifyRequest, lint, mutants,
 };
 use sterna_sim::{Error, Options};
-
-/// Whether a simulator is there; a machine that must have it fails without.
-fn has(tool: Tool) -> bool {
-    let there = tool.version().is_ok();
-    if !there {
-        assert!(std::env::var_os("CI").is_none(), "{tool:?} is missing");
-        eprintln!("SKIPPED: {tool:?} is not installed");
-    }
-    there
-}
-
-fn ready() -> bool {
-    has(Tool::Verilator)
-}
-
-fn ports(last: bool, input: Vec<Signal>, output: Vec<Signal>) -> Pins {
-    let stream = |side: &str, data: Vec<Signal>| StreamPins {
-        valid: Signal::bit(format!("{side}_axis_tvalid")),
-        ready: Signal::bit(format!("{side}_axis_tready")),
-        last: last.then(|| Signal::bit(format!("{side}_axis_tlast"))),
-        data,
-    };
-    Pins {
-        clock: "clk".into(),
-        reset: Some("rst".into()),
-        input: stream("s", input),
-        output: stream("m", output),
-    }
-}
-
-fn lanes(name: &str, count: u32, width: u32) -> Vec<Signal> {
-    (0..count).map(|i| Signal::new(name, i * width, width)).collect()
-}
-
-fn probe(data: Vec<Signal>) -> StreamPins {
-    StreamPins { valid: Signal::bit("full"), ready: Signal::bit("m_axis_tready"), last: None, data }
-}
-
-struct Case {
-    design: Design,
-    top: &'static str,
-    pins: Pins,
-    probe: StreamPins,
-}
-
-fn accumulator() -> Case {
-    let pins = ports(false, lanes("s_axis_tdata", 1, 8), lanes("m_axis_tdata", 1, 1));
-    Case { design: designs::accumulator(), top: "acc", pins, probe: probe(lanes("acc__sum", 1, 11)) }
-}
-
-fn wide() -> Case {
-    let pins = ports(true, lanes("s_axis_tdata", 12, 7), lanes("m_axis_tdata", 12, 8));
-    Case { design: designs::wide(), top: "wide", pins, probe: probe(lanes("tapped", 12, 8)) }
-}
-
-impl Case {
-    fn verify(&self, text: &str, options: Options, folder: &std::path::Path) -> Result<VerifyReport, Error> {
-        self.verify_with(Tool::Verilator, text, options, folder)
-    }
-
-    fn verify_with(
-        &self,
-        tool: Tool,
-        text: &str,
-        options: Options,
-        folder: &std::path::Path,
-    ) -> Result<VerifyReport, Error> {
-        let sources = [Source { name: format!("{}.v", self.top), text: text.into() }];
-        let (samples, cache) = (samples(&self.design, 700, 3), folder.join("cache"));
-        let request = VerifyRequest {
-            tool,
-            design: &self.design,
-            sources: &sources,
-            top: self.top,
-            pins: &self.pins,
-            probes: std::slice::from_ref(&self.probe),
-            samples: &samples,
-            options,
-            cache: &cache,
-            processes: None,
-            waveform: Some(&folder.join("wave.vcd")),
-            names: None,
-            before: None,
-            minimise: true,
-        };
-        verify(&request, &|done, all| assert!(done <= all && all == 700))
-    }
-}
 
 fn stalled() -> Options {
     Options { segments: 5, stall_level: 70, seed: 11, ..Options::default() }

@@ -2,9 +2,9 @@
 
 use anyhow::{Result, bail};
 use serde_json::{Value, json};
-use sterna_hdl::Options;
 use sterna_hdl::explore::{Budget, Choice, Explorer, Point, text};
 use sterna_hdl::synth::Cells;
+use sterna_hdl::{Options, Style};
 use sterna_ir::{Network, Task};
 
 use super::compile::rate;
@@ -54,6 +54,19 @@ impl BudgetArgs {
         let count = |n: Option<u64>| n.map(|n| n as f64);
         let budget = Budget { lut: count(self.max_luts), bram: count(self.max_bram), interval };
         Ok((budget != Budget::default()).then_some(budget))
+    }
+}
+
+impl BudgetArgs {
+    /// What is wrong when the clock that a rate was asked for at is above the one estimated.
+    pub fn missed(&self, mhz: Option<f64>, interval: u64) -> Option<String> {
+        let (wanted, mhz) = (self.rate?, mhz?);
+        let reached = mhz * 1e6 / interval as f64;
+        let text = format!(
+            "about {mhz} MHz after place and route make {}, not the {wanted} of --rate; ask for a lower --clock",
+            rate(mhz, interval)
+        );
+        (reached < wanted).then_some(text)
     }
 }
 
@@ -130,6 +143,7 @@ fn report(network: &Network, point: &Point, cells: Option<&Cells>, ui: &Ui) -> R
     };
     let Point { cells, .. } = point;
     ui.say(format!("estimate: {} LUT, {} block RAM{found}", count(cells.lut), count(cells.bram)))?;
+    ui.say(format!("the same as {}", flags(point)))?;
     Ok(())
 }
 
@@ -154,12 +168,11 @@ fn nearest(
 }
 
 /// Columns of [`row`].
-pub const HEADER: [&str; 7] = ["cycles a sample", "latency", "LUT", "FF", "BRAM", "rate", "by layer"];
+pub const HEADER: [&str; 7] = ["cycles a sample", "latency", "LUT", "FF", "BRAM", "rate", "compile with"];
 
 /// A design as a row of a table; its rate at `mhz`, or at the clock that the delay model expects.
 pub fn row(point: &Point, mhz: Option<f64>) -> Vec<String> {
     let count = |n: f64| thousands(n.round() as u64);
-    let styles: Vec<String> = point.styles.iter().map(|style| text(*style)).collect();
     let Point { timing, cells, .. } = point;
     vec![
         thousands(timing.interval),
@@ -168,6 +181,18 @@ pub fn row(point: &Point, mhz: Option<f64>) -> Vec<String> {
         count(cells.ff),
         count(cells.bram),
         mhz.or(point.mhz).map_or("-".into(), |mhz| format!("{} at {mhz} MHz", rate(mhz, timing.interval))),
-        styles.join(", "),
+        flags(point),
     ]
+}
+
+/// The flags of `compile` that build a design.
+pub fn flags(point: &Point) -> String {
+    let style = |style: &Style| match style {
+        Style::Unrolled => "unrolled".to_string(),
+        Style::Folded { pes } => pes.to_string(),
+        Style::Dense { pes } => format!("dense:{pes}"),
+    };
+    let styles: Vec<String> = point.styles.iter().map(style).collect();
+    let lanes = point.input_lanes.map_or(String::new(), |lanes| format!(" --input-lanes {lanes}"));
+    format!("--style {}{lanes}", styles.join(","))
 }

@@ -161,9 +161,9 @@ impl Comparison {
             format!("kB plain at 8, 1 or 2 bits a weight: {one_bit:.1} at 1 bit, {:.1} at 2; coded: Golomb-Rice", 2.0 * one_bit),
             format!("LUT, FF, BRAM on {family}: core only, encoder and arg max included; LUT = {}; {measured}", family.lut_convention()),
             "additions: of a sample, without sharing; adders: as built; latency and cycles between samples at full speed".into(),
-            match Delays::with_route(family, 0) {
-                None => format!("rate: no clock, the delays of {family} could not be measured"),
-                Some(_) => format!("rate: samples per second at the clock that the delay model expects after place and route on {family}"),
+            match Delays::are_known(family) {
+                false => format!("rate: no clock, the delays of {family} could not be measured"),
+                true => format!("rate: samples per second at the clock that the delay model expects after place and route on {family}"),
             },
             "energy: a proxy, (LUT + FF) x cycles between samples + ROM bits read a sample; not joules".into(),
         ]

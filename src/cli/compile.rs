@@ -5,9 +5,8 @@ use std::path::{Path, PathBuf};
 use anyhow::{Result, bail};
 use clap::builder::PossibleValuesParser;
 use serde_json::json;
-use sterna_hdl::estimate::estimate;
 use sterna_hdl::family::Family;
-use sterna_hdl::{Folding, Options, Style};
+use sterna_hdl::{Folding, Options, Style, matrix};
 use sterna_ir::{Network, Range, Task, format};
 
 use super::budget::{BudgetArgs, choose};
@@ -45,7 +44,7 @@ pub struct DesignArgs {
     input_lanes: Option<usize>,
     /// Family whose look-up tables and carry chains the circuit is mapped to: ice40, ecp5, gowin, xcup or xc7. Default: the board's,
     /// else plain operators that every tool understands.
-    #[arg(long, value_name = "FAMILY", value_parser = parse_family)]
+    #[arg(long, alias = "family", value_name = "FAMILY", value_parser = parse_family)]
     target: Option<Family>,
     /// Effort of the search for sums that neurons of an unrolled layer can share: 0 is quick, 10 takes its time, `off`
     /// gives every neuron adders of its own [default: 1].
@@ -54,6 +53,9 @@ pub struct DesignArgs {
     /// Range of the inputs of a bare matrix (.npy): s8 or u8, any width, or LO:HI such as -5:5.
     #[arg(long = "input", value_name = "RANGE", value_parser = parse_range, allow_hyphen_values = true)]
     input_range: Option<Range>,
+    /// Leave out the inputs of a bare matrix that no output reads, which are ports otherwise; the others keep their order.
+    #[arg(long, requires = "input_range")]
+    drop_unused: bool,
     /// Name of the top module [default: from the network].
     #[arg(long, value_name = "NAME")]
     top: Option<String>,
@@ -105,7 +107,7 @@ impl DesignArgs {
     /// Opens a build folder, or compiles a network file in memory.
     pub fn open(&self, input: &Path, ui: &Ui) -> Result<Build> {
         if !input.is_dir() {
-            let network = self.network(input)?;
+            let network = self.network(input, ui)?;
             let options = self.options(&network.0)?;
             return build::compile(network, options);
         }
@@ -123,10 +125,18 @@ impl DesignArgs {
     }
 
     /// Reads what is to be compiled: a network, or a bare matrix.
-    pub fn network(&self, path: &Path) -> Result<(Network, Task)> {
+    pub fn network(&self, path: &Path, ui: &Ui) -> Result<(Network, Task)> {
         let is_matrix = path.extension().is_some_and(|e| e.eq_ignore_ascii_case("npy"));
         match (is_matrix, self.input_range) {
-            (true, Some(range)) => Ok((store::read_matrix(path, range)?, Task::default())),
+            (true, Some(range)) => {
+                let mut network = store::read_matrix(path, range)?;
+                if self.drop_unused {
+                    let (smaller, dropped) = matrix::without_unused(network);
+                    ui.note(format!("inputs that nothing reads, left out: {dropped:?}"));
+                    network = smaller;
+                }
+                Ok((network, Task::default()))
+            }
             (true, None) => {
                 bail!("{} is a matrix: give the range of its inputs, such as --input s8", path.display())
             }
@@ -231,10 +241,18 @@ pub fn run(args: &Args, ui: &Ui) -> Result<Outcome> {
     args.report.check()?;
     let extras = Extras { cocotb: args.cocotb, package: args.package };
     let target = Target::choose(args.board.as_deref(), args.design.clock)?.with(extras);
-    let design = args.design.with_target(target.board.as_ref().and_then(|b| b.family()));
-    let network = design.network(&args.network)?;
+    let family = target.board.as_ref().and_then(|b| b.family());
+    if let (Some(asked), Some(family), Some(board)) = (args.design.target, family, &target.board)
+        && asked != family
+    {
+        bail!("--target {asked}: {} is of {family}; leave --target out", board.name);
+    }
+    let design = args.design.with_target(family);
+    let network = design.network(&args.network, ui)?;
     let options = design.options(&network.0)?;
-    let chosen = match args.budget.budget(args.design.clock)? {
+    let budget = args.budget.budget(args.design.clock)?;
+    let chosen = match budget.map(|budget| target.board.as_ref().map_or(budget, |board| board.bound(budget)))
+    {
         Some(budget) => match choose(&network, &options, &budget, args.synth, ui)? {
             Some(chosen) => Some(chosen),
             None => return Ok(Outcome::CheckFailed),
@@ -254,10 +272,16 @@ pub fn run(args: &Args, ui: &Ui) -> Result<Outcome> {
     report(&build, ui)?;
     let place = target.board.as_ref().map_or(String::new(), |b| format!("{}, ", b.name));
     ui.say(format!("{} files in {}; {place}{} MHz", files.len(), args.output.display(), target.mhz()))?;
+    if let Some(board) = &target.board {
+        let most = rate(board.clock_mhz, build.design.timing.interval);
+        ui.say(format!(
+            "at the {} MHz of the board at most {most}, beside the serial port",
+            board.clock_mhz
+        ))?;
+    }
     clock_notes(&build, &target, args.design.clock, ui);
-    let family = target.board.as_ref().and_then(|b| b.family());
     let lacks = match (&target.board, family) {
-        (Some(board), Some(family)) => board.lacks(&estimate(&build.design.netlist, family).total),
+        (Some(board), Some(family)) => board.lacks(&build.estimate(family).total),
         _ => Vec::new(),
     };
     if !lacks.is_empty() {
@@ -266,6 +290,10 @@ pub fn run(args: &Args, ui: &Ui) -> Result<Outcome> {
             lacks.join(", ")
         ));
     }
+    let missed = args.budget.missed(build.estimated_mhz(), build.design.timing.interval);
+    if let Some(missed) = &missed {
+        ui.say(missed)?;
+    }
     let linked = Some((args.output.as_path(), &files[..]));
     args.report.write(&Report { files: linked, ..Report::of(&build) }, ui)?;
     ui.object(&json!({
@@ -273,9 +301,9 @@ pub fn run(args: &Args, ui: &Ui) -> Result<Outcome> {
         "board": args.board, "clock_mhz": target.mhz(), "exceeds_board": lacks,
         "latency": build.design.timing.latency, "interval": build.design.timing.interval,
         "estimated_mhz": build.estimated_mhz(), "stages": build.stages()?,
-        "choice": chosen.map(|chosen| chosen.object),
+        "choice": chosen.map(|chosen| chosen.object), "missed": missed,
     }))?;
-    Ok(Outcome::Done)
+    Ok(if missed.is_some() { Outcome::CheckFailed } else { Outcome::Done })
 }
 
 /// What there is to know about the clock that was asked for.
@@ -345,7 +373,12 @@ pub fn report(build: &Build, ui: &Ui) -> Result<()> {
         counted(timing.interval, "cycle")
     ))?;
     if let (Some(family), Some(mhz)) = (build.options.family, build.estimated_mhz()) {
-        ui.say(format!("{family}: about {mhz} MHz after place and route, {}", rate(mhz, timing.interval)))?;
+        // The model's delays are those of the fast parts; UP parts have others.
+        let parts = if family == Family::Ice40 { " HX" } else { "" };
+        ui.say(format!(
+            "{family}{parts}: about {mhz} MHz after place and route, {}",
+            rate(mhz, timing.interval)
+        ))?;
     }
     let schedules: Vec<_> =
         stages.iter().filter_map(|s| Some((s.hardware.schedule.as_ref()?, s.uses()))).collect();

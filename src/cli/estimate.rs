@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use anyhow::Result;
 use serde_json::json;
-use sterna_hdl::estimate::{Estimate, Resources, estimate};
+use sterna_hdl::estimate::{Estimate, Resources};
 use sterna_hdl::family::Family;
 
 use super::compile::{DesignArgs, rate};
@@ -33,7 +33,7 @@ pub fn run(args: &Args, ui: &Ui) -> Result<Outcome> {
     let mapped = if args.input.is_dir() { args.design.clone() } else { args.design.with_target(args.family) };
     let build = mapped.open(&args.input, ui)?;
     let families = build.families(args.family)?;
-    let estimates: Vec<Estimate> = families.iter().map(|f| estimate(&build.design.netlist, *f)).collect();
+    let estimates: Vec<Estimate> = families.iter().map(|f| build.estimate(*f)).collect();
     for e in &estimates {
         let mut rows: Vec<_> = e.modules.iter().map(|(name, r)| row(name, r)).collect();
         rows.push(row("total", &e.total));

@@ -4,9 +4,9 @@ use std::path::PathBuf;
 
 use anyhow::{Result, bail};
 use serde_json::json;
-use sterna_hdl::explore::{Explorer, Point, text};
+use sterna_hdl::explore::{Explorer, Point};
 
-use super::budget::{HEADER, row};
+use super::budget::{HEADER, flags, row};
 use super::compile::DesignArgs;
 use crate::plot;
 use crate::store;
@@ -37,7 +37,7 @@ pub fn run(args: &Args, ui: &Ui) -> Result<Outcome> {
     if args.design.folds() {
         bail!("explore tries all foldings; drop --unrolled, --pes and --style");
     }
-    let (network, _) = args.design.network(&args.network)?;
+    let (network, _) = args.design.network(&args.network, ui)?;
     let options = args.design.options(&network)?;
     let Some(family) = options.family else {
         bail!("explore counts cells of a family: give --target ice40, ecp5, gowin, xcup or xc7");
@@ -51,26 +51,26 @@ pub fn run(args: &Args, ui: &Ui) -> Result<Outcome> {
         family.lut_convention()
     ))?;
     if let Some(path) = &args.csv {
-        store::write(path, csv(&points).as_bytes())?;
+        store::replace(path, csv(&points).as_bytes())?;
     }
     if let Some(path) = &args.svg {
         let dots: Vec<(f64, f64)> = points.iter().map(|p| (p.timing.interval as f64, p.cells.lut)).collect();
         let axes = ["cycles between samples".to_string(), format!("LUT ({family}, estimate)")];
-        store::write(path, plot::svg(&network.name, &axes, &dots).as_bytes())?;
+        store::replace(path, plot::svg(&network.name, &axes, &dots).as_bytes())?;
     }
     ui.object(&json!({ "family": family, "points": points }))?;
     Ok(Outcome::Done)
 }
 
 fn csv(points: &[Point]) -> String {
-    let mut out = String::from("interval,latency,lut,ff,bram,mhz,styles\n");
-    for Point { timing, cells, mhz, styles, .. } in points {
-        let styles: Vec<String> = styles.iter().map(|style| text(*style)).collect();
+    let mut out = String::from("interval,latency,lut,ff,bram,mhz,flags\n");
+    for point in points {
+        let Point { timing, cells, mhz, .. } = point;
         let mhz = mhz.map_or(String::new(), |mhz| mhz.to_string());
         let numbers =
             [timing.interval, timing.latency, cells.lut.round() as u64, cells.ff as u64, cells.bram as u64];
         let numbers: Vec<String> = numbers.iter().map(u64::to_string).collect();
-        out.push_str(&format!("{},{mhz},{}\n", numbers.join(","), styles.join("; ")));
+        out.push_str(&format!("{},{mhz},\"{}\"\n", numbers.join(","), flags(point)));
     }
     out
 }

@@ -53,7 +53,7 @@ pub fn run(args: &Args, ui: &Ui) -> Result<Outcome> {
         let Some(path) = path else { continue };
         store::ensure_writable(path)?;
         let bytes = bytes().with_context(|| args.network.display().to_string())?;
-        store::write(path, &bytes)?;
+        store::replace(path, &bytes)?;
         ui.say(format!("{}: {} bytes", path.display(), bytes.len()))?;
         written.push(json!({ "file": path, "bytes": bytes.len() }));
     }

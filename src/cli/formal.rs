@@ -44,5 +44,16 @@ pub fn report(modules: &[Module], ui: &Ui) -> Result<()> {
     };
     let rows: Vec<_> = modules.iter().map(row).collect();
     ui.say(table(&["module", "formal proof"], &rows))?;
+    let count = |wanted: fn(&Verdict) -> bool| modules.iter().filter(|m| wanted(&m.verdict)).count();
+    let proved = count(|v| matches!(v, Verdict::Proved { .. }));
+    let plain = count(|v| matches!(v, Verdict::Plain));
+    ui.say(format!(
+        "{proved} of {} modules proved by SAT; {plain} are the operators of the proved netlist to the byte, where there is \
+         nothing to prove",
+        modules.len()
+    ))?;
+    if plain == modules.len() {
+        ui.note("no module is mapped to cells of a family: compile with --target for a proof of cells");
+    }
     Ok(())
 }

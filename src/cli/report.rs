@@ -49,7 +49,9 @@ pub struct ReportArgs {
 impl ReportArgs {
     /// Says early that the file cannot be written.
     pub fn check(&self) -> Result<()> {
-        self.report.as_deref().map_or(Ok(()), store::ensure_writable)
+        let Some(path) = &self.report else { return Ok(()) };
+        store::ensure_writable(path)?;
+        store::ensure_replaceable(path, b"<!DOCTYP")
     }
 
     /// Writes what `report` shows, if that was asked for.
@@ -98,7 +100,7 @@ impl<'a> Report<'a> {
 
     /// Writes the page to `path`: the same content gives the same bytes.
     pub fn write(&self, path: &Path) -> Result<()> {
-        store::write(path, self.html(path)?.as_bytes())
+        store::replace(path, self.html(path)?.as_bytes())
     }
 
     fn html(&self, path: &Path) -> Result<String> {

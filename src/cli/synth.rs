@@ -8,7 +8,6 @@ use std::path::PathBuf;
 use anyhow::{Context, Result, bail};
 use clap::builder::PossibleValuesParser;
 use serde_json::json;
-use sterna_hdl::estimate::estimate;
 use sterna_hdl::family::Family;
 use sterna_hdl::synth::{self, Cells};
 
@@ -89,7 +88,7 @@ pub fn run(args: &Args, ui: &Ui) -> Result<Outcome> {
             None => measure(&build, family, tempfile::tempdir()?.path())?,
         };
         bar.inc(1);
-        results.push((family, estimate(&build.design.netlist, family).total, cells));
+        results.push((family, build.estimate(family).total, cells));
     }
     let mut routed = Vec::new();
     for (device, folder) in devices.iter().zip(keep.iter().cycle()) {

@@ -98,46 +98,10 @@ pub fn places(config: &Config, shape: &[usize], width: usize, classes: usize) ->
                 let geometry = Geometry { average: average.take(), ..Geometry::default() };
                 Place { inputs: length, outputs, geometry }
             }
-            Block::Conv(Conv { outputs, kernel, stride, padding, pool, skip, depthwise }) => {
-                let input = image.ok_or_else(|| {
-                    fail(format!("samples of shape {shape:?} are no images; use dense layers"))
-                })?;
-                if depthwise && outputs != input[0] {
-                    let channels = input[0];
-                    let what =
-                        format!("{outputs} outputs of {channels} channels; want {channels} when depthwise");
-                    return Err(fail(what));
-                }
-                let inputs = if depthwise { kernel * kernel } else { input[0] * kernel * kernel };
-                let square = |n: usize| [n, n];
-                let window = Window {
-                    input,
-                    kernel: square(kernel),
-                    stride: square(stride),
-                    padding: square(padding),
-                };
-                window.check(length, outputs, inputs).map_err(fail)?;
-                let [height, width] = window.output();
-                let pool = Window {
-                    input: [outputs, height, width],
-                    kernel: square(pool),
-                    stride: square(pool),
-                    padding: [0, 0],
-                };
-                pool.check(outputs * height * width, outputs, 1).map_err(fail)?;
-                let pool = Some(pool).filter(|p| p.kernel != [1, 1]);
-                let geometry = Geometry { conv: Some(window), depthwise, pool, average: None, skip };
-                if let Some(source) = residual::source(places.len(), skip) {
-                    let earlier = places[source].geometry.image(places[source].outputs);
-                    let leaving = geometry.image(outputs);
-                    if earlier != leaving {
-                        let show = |image: Option<[usize; 3]>| format!("{:?}", image.unwrap_or_default());
-                        let (here, there) = (show(leaving), show(earlier));
-                        let what = format!("adds an image of {there} to one of {here}; want equal images");
-                        return Err(fail(what));
-                    }
-                }
-                Place { inputs, outputs, geometry }
+            Block::Conv(conv) => {
+                let input = image
+                    .ok_or_else(|| format!("samples of shape {shape:?} are no images; use dense layers"));
+                input.and_then(|input| convolution(conv, input, &places)).map_err(fail)?
             }
         };
         if place.inputs * place.outputs > sterna_ir::MAX_WEIGHTS {
@@ -180,6 +144,33 @@ pub(crate) fn spread(w: &Window, totals: &[f32], grad: &mut [f32]) {
     for (image, total) in grad.chunks_exact_mut(w.elements()).zip(totals.chunks_exact(channels)) {
         image.chunks_exact_mut(channels).for_each(|position| position.copy_from_slice(total));
     }
+}
+
+/// The place of a convolution that reads `input` behind the layers `before`; where it does not fit, what to change.
+fn convolution(conv: Conv, input: [usize; 3], before: &[Place]) -> std::result::Result<Place, String> {
+    let Conv { outputs, kernel, stride, padding, pool, skip, depthwise } = conv;
+    let channels = input[0];
+    if depthwise && outputs != channels {
+        return Err(format!("{outputs} outputs of {channels} channels; want {channels} when depthwise"));
+    }
+    let inputs = if depthwise { kernel * kernel } else { channels * kernel * kernel };
+    let square = |n: usize| [n, n];
+    let window = Window { input, kernel: square(kernel), stride: square(stride), padding: square(padding) };
+    window.check(window.elements(), outputs, inputs)?;
+    let [height, width] = window.output();
+    let input = [outputs, height, width];
+    let pool = Window { input, kernel: square(pool), stride: square(pool), padding: [0, 0] };
+    pool.check(pool.elements(), outputs, 1)?;
+    let pool = Some(pool).filter(|p| p.kernel != [1, 1]);
+    let geometry = Geometry { conv: Some(window), depthwise, pool, average: None, skip };
+    if let Some(source) = residual::source(before.len(), skip) {
+        let earlier = before[source].geometry.image(before[source].outputs).unwrap_or_default();
+        let leaving = geometry.image(outputs).unwrap_or_default();
+        if earlier != leaving {
+            return Err(format!("adds an image of {earlier:?} to one of {leaving:?}; want equal images"));
+        }
+    }
+    Ok(Place { inputs, outputs, geometry })
 }
 
 /// Reorders `[height][width][channels]` to `[channels][height][width]`.

@@ -137,6 +137,7 @@ fn epochs(
             }
         }
         let part = (epoch + 1) as f64 / config.epochs as f64;
+        freeze_late(&mut state, config, part);
         let validated = (!val_y.is_empty())
             .then(|| accuracy(&infer::classes(state.judged(), config, &encoder, part, val_x.view()), &val_y));
         let record = EpochRecord {
@@ -225,6 +226,18 @@ fn fix_mask(net: &mut Net, config: &Config, part: f64) {
     };
     let masks = cost::land(net, config).or_else(|| sca_masks(net, config)).unwrap_or_else(|| chosen(net));
     net.dense.iter_mut().zip(masks).for_each(|(dense, mask)| dense.mask = Some(mask));
+}
+
+/// Freezes at the end what a training of few steps had no step left to freeze, so that a budget is kept all the same.
+fn freeze_late(state: &mut State, config: &Config, part: f64) {
+    if part < 1.0 || config.freeze_at() >= 1.0 {
+        return;
+    }
+    fix_mask(&mut state.net, config, part);
+    if let Some(average) = &mut state.average {
+        let dense = average.dense.iter_mut().zip(&state.net.dense);
+        dense.filter(|(old, _)| old.mask.is_none()).for_each(|(old, new)| old.mask.clone_from(&new.mask));
+    }
 }
 
 /// SCA's choice where zeros are asked for: the boundary between 0 and 1 moves by the little that alpha's controller missed.

@@ -31,6 +31,18 @@ fn budgets_are_met_within_three_per_cent_and_more_buys_more() {
 }
 
 #[test]
+fn a_training_of_one_step_keeps_its_budget_too() {
+    let data = dataset();
+    for average in [0.0, 0.9] {
+        let weights = Weights::cost(table([24, 20, 12, 4]), 500.0);
+        let config = Config { epochs: 1, batch: 1000, average, ..config(weights) };
+        let out = train(&data, &config, None, &mut ()).expect("training");
+        let cost = out.cost.expect("a cost");
+        assert!((0.97 * 500.0..=500.0).contains(&cost), "{cost} of 500 with average {average}");
+    }
+}
+
+#[test]
 fn a_dearer_layer_gets_fewer_weights() {
     let data = dataset();
     let kept = |dear: usize| {

@@ -1,5 +1,7 @@
 //! The longest path of a whole netlist.
 
+use std::collections::HashMap;
+
 use sterna_ir::netlist::{MemoryKind, Netlist, NodeId, Op};
 
 use super::{Delays, subtracted};
@@ -10,9 +12,17 @@ use crate::estimate::live;
 impl Delays {
     /// The shortest clock period of the registers of `netlist`, in picoseconds; `None` without any path between some.
     pub fn period(&self, netlist: &Netlist) -> Option<u32> {
+        let (at, ends) = self.arrivals(netlist);
+        let latest = ends.into_iter().filter_map(|id| at[id.index()].iter().copied().max()).max()?;
+        Some(self.period_of(latest))
+    }
+
+    /// When each bit of each live node is ready, and the nodes at which paths end.
+    fn arrivals(&self, netlist: &Netlist) -> (Vec<Vec<u32>>, Vec<NodeId>) {
         let mut at: Vec<Vec<u32>> = vec![Vec::new(); netlist.nodes.len()];
         // Inputs of the table that a bit of logic can be, together with the logic in front of it.
         let mut cones: Vec<Vec<NodeId>> = vec![Vec::new(); netlist.nodes.len()];
+        let mut early: HashMap<NodeId, Vec<u32>> = HashMap::new();
         let live = live(netlist);
         let registered = registered(netlist, &live);
         // Read as they are; a sum that never is leaves its tables inverted.
@@ -32,27 +42,43 @@ impl Delays {
                 at[id.index()] = at[x.index()].clone();
                 continue;
             }
-            let logic =
+            let is_logic =
                 matches!(node.op, Op::And(_) | Op::Or(_) | Op::Not(_) | Op::Mux { .. } | Op::Lut { .. });
-            if logic && node.range.width() == 1 {
+            // Logic sees signed comparisons before the tables that it swallows.
+            let seen = |x: NodeId| match early.get(&x) {
+                Some(bits) if is_logic => &bits[..],
+                _ => &at[x.index()][..],
+            };
+            if is_logic && node.range.width() == 1 {
                 let cone = cone(netlist, id, &cones);
-                if cone.len() <= self.inputs as usize {
-                    let latest = cone.iter().filter_map(|c| at[c.index()].iter().copied().max()).max();
-                    let hop = if cone.len() > 1 { self.route + self.lut } else { 0 };
-                    at[id.index()] = latest.map_or(Vec::new(), |t| vec![t + hop]);
+                let latest = |bits: &[u32]| bits.iter().copied().max();
+                let found = match cone[..] {
+                    [only] => Some(latest(&at[only.index()])),
+                    _ if cone.len() > self.inputs as usize => None,
+                    _ => Some(
+                        cone.iter().filter_map(|c| latest(seen(*c))).max().map(|t| t + self.route + self.lut),
+                    ),
+                };
+                if let Some(latest) = found {
+                    at[id.index()] = latest.map_or(Vec::new(), |t| vec![t]);
                     cones[id.index()] = cone;
                     continue;
                 }
             }
             // Ports are taken to be registered next to the circuit.
-            at[id.index()] = match node.op.is_sequential() || node.op == Op::Input {
+            let arrival = match node.op.is_sequential() || node.op == Op::Input {
                 true => vec![self.clock_to_q; node.range.width() as usize],
                 false => {
                     let sees = |x: &NodeId| plain[x.index()] || !matches!(netlist.node(*x).op, Op::Sum(_));
                     let inverter = if subtracted(netlist, id).any(|x| sees(&x)) { self.inverter } else { 0 };
-                    Delays { inverter, ..*self }.through(netlist, id, |id| &at[id.index()])
+                    Delays { inverter, ..*self }.through(netlist, id, seen)
                 }
             };
+            let swallowed = self.sign_tables(netlist, id).min(self.swallowed) * (self.route + self.lut);
+            if swallowed > 0 {
+                early.insert(id, arrival.iter().map(|t| t - swallowed).collect());
+            }
+            at[id.index()] = arrival;
             if !registered[id.index()] {
                 self.leave_chain(netlist, id, &mut at[id.index()]);
             }
@@ -68,8 +94,8 @@ impl Delays {
             MemoryKind::Ram { enable, addr, data } => vec![enable, addr, data],
             MemoryKind::Rom(_) => Vec::new(),
         });
-        let latest = ends.chain(written).filter_map(|id| at[id.index()].iter().copied().max()).max()?;
-        Some(latest + self.setup)
+        let ends = ends.chain(written).collect();
+        (at, ends)
     }
 }
 
@@ -111,22 +137,22 @@ mod tests {
 
     #[test]
     fn chains_overlap() {
-        let delays = Delays::with_route(Family::Ecp5, 1000).unwrap();
+        let delays = Delays::with_routing(Family::Ecp5, 1000, 0).unwrap();
         let period = |count| delays.period(&sums(count)).unwrap();
         // Nine bits: on the chain, eight bits along it and off it.
         assert_eq!(period(1), 525 + 1000 + 447 + 7 * 36 + 443 + 130);
         // The first of two has nine bits: the ninth is behind the chain.
         assert!(period(2) > period(1) + 1000 + 836, "{}", period(2));
         // Another sum costs a hop and its own lowest bit, not another chain.
-        let delays = Delays::with_route(Family::Ice40, 1000).unwrap();
+        let delays = Delays::with_routing(Family::Ice40, 1000, 0).unwrap();
         let more = delays.period(&sums(2)).unwrap() - delays.period(&sums(1)).unwrap();
         assert!((1000..2000).contains(&more), "{more}");
     }
 
     #[test]
     fn a_register_alone_has_no_path() {
-        let delays = Delays::with_route(Family::Ice40, 1000).unwrap();
+        let delays = Delays::with_routing(Family::Ice40, 1000, 0).unwrap();
         assert_eq!(delays.period(&sums(0)), None);
-        assert!(Delays::with_route(Family::Xcup, 1000).is_none());
+        assert!(Delays::with_routing(Family::Xcup, 1000, 0).is_none());
     }
 }

@@ -65,7 +65,7 @@ pub fn candidates(
         let input_lanes = options.input_lanes.or(lanes);
         let folding = Folding::PerLayer(styles.clone());
         let (design, infos) = sketch(network, &Options { folding, input_lanes, ..options.clone() }, known)?;
-        let found = estimate(&design.netlist, family);
+        let found = estimate(&design.netlist, family, Some(family));
         for (i, info) in infos.iter().enumerate() {
             let module = found.modules.iter().find(|(name, _)| *name == info.module);
             let area = module.map_or(Area::default(), |(_, cells)| Area::of(cells));

@@ -4,7 +4,8 @@ use sterna_ir::Range;
 use sterna_ir::build::Builder;
 use sterna_ir::netlist::{NodeId, Term};
 
-use crate::lower::pipe::{Gate, Link, beat_counter};
+use crate::lower::pipe::{Gate, Link};
+use crate::lower::position::beat_counter;
 
 /// Collects all beats of a vector into one: registers that shift by one beat, so that position `p` ends in lane `p`.
 /// Opened as a pipe.

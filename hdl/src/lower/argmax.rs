@@ -4,7 +4,8 @@ use sterna_ir::Range;
 use sterna_ir::build::Builder;
 use sterna_ir::netlist::NodeId;
 
-use crate::lower::pipe::{Gate, Link, Pipe, Timed, beat_counter, table};
+use crate::lower::pipe::{Gate, Link, Pipe, Timed};
+use crate::lower::position::{beat_counter, table};
 
 /// Over a whole vector: a tree of comparisons in the order of the elements, where the left one wins a tie.
 pub fn vector(b: &mut Builder, gate: Gate, x: &Link, levels_per_stage: u32) -> Link {

@@ -3,6 +3,7 @@
 use std::collections::HashMap;
 
 use sterna_ir::Netlist;
+use sterna_ir::interpret::{Circuit, Interpreter};
 use sterna_ir::netlist::{MemoryId, MemoryKind, ModuleId, Node, NodeId, Op};
 
 /// The part, and where the nodes of the whole went.
@@ -68,6 +69,18 @@ impl Cone {
         let modules = netlist.modules[..1].to_vec();
         let netlist = Netlist { nodes, modules, memories, reset, ..Netlist::default() };
         Cone { netlist, place }
+    }
+
+    /// The part at work, just out of reset where it has one.
+    pub fn started(&self) -> Interpreter<'_> {
+        let mut circuit = Interpreter::new(&self.netlist);
+        if let Some(reset) = self.netlist.reset {
+            circuit.set(reset, 1);
+            circuit.settle();
+            circuit.clock();
+            circuit.set(reset, 0);
+        }
+        circuit
     }
 
     /// Where a node of the whole went, if it is in the part.

@@ -40,6 +40,27 @@ pub fn network(
     Ok(network)
 }
 
+/// The network of a matrix without the inputs that no output reads, and which those are. One stays where none is read.
+pub fn without_unused(mut network: Network) -> (Network, Vec<usize>) {
+    let [Layer { name, op: LayerOp::Dense(dense) }] = &mut network.layers[..] else {
+        return (network, Vec::new());
+    };
+    let is_read = |i: &usize| (0..dense.outputs).any(|o| dense.row(o)[*i] != 0);
+    let (mut kept, mut unused): (Vec<usize>, Vec<usize>) = (0..dense.inputs).partition(is_read);
+    if kept.is_empty() {
+        kept.push(unused.remove(0));
+    }
+    if !unused.is_empty() {
+        let weights = (0..dense.outputs).flat_map(|o| kept.iter().map(move |i| (o, *i)));
+        dense.weights = weights.map(|(o, i)| dense.row(o)[i]).collect();
+        dense.inputs = kept.len();
+        network.input.shape = vec![kept.len()];
+        let list: Vec<String> = unused.iter().map(usize::to_string).collect();
+        *name = format!("{name} without inputs {}", list.join(", "));
+    }
+    (network, unused)
+}
+
 /// The same product as pure logic: ports `x` and `y` carry all elements side by side, the first in the low bits. Of the
 /// options, `top`, `family`, `sharing` and `depth` count. Unused inputs stay ports.
 ///
@@ -120,4 +141,26 @@ fn logic(network: &Network, threshold: Option<&Threshold>, options: &Options) ->
     prove(&netlist, &[Claim::Unrolled { place: name.into(), unit, built }])?;
     check(&netlist)?;
     Ok(netlist)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn unused_inputs_are_left_out() {
+        let of = |weights: Vec<i16>| {
+            let (network, unused) = without_unused(network("w", 4, 2, weights, Range::signed(4)).unwrap());
+            let LayerOp::Dense(dense) = &network.layers[0].op else { panic!("it is a matrix") };
+            network.check().unwrap();
+            (network.layers[0].name.clone(), dense.weights.clone(), unused)
+        };
+        let (name, weights, unused) = of(vec![0, 1, 0, -1, 0, 0, 0, 1]);
+        assert_eq!(
+            (name.as_str(), weights, unused),
+            ("w without inputs 0, 2", vec![1, -1, 0, 1], vec![0, 2])
+        );
+        assert_eq!(of(vec![0; 8]).1, [0, 0]);
+        assert!(of(vec![1, 2, 3, 4, 0, 0, 0, 0]).2.is_empty());
+    }
 }

@@ -4,166 +4,16 @@ pub mod folding;
 mod images;
 mod linear;
 mod residual;
-
-use std::collections::HashMap;
+mod stage;
 
 use sterna_ir::{LayerOp, Network, Range, Threshold};
 
 use crate::delay::Delays;
-use crate::estimate::Resources;
-use crate::lower::folded::Folded;
 use crate::lower::maps::stream_order;
-use crate::lower::maxima::Maxima;
-use crate::lower::queue::{Buffer, Join};
-use crate::lower::rows::Row;
 use crate::lower::simplify::{Simplified, simplify};
-use crate::lower::sums::Sums;
-use crate::lower::table::Table;
-use crate::lower::unrolled::Unrolled;
-use crate::lower::windows::Windows;
 use crate::{Error, Options, Result};
 use residual::{Fork, is_forked};
-
-/// A piece of a stage.
-#[derive(Clone, Debug)]
-pub enum Unit {
-    /// The beats of an image are those of a vector from here on.
-    Flatten,
-    /// Many beats to one.
-    Gather,
-    /// One beat to many of fewer lanes.
-    Serialise {
-        /// Lanes of a beat.
-        from: usize,
-        /// Lanes of each that becomes of it.
-        to: usize,
-    },
-    /// Adder trees.
-    Unrolled(Unrolled),
-    /// Pixels to windows.
-    Windows(Windows),
-    /// The largest element of each channel.
-    Maxima(Maxima),
-    /// Pixels that wait.
-    Buffer(Buffer),
-    /// Two streams to one.
-    Join(Join),
-    /// Constants by position.
-    Table(Table),
-    /// Processing elements.
-    Folded(Folded),
-    /// Arg max of a whole vector.
-    ArgMaxVector,
-    /// Arg max of a stream of elements.
-    ArgMaxSerial,
-}
-
-/// A module of the design: units in order of the data.
-#[derive(Clone, Debug)]
-pub struct Stage {
-    /// Module name.
-    pub name: String,
-    /// Header lines.
-    pub about: Vec<String>,
-    /// First layer it computes.
-    pub first: usize,
-    /// Layer whose output leaves.
-    pub layer: usize,
-    /// Its pieces.
-    pub units: Vec<Unit>,
-}
-
-/// The whole design before it is built.
-#[derive(Clone, Debug)]
-pub struct Plan {
-    /// Stages in order of the data.
-    pub stages: Vec<Stage>,
-    /// Elements per input beat.
-    pub lanes: usize,
-    /// Pixels of a sample that is an image, else 1.
-    pub positions: usize,
-}
-
-impl Plan {
-    /// Gives the queues room, in order of the data, for one pixel more than `most`.
-    pub fn set_queues(&mut self, most: Vec<i64>) {
-        let mut most = most.into_iter();
-        for Stage { units, about, .. } in &mut self.stages {
-            for unit in units {
-                let Unit::Join(join) = unit else { continue };
-                join.depth = most.next().expect("one for each queue") as usize + 1;
-                about.push(format!("Of the earlier output up to {} pixels wait in a queue.", join.depth));
-            }
-        }
-    }
-
-    /// The streams that can wait in front of slow convolutions.
-    pub fn buffers(&self) -> impl Iterator<Item = &Buffer> {
-        self.stages.iter().flat_map(|stage| &stage.units).filter_map(|unit| match unit {
-            Unit::Buffer(buffer) => Some(buffer),
-            _ => None,
-        })
-    }
-
-    /// Gives each of them room for so many rows, at most its image.
-    pub fn set_rows(&mut self, rows: usize) {
-        for unit in self.stages.iter_mut().flat_map(|stage| &mut stage.units) {
-            if let Unit::Buffer(buffer) = unit {
-                let [width, height] = buffer.image;
-                // The address of a queue of one would have no bits.
-                buffer.depth = if rows == 0 { 0 } else { (rows.min(height) * width).max(2) };
-            }
-        }
-    }
-
-    /// Takes from those that have room, in order of the data, what is more than the most that ever waited.
-    pub fn trim_buffers(&mut self, most: Vec<i64>) {
-        let mut most = most.into_iter();
-        for Stage { units, about, .. } in &mut self.stages {
-            for unit in units {
-                let Unit::Buffer(buffer) = unit else { continue };
-                if buffer.depth > 0 {
-                    // One more is never full, so that the run stays the same.
-                    let used = most.next().expect("one for each with room") as usize + 1;
-                    buffer.depth = buffer.depth.min(used.max(2));
-                    about.push(format!("Up to {} pixels wait in front of the windows.", buffer.depth));
-                }
-            }
-        }
-    }
-
-    /// Searches for the sums of all unrolled stages; what takes time is left out of [`plan`].
-    pub fn share(&mut self, options: &Options, known: &mut Searched) {
-        for stage in &mut self.stages {
-            for unit in &mut stage.units {
-                let Unit::Unrolled(unit) = unit else { continue };
-                let key = (unit.rows.clone(), unit.thermometer, unit.x.clone());
-                let search = || Sums::new(&unit.rows, unit.thermometer, |e| unit.x[e as usize], options);
-                unit.sums = known.entry(key).or_insert_with(search).clone();
-                stage.about.extend(unit.sums.about());
-            }
-        }
-    }
-}
-
-/// Sums found by rows, thermometer code and ranges, all under the same options.
-pub type Searched = HashMap<(Vec<Row>, bool, Vec<Range>), Sums>;
-
-impl Stage {
-    /// Cycles that a sample takes when the stages around never make this one wait.
-    pub fn least_cycles(&self) -> u64 {
-        let (mut windows, mut steps, mut each) = (1, 1, 1);
-        for unit in &self.units {
-            match unit {
-                Unit::Windows(unit) => (windows, steps) = (unit.window.positions(), unit.steps()),
-                Unit::Serialise { from, to } => each = each.max(from.div_ceil(*to)),
-                Unit::Folded(unit) => each = each.max(unit.schedule.cycles()),
-                _ => {}
-            }
-        }
-        (windows * each).max(steps) as u64
-    }
-}
+pub use stage::{Plan, Searched, Stage, Unit};
 
 /// The stream between two units: what later units must know of it.
 struct Flow {
@@ -199,7 +49,7 @@ pub fn plan(network: &Network, options: &Options) -> Result<Plan> {
     if options.levels_per_stage == 0 {
         return Err(Error::LevelsPerStage);
     }
-    let known = options.family.is_some_and(|family| Delays::new(family, &Resources::default()).is_some());
+    let known = options.family.is_some_and(Delays::are_known);
     if let Some(khz) = options.clock_khz.filter(|khz| !known || !(1_000..=1_000_000).contains(khz)) {
         return Err(Error::Clock { khz });
     }
@@ -298,20 +148,26 @@ impl<'a> Planner<'a> {
         }
     }
 
-    /// What the nodes of these elements can hold, or more.
-    fn of_nodes(&self, index: usize) -> Vec<Range> {
+    /// What the nodes of these elements can hold, or more; `padded` where padding comes between them.
+    fn of_nodes(&self, index: usize, padded: bool) -> Vec<Range> {
         let is_max = |op: &LayerOp| matches!(op, LayerOp::MaxPool(_));
         let layers = &self.network.layers[..index];
         let made_by = layers.iter().rfind(|l| !is_max(&l.op)).map(|l| &l.op);
-        let all = self.exact(index).into_iter();
+        let all = self.exact(index);
         match made_by {
-            None => all.collect(),
-            // A unit that serves several channels gives every code that any of them can have; constants are no bits.
+            None => all,
+            // A unit that serves several channels gives every code that any of them can have; a channel that is constant at
+            // every position is no bit, unless padding comes between.
             Some(LayerOp::Threshold(t)) => {
-                all.map(|range| if range.lo == range.hi { range } else { codes(t) }).collect()
+                let of_channel = |x: &[Range]| {
+                    let range = x.iter().copied().reduce(Range::union).expect("a channel has elements");
+                    let stays = range.lo == range.hi && (!padded || range.lo == 0);
+                    vec![if stays { range } else { codes(t) }; x.len()]
+                };
+                all.chunks(self.small.positions[index]).flat_map(of_channel).collect()
             }
             // Sums are as wide as their parts let them be, never known to be bits.
-            Some(_) => all.map(|range| range.union(Range::new(-1, 1))).collect(),
+            Some(_) => all.into_iter().map(|range| range.union(Range::new(-1, 1))).collect(),
         }
     }
 

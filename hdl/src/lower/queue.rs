@@ -6,7 +6,8 @@ use sterna_ir::build::Builder;
 use sterna_ir::netlist::{NodeId, Term};
 
 use crate::lower::memory::stored;
-use crate::lower::pipe::{Gate, Link, beat_counter};
+use crate::lower::pipe::{Gate, Link};
+use crate::lower::position::beat_counter;
 
 /// Joins the pixels of two streams: elements `channels ..` are those of the earlier one.
 #[derive(Clone, Debug)]

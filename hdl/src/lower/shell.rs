@@ -5,7 +5,8 @@ use sterna_ir::design::Stream;
 use sterna_ir::netlist::{NodeId, Term};
 use sterna_ir::{Network, Range};
 
-use crate::lower::pipe::{Link, beat_counter};
+use crate::lower::pipe::Link;
+use crate::lower::position::beat_counter;
 
 /// Ports that exist before anything else.
 #[derive(Clone, Debug)]
@@ -71,11 +72,7 @@ pub fn results(b: &mut Builder, link: &Link, ready: NodeId) -> Stream {
         // A constant is as wide as its value: so many zero bits are so many constants.
         bus.extend((0..pad).map(|_| b.constant(0)));
     }
-    let about = match data.len() {
-        1 => format!("one value of {} bits per beat, zero above", widths[0]),
-        n => format!("{n} values of {widths:?} bits, the first in the low bits, zero above"),
-    };
-    b.bus("m_axis_tdata", bus.clone(), about);
+    b.bus("m_axis_tdata", bus.clone(), packing(&widths));
     let last = match link.beats() {
         1 => {
             let one = b.constant(1);
@@ -91,6 +88,19 @@ pub fn results(b: &mut Builder, link: &Link, ready: NodeId) -> Stream {
     };
     [valid, last].into_iter().chain(bus).for_each(|node| b.output(node));
     Stream { valid, ready, last: Some(last), data, order: link.order }
+}
+
+/// How values of these widths lie in a beat, in few words.
+fn packing(widths: &[u32]) -> String {
+    let (count, first) = (widths.len(), widths[0]);
+    match widths {
+        [_] => format!("one value of {first} bits per beat, zero above"),
+        _ if widths.iter().all(|width| *width == first) => {
+            format!("{count} values of {first} bits, the first in the low bits, zero above")
+        }
+        _ if count <= 8 => format!("from the low bits, values of {widths:?} bits, zero above"),
+        _ => format!("{count} values, the first in the low bits, of the widths in manifest.json, zero above"),
+    }
 }
 
 fn padding(width: u32) -> u32 {

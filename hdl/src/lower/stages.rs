@@ -48,9 +48,9 @@ impl Limit {
     /// What `options` ask for in a stage of these steps.
     pub fn of(options: &Options, netlist: &Netlist, steps: &[Step]) -> Self {
         let made = steps.first().map_or(&[][..], |s| &netlist.nodes[s.first..]);
-        // About a table and a flip-flop a bit.
-        let bits = made.iter().map(|n| f64::from(n.range.width())).sum();
-        let size = Resources { lut: bits, ff: bits, ..Resources::default() };
+        // About a table a bit.
+        let lut = made.iter().map(|n| f64::from(n.range.width())).sum();
+        let size = Resources { lut, ..Resources::default() };
         let delays = options.family.and_then(|family| Delays::new(family, &size));
         match (options.clock_khz, delays) {
             (Some(khz), Some(delays)) => Limit::Period(delays, (1_000_000_000 / u64::from(khz)) as u32),
@@ -140,7 +140,7 @@ pub fn stages(netlist: &Netlist, steps: &[Step], results: &[NodeId], limit: Limi
             Limit::Levels(..) => limit.inverts() && paths.subtracts_input(group),
             Limit::Period(delays, period) => {
                 let latest = paths.latest(group, &delays, &mut HashMap::new());
-                latest + delays.setup > period && delays.inverter > 0 && paths.subtracts_input(group)
+                delays.period_of(latest) > period && delays.inverter > 0 && paths.subtracts_input(group)
             }
         };
     }

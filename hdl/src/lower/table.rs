@@ -5,7 +5,8 @@ use sterna_ir::Range;
 use sterna_ir::build::Builder;
 use sterna_ir::netlist::{MemoryKind, Netlist, NodeId, Op, Term};
 
-use crate::lower::pipe::{Gate, Link, Pipe, Timed, beat_counter, table, tables};
+use crate::lower::pipe::{Gate, Link, Pipe, Timed};
+use crate::lower::position::{beat_counter, table, tables};
 use crate::lower::rows::Levels;
 use crate::lower::tree::{self, Bit};
 

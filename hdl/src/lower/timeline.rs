@@ -2,7 +2,7 @@
 
 use sterna_ir::Design;
 use sterna_ir::design::Stream;
-use sterna_ir::interpret::{Circuit, Interpreter};
+use sterna_ir::interpret::Circuit;
 use sterna_ir::netlist::NodeId;
 
 use crate::lower::cone::Cone;
@@ -26,12 +26,7 @@ pub fn timeline(design: &Design, samples: usize) -> Vec<Vec<Passage>> {
     let handshakes = streams.iter().flat_map(|s| [s.valid, s.ready]);
     let ports: Vec<NodeId> = handshakes.chain(input.last).collect();
     let cone = Cone::new(netlist, &ports, &[]);
-    let mut circuit = Interpreter::new(&cone.netlist);
-    let reset = netlist.reset.map(|reset| cone.at(reset)).expect("the shell has a reset");
-    circuit.set(reset, 1);
-    circuit.settle();
-    circuit.clock();
-    circuit.set(reset, 0);
+    let mut circuit = cone.started();
     circuit.set(cone.at(input.valid), 1);
     circuit.set(cone.at(output.ready), 1);
     let beats: Vec<usize> = streams.iter().map(|s| s.beats()).collect();

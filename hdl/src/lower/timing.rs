@@ -3,7 +3,7 @@
 
 use sterna_ir::Design;
 use sterna_ir::design::{Stream, Timing};
-use sterna_ir::interpret::{Circuit, Interpreter};
+use sterna_ir::interpret::Circuit;
 use sterna_ir::netlist::{MemoryKind, ModuleId, NodeId};
 
 use crate::lower::cone::Cone;
@@ -34,12 +34,7 @@ pub fn observe(design: &Design, watched: &[NodeId]) -> Result<(Timing, Vec<i64>)
     assert!(ram.is_none(), "handshakes must not depend on data");
     let part = &cone.netlist;
     let registers: Vec<NodeId> = part.ids().filter(|id| part.node(*id).op.is_sequential()).collect();
-    let mut circuit = Interpreter::new(part);
-    let reset = netlist.reset.map(at).expect("the shell has a reset");
-    circuit.set(reset, 1);
-    circuit.settle();
-    circuit.clock();
-    circuit.set(reset, 0);
+    let mut circuit = cone.started();
     circuit.set(at(input.valid), 1);
     circuit.set(at(output.ready), 1);
     // Per result: its cycle, and everything that decides the future.

@@ -12,7 +12,8 @@ use sterna_ir::netlist::NodeId;
 use sterna_ir::{Range, Window};
 
 use crate::lower::memory::stored;
-use crate::lower::pipe::{Gate, Link, beat_counter, increment};
+use crate::lower::pipe::{Gate, Link};
+use crate::lower::position::{beat_counter, increment};
 
 /// Shortest and smallest delay that is worth a memory, in steps and bits.
 const SHORTEST: usize = 4;

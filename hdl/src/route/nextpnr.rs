@@ -79,22 +79,55 @@ impl Tool {
     }
 }
 
-/// The last clock that the log reports, in MHz: that after routing.
-pub fn clock(log: &str) -> Option<f64> {
-    let (_, rest) = log.lines().filter_map(|l| l.split_once("Max frequency for clock")).next_back()?;
-    let (number, _) = rest.rsplit_once(": ")?.1.split_once(" MHz")?;
-    number.trim().parse().ok()
+/// What nextpnr's log says.
+#[derive(Debug)]
+pub struct Placed {
+    /// Cells by kind.
+    pub used: BTreeMap<String, Used>,
+    /// The last clock that it reports, in MHz: that after routing.
+    pub mhz: Option<f64>,
+    /// The error that it ended with.
+    pub error: Option<String>,
 }
 
-/// Lines like `Info:   ICESTORM_LC:  5146/ 7680    67%`.
-pub fn utilisation(log: &str) -> BTreeMap<String, Used> {
-    let read = |line: &str| {
-        let (name, counts) = line.strip_prefix("Info:")?.trim().split_once(':')?;
-        let (used, rest) = counts.split_once('/')?;
-        let available = rest.split_whitespace().next()?.parse().ok()?;
-        Some((name.to_string(), Used { used: used.trim().parse().ok()?, available }))
-    };
-    log.lines().filter_map(read).collect()
+impl Placed {
+    /// Reads a log, one that is not there as an empty one.
+    ///
+    /// # Errors
+    /// When the circuit has more cells of some kind than `device`.
+    pub fn read(log: &Path, device: &str) -> Result<Self, Error> {
+        let placed = Self::parse(&String::from_utf8_lossy(&std::fs::read(log).unwrap_or_default()));
+        match placed.used.iter().find(|(_, u)| u.used > u.available) {
+            Some((what, over)) => Err(Error::TooSmall {
+                device: device.into(),
+                what: what.clone(),
+                need: over.used,
+                have: over.available,
+                log: log.into(),
+            }),
+            None => Ok(placed),
+        }
+    }
+
+    fn parse(log: &str) -> Self {
+        // Like `Info:   ICESTORM_LC:  5146/ 7680    67%`.
+        let cells = |line: &str| {
+            let (name, counts) = line.strip_prefix("Info:")?.trim().split_once(':')?;
+            let (used, rest) = counts.split_once('/')?;
+            let available = rest.split_whitespace().next()?.parse().ok()?;
+            Some((name.to_string(), Used { used: used.trim().parse().ok()?, available }))
+        };
+        let clock = |line: &str| {
+            let (_, rest) = line.split_once("Max frequency for clock")?;
+            let (number, _) = rest.rsplit_once(": ")?.1.split_once(" MHz")?;
+            number.trim().parse().ok()
+        };
+        Placed {
+            used: log.lines().filter_map(cells).collect(),
+            mhz: log.lines().filter_map(clock).next_back(),
+            error: log.lines().find_map(|l| l.strip_prefix("ERROR: ")).map(str::to_string),
+        }
+    }
 }
 
 #[cfg(test)]
@@ -109,9 +142,9 @@ mod tests {
 
     #[test]
     fn logs_are_read() {
-        assert_eq!(clock(LOG), Some(181.49));
-        assert_eq!(clock("Info: nothing"), None);
-        let used = utilisation(LOG);
+        assert_eq!(Placed::parse(LOG).mhz, Some(181.49));
+        assert_eq!(Placed::parse("Info: nothing").mhz, None);
+        let used = Placed::parse(LOG).used;
         assert_eq!(used["ICESTORM_LC"], Used { used: 5146, available: 7680 });
         assert_eq!(used["TRELLIS_COMB"], Used { used: 624, available: 24288 });
     }

@@ -33,7 +33,25 @@ impl Scope<'_> {
 
     /// The values of a node: of a constant its own, however wide its range is.
     fn exact(&self, id: NodeId) -> Range {
-        self.constant(id).map_or(self.range(id), Range::point)
+        let known = self.constant(id).or(self.decided(id).map(i64::from));
+        known.map_or(self.range(id), Range::point)
+    }
+
+    /// What a comparison always gives, where the ranges decide it: linters reject one that is written nevertheless, and one
+    /// with its result.
+    fn decided(&self, id: NodeId) -> Option<bool> {
+        match self.netlist.node(id).op {
+            Op::Ge(a, b) => {
+                let (a, b) = (self.exact(a), self.exact(b));
+                (a.hi < b.lo || b.hi <= a.lo).then_some(b.hi <= a.lo)
+            }
+            Op::Eq(a, b) => {
+                let (a, b) = (self.exact(a), self.exact(b));
+                let always = a == b && a.lo == a.hi;
+                (always || a.hi < b.lo || b.hi < a.lo).then_some(always)
+            }
+            _ => None,
+        }
     }
 
     fn constant(&self, id: NodeId) -> Option<i64> {
@@ -134,12 +152,12 @@ impl Scope<'_> {
                 Some(x) => inverted(self.word(x, 0, width)),
                 None => self.sum(terms, node.range),
             },
-            Op::Ge(a, b) => {
-                let text = self.ge(*a, *b);
-                widen(text, 1)
-            }
-            Op::Eq(a, b) => {
-                let text = self.eq(*a, *b);
+            Op::Ge(a, b) | Op::Eq(a, b) => {
+                let text = match (self.decided(id), &node.op) {
+                    (Some(value), _) => literal(value.into(), 1),
+                    (None, Op::Ge(..)) => self.ge(*a, *b),
+                    _ => self.eq(*a, *b),
+                };
                 widen(text, 1)
             }
             Op::And(bits) => widen(self.join(bits, '&'), 1),
@@ -237,12 +255,7 @@ impl Scope<'_> {
         (width(a).max(width(b)), signed)
     }
 
-    /// `a >= b`; a comparison that the ranges decide is a constant, since linters reject it otherwise.
     fn ge(&mut self, a: NodeId, b: NodeId) -> String {
-        let (x, y) = (self.exact(a), self.exact(b));
-        if x.hi < y.lo || y.hi <= x.lo {
-            return literal(u64::from(y.hi <= x.lo), 1);
-        }
         let (a, b) = match self.common(a, b) {
             (width, true) => (self.signed(a, width), self.signed(b, width)),
             (width, false) => (self.word(a, 0, width), self.word(b, 0, width)),
@@ -250,15 +263,7 @@ impl Scope<'_> {
         format!("{a} >={BREAK}{b}")
     }
 
-    /// `a == b`, a constant where the ranges decide.
     fn eq(&mut self, a: NodeId, b: NodeId) -> String {
-        let (x, y) = (self.exact(a), self.exact(b));
-        if x.hi < y.lo || y.hi < x.lo {
-            return literal(0, 1);
-        }
-        if x == y && x.lo == x.hi {
-            return literal(1, 1);
-        }
         let (width, _) = self.common(a, b);
         let (a, b) = (self.word(a, 0, width), self.word(b, 0, width));
         format!("{a} =={BREAK}{b}")

@@ -53,7 +53,7 @@ fn each_reader_has_a_register_that_synthesis_keeps() {
         let files: Vec<(&str, &str)> = files.iter().map(|(n, t)| (n.as_str(), t.as_str())).collect();
         synthesise(&files, &emitted.top, Family::Ecp5, folder.path()).unwrap().ff as f64
     };
-    let bits = estimate(&near.netlist, Family::Ecp5).total.ff;
+    let bits = estimate(&near.netlist, Family::Ecp5, Some(Family::Ecp5)).total.ff;
     assert_eq!(found(true), bits);
     assert!(found(false) < bits);
 }

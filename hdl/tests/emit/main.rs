@@ -2,6 +2,7 @@
 
 mod blocks;
 mod copies;
+mod generator;
 mod golden;
 mod images;
 mod manifest;

@@ -270,3 +270,8 @@ fn ecp5() {
 fn xilinx() {
     all_found(Some(Family::Xcup));
 }
+
+#[test]
+fn gowin() {
+    all_found(Some(Family::Gowin));
+}

@@ -63,7 +63,11 @@ fn figures_are_those_of_the_design() {
         for point in explorer.frontier().unwrap() {
             let design = lower(&network, &point.options(&options)).unwrap();
             assert_eq!(design.timing, point.timing, "seed {seed}: {point:?}");
-            assert_eq!(estimate(&design.netlist, options.family.unwrap()).total, point.cells, "seed {seed}");
+            assert_eq!(
+                estimate(&design.netlist, options.family.unwrap(), options.family).total,
+                point.cells,
+                "seed {seed}"
+            );
             let samples = random::samples(&mut draw, &network, 8);
             let run = simulate(&design, &samples, Stalls::none());
             assert_eq!(run.finished[0] - run.started[0], point.timing.latency, "seed {seed}: {point:?}");

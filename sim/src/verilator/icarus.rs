@@ -1,16 +1,21 @@
 //! A harness in Verilog that does for Icarus what `harness.cpp` does for Verilator: the same stimulus, the same records.
 
+mod inputs;
+mod watched;
+
 use super::Tool;
 use super::build::{Source, cached, check_sources, first_line, message, tool};
 use super::model::Model;
-use super::pins::{Pins, Signal, StreamPins};
+use super::pins::{Pins, StreamPins};
 use crate::{Error, Result};
+use inputs::Inputs;
 use std::fmt::Write;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use sterna_ir::Design;
 use sterna_ir::bench::RESET_CYCLES;
 use sterna_ir::design::Stream;
+use watched::{Watched, observe};
 
 /// Name of the harness's module and of its file.
 const HARNESS: &str = "sterna_harness";
@@ -56,12 +61,12 @@ pub(super) fn harness(design: &Design, top: &str, pins: &Pins, probes: &[StreamP
     let mut text = format!("`timescale 1ns / 1ns\n`default_nettype none\n\nmodule {HARNESS};\n");
     let mut out = |line: String| writeln!(text, "{line}").expect("writing to a string");
     out("    reg clk, rst;".into());
-    for (name, width) in &inputs.0 {
+    for (name, width) in &inputs.ports {
         out(format!("    reg [{}:0] pin_{name};", width - 1));
     }
     let mut connections: Vec<String> = vec![format!(".{}(clk)", pins.clock)];
     connections.extend(pins.reset.iter().map(|r| format!(".{r}(rst)")));
-    connections.extend(inputs.0.iter().map(|(name, _)| format!(".{name}(pin_{name})")));
+    connections.extend(inputs.ports.iter().map(|(name, _)| format!(".{name}(pin_{name})")));
     let watched: Vec<Watched> = streams.iter().enumerate().map(|(i, s)| Watched::new(i, s.0, s.1)).collect();
     connections.extend(inputs.outputs(pins).iter().map(|(name, width)| {
         out(format!("    wire [{}:0] pin_{name};", width - 1));
@@ -241,172 +246,4 @@ endmodule
         zero = (0..streams.len()).map(|i| format!("beat_{i} = 0; ")).collect::<String>()
     ));
     Ok(text)
-}
-
-/// Ports that are driven, and their widths.
-struct Inputs(Vec<(String, u32)>);
-
-impl Inputs {
-    fn new(pins: &Pins) -> Self {
-        let signals = [&pins.input.valid].into_iter().chain(&pins.input.last).chain(&pins.input.data);
-        Inputs(widths(signals.chain([&pins.output.ready])))
-    }
-
-    /// The other ports.
-    fn outputs(&self, pins: &Pins) -> Vec<(String, u32)> {
-        let signals = [&pins.output.valid].into_iter().chain(&pins.output.last).chain(&pins.output.data);
-        widths(signals.chain([&pins.input.ready]))
-    }
-
-    /// The task that puts the offered beat, or nothing, on the pins.
-    fn drive(&self, pins: &Pins, beats: usize) -> String {
-        let mut lines = String::new();
-        let mut put = |signal: &Signal, value: String| {
-            let Signal { name, lsb, width } = signal;
-            writeln!(lines, "            pin_{name}[{lsb} +: {width}] = {value};")
-                .expect("writing to a string");
-        };
-        put(&pins.input.valid, "offers".into());
-        put(&pins.output.ready, "accepts".into());
-        if let Some(last) = &pins.input.last {
-            put(last, format!("offers && (beat == {}) != (sample * {beats} + beat == fault)", beats - 1));
-        }
-        let mut at = 0;
-        for signal in &pins.input.data {
-            put(signal, format!("offers ? beat_words[{at} +: {}] : 0", signal.width));
-            at += signal.width;
-        }
-        format!("    task drive;\n        begin\n{lines}        end\n    endtask")
-    }
-}
-
-/// Names with their widths, as far as signals tell.
-fn widths<'a>(signals: impl Iterator<Item = &'a Signal>) -> Vec<(String, u32)> {
-    let mut all: Vec<(String, u32)> = Vec::new();
-    for signal in signals {
-        let end = signal.lsb + signal.width;
-        match all.iter_mut().find(|(name, _)| *name == signal.name) {
-            Some((_, width)) => *width = end.max(*width),
-            None => all.push((signal.name.clone(), end)),
-        }
-    }
-    all
-}
-
-/// A stream as the harness looks at it.
-struct Watched<'a> {
-    number: usize,
-    pins: &'a StreamPins,
-    /// What is packed in a beat, low bits first; nothing of the input.
-    data: Vec<&'a Signal>,
-    bits: u32,
-    /// Bits in use in the last of `beats` beats.
-    last_bits: u32,
-    beats: usize,
-}
-
-impl<'a> Watched<'a> {
-    fn new(number: usize, stream: &Stream, pins: &'a StreamPins) -> Self {
-        let data: Vec<&Signal> =
-            if number == 0 { vec![] } else { pins.last.iter().chain(&pins.data).collect() };
-        let used = stream.order.len() - (stream.beats() - 1) * stream.data.len();
-        let unused: u32 = if number == 0 { 0 } else { pins.data[used..].iter().map(|s| s.width).sum() };
-        let bits: u32 = data.iter().map(|s| s.width).sum();
-        Watched { number, pins, data, bits, last_bits: bits - unused, beats: stream.beats() }
-    }
-
-    fn words(&self) -> u32 {
-        self.bits.div_ceil(64)
-    }
-
-    /// Its signals under names of the harness.
-    fn declarations(&self, ports: &std::collections::BTreeSet<&str>) -> String {
-        let i = self.number;
-        // Shifted instead of a part taken: a single bit may be no vector.
-        let whole = |s: &Signal| match ports.contains(s.name.as_str()) {
-            true => format!("pin_{} >> {}", s.name, s.lsb),
-            false => format!("dut.{} >> {}", s.name, s.lsb),
-        };
-        let mut text = format!(
-            "    wire valid_{i} = {};\n    wire ready_{i} = {};\n    integer beat_{i};\n",
-            whole(&self.pins.valid),
-            whole(&self.pins.ready)
-        );
-        for (k, signal) in self.data.iter().enumerate() {
-            text += &format!("    wire [{}:0] part_{i}_{k} = {};\n", signal.width - 1, whole(signal));
-        }
-        if !self.data.is_empty() {
-            let parts: Vec<String> = (0..self.data.len()).rev().map(|k| format!("part_{i}_{k}")).collect();
-            let (width, parts) = (64 * self.words() - 1, parts.join(", "));
-            let mask = |bits: u32| format!("{{{bits}{{1'b1}}}}");
-            let (all, end, last) = (mask(self.bits), mask(self.last_bits), self.beats - 1);
-            text += &format!(
-                "    wire [{width}:0] used_{i} = beat_{i} == {last} ? {end} : {all};\n    \
-                 wire [{width}:0] pack_{i} = {{{parts}}};\n"
-            );
-        }
-        text
-    }
-
-    /// Folds its beat, tells of it where cycles are dumped, and goes on to the next.
-    fn observe(&self, is_output: bool) -> String {
-        let i = self.number;
-        let word = |w: u32| format!("pack_{i}[{} +: 64]", 64 * w);
-        let tell: String = (0..self.words()).map(|w| format!("tell({}); ", word(w))).collect();
-        let fold: String = (0..self.words())
-            .map(|w| match w {
-                // A last beat may have fewer words.
-                w if 64 * w >= self.last_bits => {
-                    format!("if (beat_{i} != {}) step({}); ", self.beats - 1, word(w))
-                }
-                w => format!("step({} & used_{i}[{} +: 64]); ", word(w), 64 * w),
-            })
-            .collect();
-        let output = match is_output {
-            true => format!(
-                "\n                if (patience == 0 && report != 0) begin tell(2); tell(cycle); {tell}end\n                \
-                 if (beat_{i} == 0) results = results + 1;\n                moved = cycle;"
-            ),
-            false => String::new(),
-        };
-        format!(
-            "            if (dump) begin {tell}end\n            if (valid_{i}) begin {fold}end\n            \
-             if (valid_{i} && ready_{i}) begin\n                \
-             beat_{i} = beat_{i} == {} ? 0 : beat_{i} + 1;{output}\n            end\n",
-            self.beats - 1
-        )
-    }
-
-    /// Whether its handshake, and whether its data, is unknown: two bits.
-    fn unknown(&self) -> String {
-        let i = self.number;
-        let data = match self.data.is_empty() {
-            true => "1'b0".into(),
-            false => format!("valid_{i} === 1'b1 && ^(pack_{i} & used_{i}) === 1'bx"),
-        };
-        format!("{data}, (valid_{i} ^ ready_{i}) === 1'bx")
-    }
-}
-
-/// The task that looks at a settled cycle.
-fn observe(streams: &[Watched]) -> String {
-    let mut text = String::from(
-        "    task observe;\n        begin\n            if (dump) begin tell(3); tell(cycle); end\n",
-    );
-    for part in streams.chunks(32) {
-        let bits: Vec<String> =
-            part.iter().rev().map(|w| format!("ready_{0}, valid_{0}", w.number)).collect();
-        text += &format!(
-            "            word = {{{}}};\n            step(word);\n            if (dump) tell(word);\n",
-            bits.join(", ")
-        );
-    }
-    for part in streams.chunks(32) {
-        let bits: Vec<String> = part.iter().rev().map(Watched::unknown).collect();
-        text += &format!("            if (dump) tell({{{}}});\n", bits.join(", "));
-    }
-    for watched in streams {
-        text += &watched.observe(watched.number + 1 == streams.len());
-    }
-    text + "        end\n    endtask"
 }

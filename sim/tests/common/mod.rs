@@ -1,4 +1,5 @@
 //! What several test files share.
 
+pub mod cases;
 pub mod designs;
 pub mod random;

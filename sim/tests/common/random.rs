@@ -34,16 +34,6 @@ impl Dice {
 
 /// A checked netlist of about `size` nodes with words of up to `width` bits.
 pub fn netlist(seed: u64, size: usize, width: u32) -> Netlist {
-    grow(seed, size, width, 20)
-}
-
-/// The same without memories.
-pub fn without_memories(seed: u64, size: usize, width: u32) -> Netlist {
-    grow(seed, size, width, 18)
-}
-
-/// A netlist of the first `kinds` kinds of nodes.
-fn grow(seed: u64, size: usize, width: u32, kinds: usize) -> Netlist {
     let mut dice = Dice(seed);
     let d = &mut dice;
     let mut b = Builder::new("random", vec![]);
@@ -71,7 +61,7 @@ fn grow(seed: u64, size: usize, width: u32, kinds: usize) -> Netlist {
         bits.push(loops[6 + i].0);
     }
     for i in 0..size {
-        node(d, &mut b, &mut words, &mut bits, (width, kinds), i);
+        node(d, &mut b, &mut words, &mut bits, width, i);
     }
     for (i, (register, range)) in loops.iter().enumerate() {
         let twin = loops[d.below(loops.len())];
@@ -108,14 +98,14 @@ fn node(
     b: &mut Builder,
     words: &mut Vec<NodeId>,
     bits: &mut Vec<NodeId>,
-    (width, kinds): (u32, usize),
+    width: u32,
     i: usize,
 ) {
     let (a, c, e) = (d.pick(words), d.pick(words), d.pick(words));
     let (p, q, r) = (d.pick(bits), d.pick(bits), d.pick(bits));
     let wide = b.range(a).width();
     let enable = (d.below(2) == 0).then_some(p);
-    match d.below(kinds) {
+    match d.below(20) {
         0..=3 => {
             let narrow: Vec<NodeId> = [a, c, e].into_iter().filter(|n| b.range(*n).width() < width).collect();
             let count = narrow.len().min(1 + d.below(3));

@@ -5,7 +5,6 @@ use std::path::Path;
 use anyhow::Result;
 use serde::{Deserialize, Serialize};
 use serde_json::json;
-use sterna_hdl::estimate::estimate;
 use sterna_hdl::family::Family;
 use sterna_hdl::manifest::sha256;
 use sterna_hdl::synth;
@@ -113,7 +112,7 @@ impl Job<'_> {
             Some(_) => Some(measured(&build, self.family)?),
             None => None,
         };
-        let estimate = estimate(&build.design.netlist, self.family);
+        let estimate = build.estimate(self.family);
         let read = |s: &build::StageInfo| {
             s.hardware.schedule.as_ref().map_or(0, |schedule| (schedule.rom_bits * s.uses()) as u64)
         };

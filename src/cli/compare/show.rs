@@ -126,7 +126,7 @@ pub fn csv(c: &Comparison, path: &Path) -> Result<()> {
         }
     }
     let bytes = out.into_inner().with_context(|| path.display().to_string())?;
-    store::write(path, &bytes)
+    store::replace(path, &bytes)
 }
 
 fn fields(c: &Comparison, row: &Row, circuit: &Circuit) -> Vec<String> {

@@ -2,7 +2,7 @@
 
 use anyhow::Result;
 use maud::{Markup, html};
-use sterna_hdl::estimate::{Estimate, Resources, estimate};
+use sterna_hdl::estimate::{Estimate, Resources};
 use sterna_hdl::family::Family;
 use sterna_hdl::synth::Cells;
 use sterna_hdl::timeline;
@@ -28,8 +28,7 @@ pub fn circuit(build: &Build) -> Result<Markup> {
         ("latency, cycles".into(), thousands(timing.latency)),
         ("cycles between samples".into(), thousands(timing.interval)),
     ];
-    let estimates: Vec<Estimate> =
-        build.families(None)?.into_iter().map(|f| estimate(&build.design.netlist, f)).collect();
+    let estimates: Vec<Estimate> = build.families(None)?.into_iter().map(|f| build.estimate(f)).collect();
     for e in &estimates {
         if let Some(mhz) = e.mhz {
             let rate = thousands((mhz * 1e6 / timing.interval as f64) as u64);

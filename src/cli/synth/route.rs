@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context, bail};
 use indicatif::ProgressBar;
 use serde_json::{Value, json};
-use sterna_hdl::estimate::{Estimate, estimate};
+use sterna_hdl::estimate::Estimate;
 use sterna_hdl::family::Family;
 use sterna_hdl::route::{self, Device, Effort, Framed, Routed};
 
@@ -86,7 +86,7 @@ impl RouteArgs {
         let mhz = build.options.clock_khz.map_or(BEST_MHZ, |khz| khz.div_ceil(1000));
         let routed = framed.route(&Effort { mhz, seed: self.seed, seconds: self.timeout })?;
         bar.inc(1);
-        let mut estimate = estimate(&build.design.netlist, device.family);
+        let mut estimate = build.estimate(device.family);
         estimate.mhz = estimate.mhz.filter(|_| device.is_modelled());
         Ok(Result { device: device.clone(), estimate, routed, folder })
     }

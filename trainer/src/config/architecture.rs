@@ -120,7 +120,7 @@ impl Config {
 
     /// Whether samples are read as images.
     pub fn reads_images(&self) -> bool {
-        matches!(self.blocks().first(), Some(Block::Conv(_)))
+        matches!(self.blocks().first(), Some(Block::Conv(_) | Block::Average))
     }
 
     pub(super) fn validate_blocks(&self) -> Result<()> {

@@ -8,7 +8,8 @@ use sterna_ir::netlist::{MemoryId, NodeId, Term};
 use super::pe::{self, Shared};
 use super::schedule::{Schedule, Word};
 use crate::lower::adapt::{count_down, shift_out};
-use crate::lower::pipe::{Gate, Link, beat_counter, increment};
+use crate::lower::pipe::{Gate, Link};
+use crate::lower::position::{beat_counter, increment};
 use crate::lower::rows::Row;
 
 /// What a folded stage computes.

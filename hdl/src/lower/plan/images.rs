@@ -51,7 +51,8 @@ impl Planner<'_> {
         if elements.is_empty() {
             elements.push(self.small.before(index)[0] * taps as u32);
         }
-        let nodes = under(window, &self.of_nodes(index)).into_iter().map(in_memory).collect();
+        let nodes = under(window, &self.of_nodes(index, window.padding != [0, 0]));
+        let nodes = nodes.into_iter().map(in_memory).collect();
         let exact = under(window, &self.exact(index));
         let is_windowed =
             |l: &Layer| matches!(l.op, LayerOp::Conv2d(_) | LayerOp::MaxPool(_) | LayerOp::SumPool(_));
@@ -83,7 +84,7 @@ impl Planner<'_> {
         let axes = along_axes(window);
         let regrouped = threshold.map(|t| regroup(t, self.small.positions[index + 1]));
         let threshold = regrouped.as_deref();
-        let mut ranges = by_channel(window, &self.of_nodes(index));
+        let mut ranges = by_channel(window, &self.of_nodes(index, false));
         for (step, axis) in axes.iter().enumerate() {
             let taps = axis.kernel[0] * axis.kernel[1];
             self.pool_windows(axis);

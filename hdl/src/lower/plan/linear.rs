@@ -42,7 +42,7 @@ impl Planner<'_> {
                     rows.len(),
                     small.before(index).len() * small.positions[index]
                 ));
-                let ranges = (self.of_nodes(index), self.exact(index));
+                let ranges = (self.of_nodes(index, false), self.exact(index));
                 self.flatten();
                 ranges
             }
@@ -209,7 +209,7 @@ impl Planner<'_> {
             let rows = self.flow.order.iter().map(|&c| Row::encoder(t, c as usize, c)).collect();
             let positions = self.flow.positions;
             let channel = |x: &[Range]| x.iter().copied().reduce(Range::union).expect("an image has pixels");
-            let x = self.of_nodes(index).chunks_exact(positions).map(channel).collect();
+            let x = self.of_nodes(index, false).chunks_exact(positions).map(channel).collect();
             self.unrolled(rows, Some(t), x);
         } else {
             let levels = (0..t.channels).map(|c| Levels::of(t, c, 0)).collect();

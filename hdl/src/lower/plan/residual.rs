@@ -68,6 +68,10 @@ impl Planner<'_> {
     /// By channel in front of layer `index`, what its nodes can hold or more.
     fn channels_of_nodes(&self, index: usize) -> Vec<Range> {
         let channel = |x: &[Range]| x.iter().copied().reduce(Range::union).expect("a channel has elements");
-        self.of_nodes(index).chunks_exact(self.small.positions[index]).map(channel).map(in_memory).collect()
+        self.of_nodes(index, false)
+            .chunks_exact(self.small.positions[index])
+            .map(channel)
+            .map(in_memory)
+            .collect()
     }
 }

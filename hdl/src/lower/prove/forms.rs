@@ -152,7 +152,9 @@ pub fn prove(netlist: &Netlist, unit: &Unrolled, built: &Built) -> Result<(), Di
             atoms.ranges.len() as u32 - 1
         });
         atoms.inputs.insert(*element, atom);
-        values.insert(*node, Value::linear(Form::atom(atom), Some(0)));
+        // An input that never changes is never delayed.
+        let age = (!matches!(netlist.node(*node).op, Op::Const(_))).then_some(0);
+        values.insert(*node, Value::linear(Form::atom(atom), age));
     }
     let mut outputs = built.outputs.iter();
     for row in &unit.rows {

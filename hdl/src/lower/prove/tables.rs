@@ -3,7 +3,6 @@
 use std::collections::HashMap;
 
 use sterna_ir::netlist::{Netlist, NodeId, Op};
-use sterna_ir::range::Range;
 
 use super::forms::{Atoms, Form, Meaning, Value};
 
@@ -39,7 +38,9 @@ impl Tree {
         if let Some(step) = self.of_atom.get(&atom) {
             return Ok(*step);
         }
-        if known.range(atom) != Range::BIT {
+        // One that is always 0 or always 1 is a bit as well.
+        let range = known.range(atom);
+        if range.lo < 0 || range.hi > 1 {
             return Err("a table reads what is not a bit".into());
         }
         self.atoms.push(atom);

@@ -30,7 +30,7 @@ pub fn prove(netlist: &Netlist, unit: &Windows, built: &Built) -> Result<(), Dif
     let ports: Vec<NodeId> = y.data.iter().copied().chain([y.valid, gate.ready]).collect();
     let cut: Vec<NodeId> = x.data.iter().copied().chain([x.valid, gate.y_ready]).collect();
     let cone = Cone::new(netlist, &ports, &cut);
-    let mut circuit = Interpreter::new(&cone.netlist);
+    let mut circuit = cone.started();
     let pin = |node: NodeId| cone.find(node).filter(|at| cone.netlist.node(*at).op == Op::Input);
     let set = |circuit: &mut Interpreter, node: NodeId, value: i64| {
         if let Some(at) = pin(node) {
@@ -41,12 +41,6 @@ pub fn prove(netlist: &Netlist, unit: &Windows, built: &Built) -> Result<(), Dif
     let narrowest = x.data.iter().map(words).filter(|n| *n > 1).min().unwrap_or(2);
     let images = MARK.div_ceil(narrowest.ilog2()) as usize;
 
-    if let Some(reset) = cone.netlist.reset {
-        circuit.set(reset, 1);
-        circuit.settle();
-        circuit.clock();
-        circuit.set(reset, 0);
-    }
     let mut draw = Stall::new(1, STALLS);
     let wanted = Wanted::new(unit, built);
     let (mut images_in, mut images_out, mut pixel, mut at, mut offered) = (0, 0, 0, 0, false);

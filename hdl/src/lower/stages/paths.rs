@@ -34,7 +34,7 @@ impl<'a> Paths<'a> {
     pub fn complement_later(&mut self, groups: &[Group], delays: &Delays, period: u32) {
         for group in groups.iter().filter(|_| delays.inverter > 0) {
             let latest = self.latest(group, delays, &mut HashMap::new());
-            if latest + delays.setup > period {
+            if delays.period_of(latest) > period {
                 let nodes: Vec<NodeId> = self.nodes(group).filter(|n| self.both.contains(n)).collect();
                 self.later.extend(nodes);
             }
@@ -95,7 +95,7 @@ pub fn too_slow(paths: &Paths, groups: &[Group], g: usize, (delays, period): (&D
     let mut far = Vec::new();
     while let Some(next) = reached.pop_first() {
         let latest = paths.latest(&groups[next], delays, &mut at);
-        if latest + delays.setup > period && next != g {
+        if delays.period_of(latest) > period && next != g {
             far.push(next);
             paths.nodes(&groups[next]).for_each(|n| {
                 at.remove(&n);
