@@ -66,7 +66,7 @@ pub struct Cells {
 
 /// The maps that the scripts read: one keeps adders apart, one makes comparisons of them.
 const MAPS: [(&str, &str); 2] =
-    [("add2alu.v", include_str!("synth/add2alu.v")), ("ge2alu.v", include_str!("synth/ge2alu.v"))];
+    [("add2alu.techmap", include_str!("synth/add2alu.techmap")), ("ge2alu.techmap", include_str!("synth/ge2alu.techmap"))];
 
 /// The version text of the Yosys on the PATH.
 pub fn version() -> Result<String, Error> {
@@ -132,7 +132,7 @@ pub(crate) fn scripts(files: &[SourceFile], top: &str, family: Family) -> Vec<So
 }
 
 /// Memories are gathered at once: left as one cell per ROM word, every pass would walk them (three times slower on large
-/// ROMs). Adders go through `add2alu.v` before the family's flow: left alone, Yosys merges adder trees into `$macc` cells, which
+/// ROMs). Adders go through `add2alu.techmap` before the family's flow: left alone, Yosys merges adder trees into `$macc` cells, which
 /// costs 22 to 41 % more LUTs on sparse ternary matrices.
 fn script(files: &[&str], top: &str, family: Family) -> String {
     let flow = match family {
@@ -144,7 +144,7 @@ fn script(files: &[&str], top: &str, family: Family) -> String {
         }
     };
     let comparisons = match few(family) {
-        Some(bits) => format!("techmap -map ge2alu.v -D FEW={bits}\n"),
+        Some(bits) => format!("techmap -map ge2alu.techmap -D FEW={bits}\n"),
         None => String::new(),
     };
     // Instances of primitives need their ports.
@@ -158,7 +158,7 @@ fn script(files: &[&str], top: &str, family: Family) -> String {
          opt_expr\n\
          wreduce\n\
          opt_clean\n\
-         techmap -map add2alu.v\n\
+         techmap -map add2alu.techmap\n\
          {comparisons}{flow}\n\
          check -assert\n\
          write_json {family}.json\n\
