@@ -65,8 +65,10 @@ pub struct Cells {
 }
 
 /// The maps that the scripts read: one keeps adders apart, one makes comparisons of them.
-const MAPS: [(&str, &str); 2] =
-    [("add2alu.techmap", include_str!("synth/add2alu.techmap")), ("ge2alu.techmap", include_str!("synth/ge2alu.techmap"))];
+const MAPS: [(&str, &str); 2] = [
+    ("add2alu.techmap", include_str!("synth/add2alu.techmap")),
+    ("ge2alu.techmap", include_str!("synth/ge2alu.techmap")),
+];
 
 /// The version text of the Yosys on the PATH.
 pub fn version() -> Result<String, Error> {
