@@ -2,8 +2,9 @@
 
 use std::io::{IsTerminal, Write};
 
-use comfy_table::{CellAlignment, ContentArrangement, Table, presets};
+use comfy_table::{CellAlignment, ContentArrangement, LineStyle, Table, TableStyle, presets};
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressState, ProgressStyle};
+use terminal_size::{Width, terminal_size_of};
 
 /// How a command ended, when nothing was wrong with its input.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -68,7 +69,11 @@ impl Ui {
     }
 }
 
-/// A plain table: a rule under the header, the first column to the left, numbers to the right.
+/// A rule under the header and nothing else.
+const RULED: TableStyle = presets::NOTHING.header_separator(LineStyle::none().fill('─').junction('─'));
+
+/// A plain table: a rule under the header, the first column and prose to the left, numbers to the right. Cells are broken into lines
+/// where a terminal is too narrow.
 pub fn table(header: &[&str], rows: &[Vec<String>]) -> String {
     let mut table = Table::new();
     table.load_style(presets::NOTHING).set_content_arrangement(ContentArrangement::Disabled);
@@ -76,11 +81,21 @@ pub fn table(header: &[&str], rows: &[Vec<String>]) -> String {
     for row in rows {
         table.add_row(row);
     }
-    for column in table.column_iter_mut().skip(1) {
-        column.set_cell_alignment(CellAlignment::Right);
+    let words = |cell: &String| cell.split(' ').filter(|word| word.chars().all(char::is_alphabetic)).count();
+    for (index, column) in table.column_iter_mut().enumerate().skip(1) {
+        let is_prose = rows.iter().filter_map(|row| row.get(index)).any(|cell| words(cell) > 2);
+        if !is_prose {
+            column.set_cell_alignment(CellAlignment::Right);
+        }
     }
     let text = table.to_string();
     let width = text.lines().map(|l| l.trim_end().chars().count()).max().unwrap_or(0);
+    if let Some((Width(most), _)) = terminal_size_of(std::io::stdout())
+        && width > usize::from(most)
+    {
+        table.load_style(RULED).set_content_arrangement(ContentArrangement::Dynamic).set_width(most);
+        return table.trim_fmt();
+    }
     let mut lines: Vec<String> = text.lines().map(|l| l.trim_end().to_string()).collect();
     lines.insert(1.min(lines.len()), format!(" {}", "─".repeat(width.saturating_sub(1))));
     lines.join("\n")

@@ -63,7 +63,7 @@ pub fn computed(netlist: &Netlist, id: NodeId, v: impl Fn(NodeId) -> i64) -> Opt
     Some(match &node.op {
         Op::Input | Op::Reg { .. } | Op::Read { .. } => return None,
         Op::Const(value) => *value,
-        Op::Sum(terms) => terms.iter().map(|t| term(t)).sum(),
+        Op::Sum(terms) => terms.iter().map(term).sum(),
         Op::Ge(a, b) => i64::from(v(*a) >= v(*b)),
         Op::Eq(a, b) => i64::from(v(*a) == v(*b)),
         Op::And(bits) => i64::from(bits.iter().all(|b| v(*b) == 1)),

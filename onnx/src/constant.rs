@@ -96,7 +96,10 @@ fn grid(tensor: &Tensor) -> Result<Quantised, String> {
         let next = step.map_or(value.clone(), |step| common_divisor(step, value));
         // Of weights that are not quantised the first few already show it.
         if next < limit {
-            return Err("float weights; quantise them, with a Quant node or in training".into());
+            return Err(
+                "float weights; quantise them, in training or with a Quant node, or let --ternarise do it"
+                    .into(),
+            );
         }
         step = Some(next);
     }

@@ -1,5 +1,7 @@
 """Networks: layers, evaluation, files, errors."""
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 import sterna
@@ -123,6 +125,9 @@ def test_errors_are_those_of_the_command(tmp_path):
     [
         (lambda: Layer.dense([1, 2]), r"weights of shape \(2,\): want \(outputs, inputs\)"),
         (lambda: Layer.dense([[70000]]), "weights, value 0 is 70000; want -32768 to 32767"),
+        (lambda: Network.matrix([[1, 70000]], range=(0, 1)), "weights, value 1 is 70000; want -32768 to 32767"),
+        (lambda: sterna.import_onnx("a.onnx", ternarise="twn"), "give ternarise and calibrate together"),
+        (lambda: sterna.import_onnx("a.onnx", ternarise="bwn", calibrate=[[1]]), '"bwn"; want twn or tga'),
         (lambda: Layer.dense([[0.5]]), "weights: values of type float64"),
         (lambda: Layer.conv2d(np.ones((1, 2, 3, 3), int), input=(3, 8, 8)), "the input has 3"),
         (lambda: Network([Layer.dense([[1, 1]])], shape=(3,), range=(0, 1)), "layer 0"),
@@ -146,3 +151,15 @@ def test_the_built_in_digits_are_arrays():
     assert all(array.dtype == np.uint8 for array in digits.values())
     with pytest.raises(SternaError, match="nonsense"):
         sterna.dataset("nonsense")
+
+
+def test_batch_norm_is_measured_on_samples():
+    path = Path(__file__).parents[1] / "examples" / "from_brevitas.onnx"
+    pixels = sterna.dataset("digits:100,10")["x_train"]
+    plain, measured = sterna.import_onnx(path), sterna.import_onnx(path, ternarise="twn", calibrate=pixels)
+    assert any("made ternary" in note for note in measured.notes)
+    # Its weights and codes are quantised already; means and variances are those of few samples now.
+    details = [[layer["detail"] for layer in network.info()["layers"]] for network in (plain, measured)]
+    assert details[0][:9] == details[1][:9]
+    assert plain.to_text() != measured.to_text()
+    assert (plain.evaluate(pixels) == measured.evaluate(pixels)).mean() > 0.6
