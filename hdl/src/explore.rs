@@ -110,6 +110,8 @@ pub struct Explorer<'a> {
     /// What stands around the layers of weights.
     rest: Area,
     known: Searched,
+    /// Designs built so far.
+    built: Vec<Point>,
 }
 
 impl<'a> Explorer<'a> {
@@ -124,7 +126,8 @@ impl<'a> Explorer<'a> {
             return Err(Error::NothingToFold);
         }
         let rest = Area::default();
-        let mut explorer = Explorer { network, options: options.clone(), family, layers, rest, known };
+        let mut explorer =
+            Explorer { network, options: options.clone(), family, layers, rest, known, built: Vec::new() };
         let fastest: Vec<usize> = explorer.layers.iter().map(|layer| layer.len() - 1).collect();
         let point = explorer.point(&fastest, &Budget::default())?;
         explorer.rest = Area::of(&point.cells).minus(Area::sum(&explorer.layers, &fastest));
@@ -210,7 +213,7 @@ impl<'a> Explorer<'a> {
                     paces.get(first).and_then(|pace| at(*pace))
                 }
             };
-            let Some(pick) = pick else { return Ok(None) };
+            let Some(pick) = pick else { break };
             let point = self.point(&pick, budget)?;
             if point.fits(budget) {
                 return Ok(Some(point));
@@ -230,7 +233,9 @@ impl<'a> Explorer<'a> {
                 *pace = slowest.unwrap_or(1).min(most * most / point.timing.interval).saturating_sub(1);
             }
         }
-        Ok(None)
+        // Corrections can pass over a design; one that was built for another budget may fit.
+        let order = |p: &Point| (budget.interval.map_or(p.timing.interval, |_| 0), p.cells.lut as u64);
+        Ok(self.built.iter().filter(|p| p.fits(budget)).min_by_key(|p| order(p)).cloned())
     }
 
     /// The combination that exceeds the cells of `budget` least.
@@ -260,6 +265,7 @@ impl<'a> Explorer<'a> {
         let design = trial(self.network, &point.options(&self.options), &mut self.known)?;
         let found = estimate(&design.netlist, self.family, Some(self.family));
         (point.timing, point.cells, point.mhz) = (design.timing, found.total, found.mhz);
+        self.built.push(point.clone());
         Ok(point)
     }
 }
