@@ -39,7 +39,7 @@ fn network_files() {
     case(&good.replacen("\"levels\": 3", "\"levels\": 4", 1), &["thresholds"]);
     refuses(&folder, &["info", "absent.sterna"], &["absent.sterna"]);
     folder.put("binary.sterna", [0xff, 0xfe, 0x00]);
-    refuses(&folder, &["info", "binary.sterna"], &["binary.sterna", "not text"]);
+    refuses(&folder, &["info", "binary.sterna"], &["binary.sterna", "no network file"]);
 }
 
 #[test]
@@ -48,7 +48,7 @@ fn models() {
     folder.put("bad.onnx", b"certainly no model");
     refuses(&folder, &["import", "bad.onnx", "-o", "out.sterna"], &["bad.onnx", "not an ONNX model"]);
     refuses(&folder, &["import", "absent.onnx", "-o", "out.sterna"], &["cannot read absent.onnx"]);
-    refuses(&folder, &["import", ".", "-o", "out.sterna"], &["is a folder"]);
+    refuses(&folder, &["import", ".", "-o", "out.sterna"], &["is no file"]);
     folder.put("good.onnx", include_bytes!("../onnx/tests/models/matrices.onnx"));
     let scale = ["import", "good.onnx", "-o", "out.sterna", "--input", "u8", "--scale", "1/0"];
     refuses(&folder, &scale, &["--scale 1/0", "1/255"]);

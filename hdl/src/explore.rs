@@ -128,9 +128,10 @@ impl<'a> Explorer<'a> {
         let rest = Area::default();
         let mut explorer =
             Explorer { network, options: options.clone(), family, layers, rest, known, built: Vec::new() };
-        let fastest: Vec<usize> = explorer.layers.iter().map(|layer| layer.len() - 1).collect();
-        let point = explorer.point(&fastest, &Budget::default())?;
-        explorer.rest = Area::of(&point.cells).minus(Area::sum(&explorer.layers, &fastest));
+        // Of the slowest, where what stands around is the larger part; layers also make each other smaller.
+        let slowest = vec![0; explorer.layers.len()];
+        let point = explorer.point(&slowest, &Budget::default())?;
+        explorer.rest = Area::of(&point.cells).minus(Area::sum(&explorer.layers, &slowest));
         Ok(explorer)
     }
 
@@ -233,9 +234,14 @@ impl<'a> Explorer<'a> {
                 *pace = slowest.unwrap_or(1).min(most * most / point.timing.interval).saturating_sub(1);
             }
         }
-        // Corrections can pass over a design; one that was built for another budget may fit.
+        // Corrections can pass over a design; one of the frontier, or built for another budget, may fit.
         let order = |p: &Point| (budget.interval.map_or(p.timing.interval, |_| 0), p.cells.lut as u64);
-        Ok(self.built.iter().filter(|p| p.fits(budget)).min_by_key(|p| order(p)).cloned())
+        let best =
+            |built: &[Point]| built.iter().filter(|p| p.fits(budget)).min_by_key(|p| order(p)).cloned();
+        if best(&self.built).is_none() {
+            self.frontier()?;
+        }
+        Ok(best(&self.built))
     }
 
     /// The combination that exceeds the cells of `budget` least.

@@ -44,7 +44,7 @@ pub struct DesignArgs {
     input_lanes: Option<usize>,
     /// Family whose look-up tables and carry chains the circuit is mapped to: ice40, ecp5, gowin, xcup or xc7. Default: the board's,
     /// else plain operators that every tool understands.
-    #[arg(long, alias = "family", value_name = "FAMILY", value_parser = parse_family)]
+    #[arg(long, value_name = "FAMILY", value_parser = parse_family)]
     target: Option<Family>,
     /// Effort of the search for sums that neurons of an unrolled layer can share: 0 is quick, 10 takes its time, `off`
     /// gives every neuron adders of its own [default: 1].
