@@ -123,7 +123,7 @@ pub fn write(path: &Path, bytes: &[u8]) -> Result<()> {
     Ok(())
 }
 
-/// Writes an output that the user named, as [`write`] does. A file there is replaced only if it is of the same kind.
+/// Writes an output that the user named, as [`write()`] does. A file there is replaced only if it is of the same kind.
 pub fn replace(path: &Path, bytes: &[u8]) -> Result<()> {
     ensure_replaceable(path, start(bytes))?;
     write(path, bytes)
