@@ -1,6 +1,7 @@
 //! A compiled network: the design, its Verilog, and the build folder that holds them.
 
 use std::path::Path;
+use std::sync::OnceLock;
 
 use anyhow::{Context, Result, bail};
 use serde::Serialize;
@@ -53,6 +54,8 @@ pub struct Build {
     pub board: Option<OnBoard>,
     /// How the network was trained, where that is known.
     pub training: Option<Record>,
+    /// The estimate on the family that the design is mapped to, once it was asked for.
+    mapped: OnceLock<Estimate>,
 }
 
 /// Figures of one dense layer or convolution in hardware.
@@ -132,6 +135,7 @@ pub fn compile((network, task): (Network, Task), options: Options) -> Result<Bui
         edited: Vec::new(),
         board: None,
         training: None,
+        mapped: OnceLock::new(),
     })
 }
 
@@ -287,7 +291,8 @@ impl Build {
 
     /// The cost model's cells on `family`.
     pub fn estimate(&self, family: Family) -> Estimate {
-        estimate(&self.design.netlist, family, self.options.family)
+        let made = || estimate(&self.design.netlist, family, self.options.family);
+        if self.options.family == Some(family) { self.mapped.get_or_init(made).clone() } else { made() }
     }
 
     /// The delay model's clock after place and route, in MHz, where it knows the family that the design is mapped to.

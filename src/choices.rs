@@ -12,10 +12,6 @@ pub const UNROLL_LIMIT: usize = 20_000;
 /// Processing elements of a folded design when nothing is asked for.
 const DEFAULT_PES: usize = 64;
 
-/// Threshold over mean magnitude, of the paper's version for a layer; over the largest magnitude.
-const TWN_FACTOR: f64 = 0.7;
-const TGA_START: f64 = 0.05;
-
 /// Reads a family's name.
 pub fn family(text: &str) -> Result<Family, String> {
     Family::from_name(text).ok_or_else(|| format!("{text:?}; want ice40, ecp5, gowin, xcup or xc7"))
@@ -32,9 +28,9 @@ pub fn ternary(name: &str) -> Result<Ternary, String> {
         (out.weights.iter().map(|w| *w as i8).collect(), out.scale_of(0))
     }
     match name {
-        "twn" => Ok(|floats| made(floats, |out| twn::quantise(floats, floats.len(), TWN_FACTOR, out))),
+        "twn" => Ok(|floats| made(floats, |out| twn::quantise(floats, floats.len(), twn::FACTOR, out))),
         "tga" => Ok(|floats| {
-            made(floats, |out| tga::quantise(floats, tga::first_threshold(floats, TGA_START), out))
+            made(floats, |out| tga::quantise(floats, tga::first_threshold(floats, tga::START), out))
         }),
         _ => Err(format!("{name:?}; want twn or tga")),
     }

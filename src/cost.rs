@@ -81,7 +81,7 @@ fn widths(matrices: &[Place], first: u32, code: u32) -> Vec<u32> {
         let arriving = leaving.last().copied().unwrap_or((1 << first) - 1);
         let summed = geometry.average.map_or(1, |w| w.kernel[0] * w.kernel[1]) as u64;
         widths.push(u64::BITS - (arriving * summed).leading_zeros());
-        let bridged = if geometry.skip > 0 { leaving[leaving.len() - geometry.skip] } else { 0 };
+        let bridged = geometry.source(leaving.len()).map_or(0, |source| leaving[source]);
         leaving.push((1 << code) - 1 + bridged);
     }
     widths

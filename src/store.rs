@@ -131,6 +131,8 @@ pub fn replace(path: &Path, bytes: &[u8]) -> Result<()> {
 
 /// Says early that the file at `path`, if there is one, does not begin as the output does that shall replace it.
 pub fn ensure_replaceable(path: &Path, beginning: &[u8]) -> Result<()> {
+    // A pipe would be read without end.
+    ensure_regular(path)?;
     let mut old = Vec::new();
     if let Ok(file) = fs::File::open(path) {
         file.take(16).read_to_end(&mut old).with_context(|| format!("cannot read {}", path.display()))?;

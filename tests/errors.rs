@@ -120,6 +120,11 @@ fn settings() {
     train(&["--weights", "top-k", "--zeros", "1.5"], &["1.5"]);
     train(&["--zeros", "0.9", "--weights", "twn"], &["top-k"]);
     train(&["--weights", "magic"], &["magic", "twn"]);
+    folder.put("m.json", r#"{"layers": [{"conv": {"outputs": 4, "kernel": 3, "skip": 1}}]}"#);
+    train(&["--model", "m.json"], &["model.layers[0].skip"]);
+    train(&["--model", "m.json", "--budget", "900"], &["model.layers[0].skip"]);
+    folder.put("m.json", r#"{"layers": [{"conv": {"outputs": 4, "kernel": 3, "stride": 0}}]}"#);
+    train(&["--model", "m.json", "--cycles", "900", "--pes", "4"], &["model.layers[0].stride"]);
     refuses(&folder, &["compile", "net.sterna", "--pes", "0"], &["0"]);
     refuses(&folder, &["compile", "net.sterna", "--style", "unrolled"], &["3"]);
     refuses(&folder, &["compile", "net.sterna", "--style", "unrolled,x,4"], &["\"x\""]);

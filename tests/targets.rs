@@ -1,10 +1,8 @@
 //! Circuits mapped to each family, in all simulators.
 
-use crate::util::{Folder, has, small_network};
+use sterna_hdl::family::Family;
 
-/// Every family, and plain operators.
-const TARGETS: [&[&str]; 5] =
-    [&[], &["--target", "ice40"], &["--target", "ecp5"], &["--target", "gowin"], &["--target", "xcup"]];
+use crate::util::{Folder, has, small_network};
 
 #[test]
 fn mapped_circuits_are_equal_in_all_simulators() {
@@ -14,7 +12,9 @@ fn mapped_circuits_are_equal_in_all_simulators() {
     let folder = Folder::new();
     folder.put("net.sterna", small_network());
     folder.put("w.npy", crate::road::matrix(9, 7));
-    for target in TARGETS {
+    let mapped = Family::ALL.map(|family| vec!["--target", family.name()]);
+    // Plain operators too.
+    for target in mapped.iter().chain([&Vec::new()]) {
         for input in [&["net.sterna", "--unrolled"][..], &["w.npy", "--input", "s8"]] {
             let verify = ["verify", "--icarus", "--samples", "60"];
             let report = folder.json(0, &[&verify, input, target].concat());

@@ -1,5 +1,7 @@
 //! What the user chooses about the hardware.
 
+use std::fmt;
+
 use serde::{Deserialize, Serialize};
 
 use crate::family::Family;
@@ -85,4 +87,15 @@ pub enum Style {
         /// Processing elements; no more than the rows of the layer are built.
         pes: usize,
     },
+}
+
+/// As `--style` of the command takes it.
+impl fmt::Display for Style {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Style::Unrolled => f.write_str("unrolled"),
+            Style::Folded { pes } => write!(f, "{pes}"),
+            Style::Dense { pes } => write!(f, "dense:{pes}"),
+        }
+    }
 }

@@ -104,6 +104,15 @@ pub struct Wave<C> {
     path: PathBuf,
 }
 
+fn is_fst(path: &Path) -> bool {
+    path.extension().is_some_and(|e| e.eq_ignore_ascii_case("fst"))
+}
+
+/// How a waveform of this name begins: with the header block of FST, of a fixed length, or a command of VCD.
+pub fn beginning(path: &Path) -> &'static [u8] {
+    if is_fst(path) { &[0; 7] } else { b"$" }
+}
+
 impl<C: Circuit> Wave<C> {
     /// Begins the file: FST where the name ends in `.fst`, else VCD. It is there once it is finished. All nodes in `names`
     /// must be readable in `circuit`. Only cycles in `window` are written.
@@ -121,7 +130,7 @@ impl<C: Circuit> Wave<C> {
         let folder = path.parent().filter(|p| !p.as_os_str().is_empty()).unwrap_or(Path::new("."));
         let file = tempfile::NamedTempFile::new_in(folder).map_err(fail())?;
         let out: BufWriter<File> = BufWriter::new(file.reopen().map_err(fail())?);
-        let is_fst = path.extension().is_some_and(|e| e.eq_ignore_ascii_case("fst"));
+        let is_fst = is_fst(path);
         let start = || -> std::io::Result<_> {
             let mut sink: Box<dyn Sink> =
                 if is_fst { Box::new(fst::Fst::new(out)?) } else { Box::new(vcd::Vcd::new(out)?) };

@@ -55,9 +55,7 @@ impl BudgetArgs {
         let budget = Budget { lut: count(self.max_luts), bram: count(self.max_bram), interval };
         Ok((budget != Budget::default()).then_some(budget))
     }
-}
 
-impl BudgetArgs {
     /// What is wrong when the clock that a rate was asked for at is above the one estimated.
     pub fn missed(&self, mhz: Option<f64>, interval: u64) -> Option<String> {
         let (wanted, mhz) = (self.rate?, mhz?);
@@ -187,12 +185,7 @@ pub fn row(point: &Point, mhz: Option<f64>) -> Vec<String> {
 
 /// The flags of `compile` that build a design.
 pub fn flags(point: &Point) -> String {
-    let style = |style: &Style| match style {
-        Style::Unrolled => "unrolled".to_string(),
-        Style::Folded { pes } => pes.to_string(),
-        Style::Dense { pes } => format!("dense:{pes}"),
-    };
-    let styles: Vec<String> = point.styles.iter().map(style).collect();
+    let styles: Vec<String> = point.styles.iter().map(Style::to_string).collect();
     let lanes = point.input_lanes.map_or(String::new(), |lanes| format!(" --input-lanes {lanes}"));
     format!("--style {}{lanes}", styles.join(","))
 }

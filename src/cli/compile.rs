@@ -251,8 +251,8 @@ pub fn run(args: &Args, ui: &Ui) -> Result<Outcome> {
     let network = design.network(&args.network, ui)?;
     let options = design.options(&network.0)?;
     let budget = args.budget.budget(args.design.clock)?;
-    let chosen = match budget.map(|budget| target.board.as_ref().map_or(budget, |board| board.bound(budget)))
-    {
+    let bound = |budget| target.board.as_ref().map_or(budget, |board| board.bound(budget));
+    let chosen = match budget.map(bound) {
         Some(budget) => match choose(&network, &options, &budget, args.synth, ui)? {
             Some(chosen) => Some(chosen),
             None => return Ok(Outcome::CheckFailed),
@@ -264,7 +264,8 @@ pub fn run(args: &Args, ui: &Ui) -> Result<Outcome> {
     };
     let options = chosen.as_ref().map_or(options, |chosen| chosen.options.clone());
     let training = record::of(&args.network, &format::write(&network.0, &network.1));
-    let mut build = Build { training, ..build::compile(network, options)? };
+    let mut build = build::compile(network, options)?;
+    build.training = training;
     if let Some(board) = &target.board {
         build.mount(board)?;
     }

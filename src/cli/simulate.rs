@@ -9,7 +9,7 @@ use sterna_ir::bench::{self, RESET_CYCLES, Stalls};
 use sterna_ir::{Network, Task, eval};
 use sterna_sim as sim;
 use sterna_sim::verilator::Reproduction;
-use sterna_sim::wave::Wave;
+use sterna_sim::wave::{self, Wave};
 
 use super::compile::DesignArgs;
 use super::data::{DataArgs, SPEC_HELP, load_test, samples};
@@ -167,9 +167,7 @@ fn write_wave(build: &Build, samples: &[Vec<i64>], args: &Args, stalls: Stalls, 
     };
     let circuit = sim::Simulator::new(netlist, sim::Watch::All);
     store::ensure_writable(path)?;
-    // The first block of FST is its header, of a fixed length.
-    let is_fst = path.extension().is_some_and(|e| e.eq_ignore_ascii_case("fst"));
-    store::ensure_replaceable(path, if is_fst { &[0; 7] } else { b"$" })?;
+    store::ensure_replaceable(path, wave::beginning(path))?;
     let mut wave = Wave::create(netlist, circuit, &names, window, path)?;
     let few = &samples[..samples.len().min(count)];
     bench::run(&build.design, &mut wave, few, stalls, patience(build)).map_err(anyhow::Error::msg)?;

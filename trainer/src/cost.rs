@@ -18,7 +18,7 @@ use crate::config::{Config, Weights};
 use crate::geometry::Place;
 use crate::net::{Dense, Net};
 use crate::step::Workspace;
-use crate::{Error, Result, residual};
+use crate::{Error, Result};
 
 /// Half width of the dead zone over the bound of the weights, before any training, in a layer of mean cost.
 const DEAD_ZONE: f64 = 0.3;
@@ -46,8 +46,8 @@ pub(crate) fn admit(config: &Config, places: &[Place]) -> Result<()> {
 }
 
 fn chain(net: &Net) -> Vec<Matrix> {
-    let bridges = |to: usize| residual::source(to, net.dense[to].geometry.skip);
-    let sources: Vec<usize> = (0..net.dense.len()).filter_map(bridges).collect();
+    let bridged = |(index, d): (usize, &Dense)| d.geometry.source(index);
+    let sources: Vec<usize> = net.dense.iter().enumerate().filter_map(bridged).collect();
     let matrix = |(index, d): (usize, &Dense)| {
         let summed = d.geometry.skip > 0 || sources.contains(&index);
         Matrix { inputs: d.inputs, outputs: d.outputs, summed }

@@ -9,7 +9,7 @@ use sterna_ir::{Conv2d, Dense, Input, Layer, LayerOp, Network, Range, Threshold,
 use crate::data::Split;
 use crate::geometry::to_rows;
 use crate::model::{HiddenLayer, Linear, Model, evaluate};
-use crate::{Error, Result, residual};
+use crate::{Error, Result};
 
 /// Writes `model` as an integer network: an optional input coding, then layers of weights and thresholds in turn, max pools
 /// and residual sums behind the thresholds, then an arg max.
@@ -39,7 +39,7 @@ pub fn export(model: &Model) -> Result<Network> {
         if let Some(w) = geometry.pool {
             push(&mut network, format!("pool{number}"), LayerOp::MaxPool(w));
         }
-        if let Some(source) = residual::source(index, geometry.skip) {
+        if let Some(source) = geometry.source(index) {
             push(&mut network, format!("add{number}"), LayerOp::Add { from: leaves[source] });
         }
         leaves.push(network.layers.len() - 1);

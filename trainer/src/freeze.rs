@@ -41,7 +41,7 @@ pub fn freeze(
 ) -> Model {
     let encoder = Encoder::of(config, source.shape, source.range);
     let mut values = encode(&encoder, samples);
-    let mut kept = Kept::new(net.dense.iter().map(|d| d.geometry.skip));
+    let mut kept = Kept::new(net.dense.iter().map(|d| &d.geometry));
     // What one code of the layer's input stands for.
     let mut code_unit = 1.0;
     let mut hidden = Vec::with_capacity(net.norm.len());

@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 use sterna_ir::Window;
 
 use crate::config::{Block, Config, Conv};
-use crate::{Error, Result, residual};
+use crate::{Error, Result};
 
 /// Windows of a layer, and what it adds; nothing of it for a plain dense layer.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -54,6 +54,11 @@ impl Geometry {
         self.conv.or(self.average).map_or(inputs, |w| w.elements())
     }
 
+    /// The block whose output this block, the `index`-th, adds to its own; `None` for no sum.
+    pub fn source(&self, index: usize) -> Option<usize> {
+        (self.skip > 0).then(|| index - self.skip)
+    }
+
     /// The image of `outputs` channels that leaves the layer, as `[channels, height, width]`; `None` for a vector.
     pub fn image(&self, outputs: usize) -> Option<[usize; 3]> {
         let [height, width] = self.pool.or(self.conv)?.output();
@@ -73,8 +78,10 @@ pub fn image_of(shape: &[usize]) -> Option<[usize; 3]> {
 /// All weight matrices of the network that `config` describes, the last included, for samples of `shape` whose features are
 /// `width` codes each.
 ///
-/// Errors when samples are no images but must be, when a kernel does not fit, and beyond what a network file may hold.
+/// Errors for layers that no network can have, when samples are no images but must be, when a kernel does not fit, and
+/// beyond what a network file may hold.
 pub fn places(config: &Config, shape: &[usize], width: usize, classes: usize) -> Result<Vec<Place>> {
+    config.validate_blocks()?;
     let mut length = shape.iter().product::<usize>() * width;
     if length > sterna_ir::MAX_ELEMENTS {
         let what = format!("{length} input bits; want at most {}; use fewer levels", sterna_ir::MAX_ELEMENTS);
@@ -163,7 +170,7 @@ fn convolution(conv: Conv, input: [usize; 3], before: &[Place]) -> std::result::
     pool.check(pool.elements(), outputs, 1)?;
     let pool = Some(pool).filter(|p| p.kernel != [1, 1]);
     let geometry = Geometry { conv: Some(window), depthwise, pool, average: None, skip };
-    if let Some(source) = residual::source(before.len(), skip) {
+    if let Some(source) = geometry.source(before.len()) {
         let earlier = before[source].geometry.image(before[source].outputs).unwrap_or_default();
         let leaving = geometry.image(outputs).unwrap_or_default();
         if earlier != leaving {

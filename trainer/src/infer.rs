@@ -56,7 +56,7 @@ impl<'a> Judge<'a> {
     /// Logits, `[samples][classes]`, of encoded samples, `[samples][inputs]`; on the calling thread.
     pub fn logits(&self, mut values: Vec<f32>) -> Vec<f32> {
         let rows = values.len() / self.net.dense[0].elements();
-        let mut kept = Kept::new(self.net.dense.iter().map(|d| d.geometry.skip));
+        let mut kept = Kept::new(self.net.dense.iter().map(|d| &d.geometry));
         for (i, (dense, quantised)) in self.net.dense.iter().zip(&self.layers).enumerate() {
             let mut sums = vec![0f32; rows * dense.sums()];
             match &dense.geometry.conv {

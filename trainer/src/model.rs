@@ -165,7 +165,7 @@ pub fn evaluate(model: &Model, x: ArrayView2<'_, u8>) -> Evaluation {
     let mut classes = Vec::with_capacity(x.nrows());
     for slab in x.axis_chunks_iter(Axis(0), (SLAB / model.widest()).max(1)) {
         let mut values = encode(&model.encoder, slab);
-        let mut kept = Kept::new(model.hidden.iter().map(|h| h.linear.geometry.skip));
+        let mut kept = Kept::new(model.hidden.iter().map(|h| &h.linear.geometry));
         for (index, (layer, codes)) in model.hidden.iter().zip(&mut codes).enumerate() {
             values = layer.codes(layer.linear.sums(&values));
             kept.leave(index, &mut values);

@@ -6,17 +6,13 @@ use std::ops::AddAssign;
 
 use rayon::prelude::*;
 
+use crate::geometry::Geometry;
 use crate::kernel::CHUNK;
 
 /// `out[i] += x[i]`.
 pub(crate) fn add<T: Copy + AddAssign + Send + Sync>(out: &mut [T], x: &[T]) {
     let chunks = out.par_chunks_mut(CHUNK).zip(x.par_chunks(CHUNK));
     chunks.for_each(|(out, x)| out.iter_mut().zip(x).for_each(|(o, x)| *o += *x));
-}
-
-/// The block whose output block `index` adds, when it bridges `skip` blocks; `None` for no sum.
-pub(crate) fn source(index: usize, skip: usize) -> Option<usize> {
-    (skip > 0).then(|| index - skip)
 }
 
 /// What left the blocks of a network that is evaluated, as long as a later block adds it.
@@ -27,9 +23,10 @@ pub(crate) struct Kept<T> {
 }
 
 impl<T: Copy + AddAssign + Send + Sync> Kept<T> {
-    /// For hidden blocks that bridge so many blocks each.
-    pub(crate) fn new(skips: impl Iterator<Item = usize>) -> Self {
-        let sources: Vec<_> = skips.enumerate().map(|(index, skip)| source(index, skip)).collect();
+    /// For hidden blocks of these geometries.
+    pub(crate) fn new<'a>(geometries: impl Iterator<Item = &'a Geometry>) -> Self {
+        let sources: Vec<_> =
+            geometries.enumerate().map(|(index, geometry)| geometry.source(index)).collect();
         Kept { values: vec![None; sources.len()], sources }
     }
 
@@ -57,7 +54,8 @@ mod tests {
     #[test]
     fn sums_bridge_blocks_and_nothing_is_kept_in_vain() {
         // Block 2 adds what left block 0, block 3 what left block 2.
-        let mut kept = Kept::new([0, 0, 2, 1].into_iter());
+        let geometries = [0, 0, 2, 1].map(|skip| Geometry { skip, ..Geometry::default() });
+        let mut kept = Kept::new(geometries.iter());
         let mut seen = Vec::new();
         for index in 0..4 {
             let mut codes = [10i32.pow(index as u32)];

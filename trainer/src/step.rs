@@ -129,7 +129,7 @@ pub fn step(net: &mut Net, config: &Config, space: &mut Workspace, part: f64) ->
         let x = done.last().map_or(&space.input, |l| &l.codes);
         let (layer, dense) = (&mut rest[0], &net.dense[index]);
         let moments = match (&dense.geometry.conv, &dense.geometry.average) {
-            (Some(w), _) => images::sums((w, dense.geometry.depthwise), x, layer, &mut space.images),
+            (Some(w), _) => images::sums(dense, w, x, layer, &mut space.images),
             (None, Some(w)) => {
                 let totals = totals(w, x);
                 let moments = sums(dense, &totals, layer);
@@ -141,7 +141,7 @@ pub fn step(net: &mut Net, config: &Config, space: &mut Workspace, part: f64) ->
         if index < last {
             (layer.mean, layer.var) = moments;
             norm::activate(net, config, index, layer);
-            if let Some(source) = residual::source(index, dense.geometry.skip) {
+            if let Some(source) = dense.geometry.source(index) {
                 residual::add(&mut layer.codes, &done[source].codes);
             }
         } else if net.head.unit == 0.0 {
@@ -166,7 +166,7 @@ pub fn step(net: &mut Net, config: &Config, space: &mut Workspace, part: f64) ->
                     Some(before) => (&before.codes, Some(&mut before.grad)),
                     None => (&space.input, None),
                 };
-                images::gradients((w, dense.geometry.depthwise), x, x_grad, layer, &mut space.images);
+                images::gradients(dense, w, x, x_grad, layer, &mut space.images);
             }
             None => {
                 let mut totals = std::mem::take(&mut layer.totals);
@@ -192,8 +192,7 @@ pub fn step(net: &mut Net, config: &Config, space: &mut Workspace, part: f64) ->
         // The vector before this layer also went to later sums.
         if let Some(before) = done.last_mut() {
             for (ahead, later) in rest.iter().enumerate() {
-                let skip = net.dense[index + ahead].geometry.skip;
-                if residual::source(index + ahead, skip) == Some(index - 1) {
+                if net.dense[index + ahead].geometry.source(index + ahead) == Some(index - 1) {
                     residual::add(&mut before.grad, &later.bridged);
                 }
             }

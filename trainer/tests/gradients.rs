@@ -8,6 +8,8 @@ use sterna_trainer::geometry::places;
 use sterna_trainer::net::Net;
 use sterna_trainer::step::{Workspace, step};
 
+use crate::util::gradient_error;
+
 /// All parameters that the loss depends on, in `f64`.
 #[derive(Clone)]
 struct Real {
@@ -50,27 +52,6 @@ fn loss(real: &Real, config: &Config, unit: f64, x: &[f64], labels: &[u8]) -> f6
     rows.iter().zip(labels).map(sample).sum::<f64>() / batch as f64
 }
 
-/// Relative L2 error of `found` against central differences of the loss by the tensor that `select` picks.
-fn error(
-    found: &[f32],
-    real: &Real,
-    select: impl Fn(&mut Real) -> &mut Vec<f64>,
-    f: impl Fn(&Real) -> f64,
-) -> f64 {
-    let (mut apart, mut size) = (0.0, 0.0);
-    for (i, &g) in found.iter().enumerate() {
-        let at = |h: f64| {
-            let mut moved = real.clone();
-            select(&mut moved)[i] += h;
-            f(&moved)
-        };
-        let expected = (at(1e-6) - at(-1e-6)) / 2e-6;
-        apart += (f64::from(g) - expected).powi(2);
-        size += expected.powi(2);
-    }
-    (apart / size).sqrt()
-}
-
 fn check(weights: Weights, label_smoothing: f64) {
     let activation = Activation::Relu { bits: 8 };
     let config = Config { hidden: vec![9, 7], weights, activation, label_smoothing, ..Config::default() };
@@ -101,8 +82,8 @@ fn check(weights: Weights, label_smoothing: f64) {
     assert!((f(&real) - result.loss).abs() < 1e-5, "loss {} against {}", result.loss, f(&real));
     let small =
         |what: &str, error: f64| assert!(error < 1e-3, "{:?}: {what} is off by {error}", config.weights);
-    small("gain", error(&[space.gain_grad], &real, |r| &mut r.gain, f));
-    small("bias", error(&space.bias_grad, &real, |r| &mut r.bias, f));
+    small("gain", gradient_error(&[space.gain_grad], &real, |r| &mut r.gain, f));
+    small("bias", gradient_error(&space.bias_grad, &real, |r| &mut r.bias, f));
     for (i, layer) in space.layers.iter().enumerate() {
         // Straight through: the latent gradient is the one by the quantised weights over their scale.
         let inputs = net.dense[i].inputs;
@@ -112,10 +93,10 @@ fn check(weights: Weights, label_smoothing: f64) {
             .enumerate()
             .map(|(k, g)| g * layer.quantised.scale_of(k / inputs))
             .collect();
-        small("weight", error(&by_weight, &real, |r| &mut r.weights[i], f));
+        small("weight", gradient_error(&by_weight, &real, |r| &mut r.weights[i], f));
         if i < net.norm.len() {
-            small("gamma", error(&layer.gamma_grad, &real, |r| &mut r.gamma[i], f));
-            small("beta", error(&layer.beta_grad, &real, |r| &mut r.beta[i], f));
+            small("gamma", gradient_error(&layer.gamma_grad, &real, |r| &mut r.gamma[i], f));
+            small("beta", gradient_error(&layer.beta_grad, &real, |r| &mut r.beta[i], f));
         }
     }
 }

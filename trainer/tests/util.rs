@@ -84,3 +84,24 @@ pub fn table(sizes: [usize; 4]) -> CostTable {
     };
     CostTable { unit: "adder bits".into(), total: Total::Sum, fixed: 0, layers: (0..3).map(layer).collect() }
 }
+
+/// Relative L2 error of `found` against central differences of the loss by the tensor that `select` picks.
+pub fn gradient_error<R: Clone>(
+    found: &[f32],
+    real: &R,
+    select: impl Fn(&mut R) -> &mut Vec<f64>,
+    f: impl Fn(&R) -> f64,
+) -> f64 {
+    let (mut apart, mut size) = (0.0, 0.0);
+    for (i, &g) in found.iter().enumerate() {
+        let at = |h: f64| {
+            let mut moved = real.clone();
+            select(&mut moved)[i] += h;
+            f(&moved)
+        };
+        let expected = (at(1e-6) - at(-1e-6)) / 2e-6;
+        apart += (f64::from(g) - expected).powi(2);
+        size += expected.powi(2);
+    }
+    (apart / size).sqrt()
+}

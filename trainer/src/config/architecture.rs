@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{Activation, Config, within};
+use super::{Config, within};
 use crate::{Error, Result};
 
 /// Networks by name, or layer by layer. The last layer, one output per class, follows by itself.
@@ -123,7 +123,7 @@ impl Config {
         matches!(self.blocks().first(), Some(Block::Conv(_) | Block::Average))
     }
 
-    pub(super) fn validate_blocks(&self) -> Result<()> {
+    pub(crate) fn validate_blocks(&self) -> Result<()> {
         if let Architecture::Vgg7 { width } | Architecture::Resnet20 { width } = self.model {
             within("model.width", width, 1e-3, 16.0)?;
         }
@@ -149,11 +149,6 @@ impl Config {
                 Block::Conv(Conv { skip, .. }) if skip > i => {
                     let what = format!("{skip}; want at most the {i} blocks behind the first");
                     return Err(Error::config(format!("{place}.skip"), what));
-                }
-                Block::Conv(Conv { skip: 1.., .. }) if matches!(self.activation, Activation::Relu { .. }) => {
-                    let what =
-                        "a sum of ReLU codes, whose steps differ by layer; use an activation of 1 to 8 bits";
-                    return Err(Error::config(format!("{place}.skip"), what.to_string()));
                 }
                 Block::Conv(Conv { outputs, kernel, stride, padding, pool, .. }) => {
                     within(&format!("{place}.outputs"), outputs as f64, 1.0, most)?;

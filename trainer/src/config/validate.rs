@@ -1,6 +1,6 @@
 //! Refusing settings that make no sense, before anything is allocated for them.
 
-use super::{Activation, Block, Config, Conv, Input, Optimiser, Schedule, TeacherSource, Weights};
+use super::{Activation, Block, Config, Input, Optimiser, Schedule, TeacherSource, Weights};
 use crate::{Error, Result};
 
 impl Config {
@@ -11,11 +11,7 @@ impl Config {
         if self.votes {
             self.validate_votes()?;
         }
-        let depthwise = |b: &Block| matches!(b, Block::Conv(Conv { depthwise: true, .. }));
-        if matches!(self.weights, Weights::Cost { .. }) && self.blocks().iter().any(depthwise) {
-            let what = "no costs are known for depthwise convolutions; use another method";
-            return Err(Error::config("weights", what));
-        }
+        self.validate_convolutions()?;
         match self.activation {
             Activation::Sign { width } => within("activation.width", width, 1e-3, 1e3)?,
             Activation::Codes { bits, step, margin } => {
@@ -71,6 +67,23 @@ impl Config {
         within("validation", self.validation, 0.0, 0.9)?;
         within("norm_momentum", self.norm_momentum, 0.0, 0.9999)?;
         within("norm_epsilon", self.norm_epsilon, 1e-9, 1e6)
+    }
+
+    /// What the weight method and the activation ask of convolutions.
+    fn validate_convolutions(&self) -> Result<()> {
+        for (i, block) in self.blocks().iter().enumerate() {
+            let Block::Conv(conv) = block else { continue };
+            if conv.depthwise && matches!(self.weights, Weights::Cost { .. }) {
+                let what = "no costs are known for depthwise convolutions; use another method";
+                return Err(Error::config("weights", what));
+            }
+            if conv.skip > 0 && matches!(self.activation, Activation::Relu { .. }) {
+                let what =
+                    "a sum of ReLU codes, whose steps differ by layer; use an activation of 1 to 8 bits";
+                return Err(Error::config(format!("model.layers[{i}].skip"), what));
+            }
+        }
+        Ok(())
     }
 
     fn validate_votes(&self) -> Result<()> {

@@ -4,6 +4,7 @@ use serde::{Deserialize, Serialize};
 use sterna_ir::cost::CostTable;
 
 use super::within;
+use crate::quantise::{tga, twn};
 use crate::{Error, Result};
 
 /// Weight methods. All but `Float` give weights of -1, 0 and +1 times a scale that batch-norm absorbs. Each is documented in
@@ -87,12 +88,12 @@ pub enum Weights {
 impl Weights {
     /// TWN with the threshold factor of the paper's first version (arXiv 1605.04711v1).
     pub fn twn() -> Self {
-        Weights::Twn { factor: 0.7, per_filter: false }
+        Weights::Twn { factor: twn::FACTOR, per_filter: false }
     }
 
     /// TGA with the settings of the authors' code.
     pub fn tga() -> Self {
-        Weights::Tga { start: 0.05, rate: 0.1, limit: 0.001 }
+        Weights::Tga { start: tga::START, rate: 0.1, limit: 0.001 }
     }
 
     /// SCA with a controller that lands on this fraction of zeros in every layer.

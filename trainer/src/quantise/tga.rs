@@ -40,6 +40,9 @@ pub fn scale(mu: f64, sigma: f64, d: f64) -> Scale {
     Scale { value: mu + sigma * h, by_threshold: h * (h - a), by_sigma: h - a * h * (h - a) }
 }
 
+/// Start of the authors' code.
+pub const START: f64 = 0.05;
+
 /// The first threshold: `start` times the largest magnitude.
 pub fn first_threshold(latent: &[f32], start: f64) -> f64 {
     start * f64::from(latent.iter().fold(0f32, |m, w| m.max(w.abs())))

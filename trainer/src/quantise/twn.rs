@@ -7,6 +7,9 @@ use rayon::prelude::*;
 use super::{Quantised, mask};
 use crate::kernel::{CHUNK, lane_sum, wide};
 
+/// The factor of version 1.
+pub const FACTOR: f64 = 0.7;
+
 /// Signs of the weights above the threshold of their `group` of consecutive weights, and their mean magnitude as the scale.
 pub fn quantise(latent: &[f32], group: usize, factor: f64, out: &mut Quantised) {
     let mut thresholds = Vec::with_capacity(latent.len() / group);

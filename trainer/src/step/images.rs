@@ -7,7 +7,7 @@ use super::LayerSpace;
 use crate::conv;
 use crate::kernel::{IMAGES, ROWS, wide};
 use crate::moments::{self, Moments};
-use crate::net::Net;
+use crate::net::{Dense, Net};
 
 /// What every shard of a batch needs for itself.
 #[derive(Clone, Debug)]
@@ -29,21 +29,16 @@ impl Scratch {
     }
 }
 
-/// Weights of an output.
-fn fan_in(w: &Window, depthwise: bool) -> usize {
-    w.kernel[0] * w.kernel[1] * if depthwise { 1 } else { w.input[0] }
-}
-
 /// Sums of all windows of all images; returns mean and variance of each channel.
 pub(super) fn sums(
-    (w, depthwise): (&Window, bool),
+    dense: &Dense,
+    w: &Window,
     x: &[f32],
     layer: &mut LayerSpace,
     scratch: &mut Scratch,
 ) -> (Vec<f32>, Vec<f32>) {
     let weights = &layer.quantised.weights;
-    let outputs = weights.len() / fan_in(w, depthwise);
-    let (elements, image) = (w.elements(), w.positions() * outputs);
+    let (elements, image, outputs) = (w.elements(), dense.sums(), dense.outputs);
     let tile = scratch.tiles.len() / scratch.shards;
     let shards = layer
         .sums
@@ -54,7 +49,7 @@ pub(super) fn sums(
         .map(|((sums, x), tile)| {
             let images = sums.chunks_exact_mut(image).zip(x.chunks_exact(elements));
             let each = |(sums, x): (&mut [f32], &[f32])| {
-                conv::forward(w, depthwise, weights, x, sums, tile);
+                conv::forward(w, dense.geometry.depthwise, weights, x, sums, tile);
                 wide(|| Moments::of(sums, outputs))
             };
             images.map(each).collect()
@@ -65,7 +60,8 @@ pub(super) fn sums(
 
 /// Straight-through gradient by the latent weights, and the gradient by `x` where it is wanted.
 pub(super) fn gradients(
-    (w, depthwise): (&Window, bool),
+    dense: &Dense,
+    w: &Window,
     x: &[f32],
     x_grad: Option<&mut Vec<f32>>,
     layer: &mut LayerSpace,
@@ -73,8 +69,8 @@ pub(super) fn gradients(
 ) {
     let quantised = &layer.quantised;
     let weights = &quantised.weights;
-    let fan_in = fan_in(w, depthwise);
-    let (elements, image) = (w.elements(), w.positions() * weights.len() / fan_in);
+    let fan_in = dense.inputs;
+    let (elements, image) = (w.elements(), dense.sums());
     let tile = scratch.tiles.len() / scratch.shards;
     let grad = if layer.winners.is_empty() { &layer.grad } else { &layer.sums };
     let partial = &mut scratch.gradients[..scratch.shards * weights.len()];
@@ -92,7 +88,7 @@ pub(super) fn gradients(
                     x_grad.fill(0.0);
                     x_grad
                 });
-                conv::backward(w, depthwise, (weights, &mut *sum), (x, x_grad), grad, tile);
+                conv::backward(w, dense.geometry.depthwise, (weights, &mut *sum), (x, x_grad), grad, tile);
             }
         };
     match x_grad {

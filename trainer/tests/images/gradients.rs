@@ -9,6 +9,7 @@ use sterna_trainer::net::Net;
 use sterna_trainer::step::{Workspace, step};
 
 use super::{blocks, config, depthwise, residual};
+use crate::util::gradient_error;
 
 #[derive(Clone)]
 struct Real {
@@ -119,18 +120,7 @@ fn check_gradients(weights: Weights, blocks: Vec<Block>) {
     let f = |real: &Real| loss(real, &places, config.norm_epsilon, scale, &x, &space.labels);
     assert!((f(&real) - result.loss).abs() < 1e-5, "loss {} against {}", result.loss, f(&real));
     let small = |what: &str, found: &[f32], select: &dyn Fn(&mut Real) -> &mut Vec<f64>| {
-        let (mut apart, mut size) = (0.0, 0.0);
-        for (i, &g) in found.iter().enumerate() {
-            let at = |h: f64| {
-                let mut moved = real.clone();
-                select(&mut moved)[i] += h;
-                f(&moved)
-            };
-            let expected = (at(1e-6) - at(-1e-6)) / 2e-6;
-            apart += (f64::from(g) - expected).powi(2);
-            size += expected.powi(2);
-        }
-        let error = (apart / size).sqrt();
+        let error = gradient_error(found, &real, select, f);
         assert!(error < 1e-3, "{:?}: {what} is off by {error}", config.weights);
     };
     for (i, layer) in space.layers.iter().enumerate() {
