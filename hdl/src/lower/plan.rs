@@ -66,7 +66,7 @@ pub fn plan(network: &Network, options: &Options) -> Result<Plan> {
     if lanes == 0 || lanes > channels {
         return Err(Error::InputLanes { lanes, elements: channels });
     }
-    let range = network.input.range.union(Range::point(0));
+    let range = network.input.range().union(Range::point(0));
     let flow = Flow { lanes, order: (0..channels as u32).collect(), positions, range };
     let (forks, units, about) = (Vec::new(), Vec::new(), Vec::new());
     let mut planner = Planner { network, small, ranges, flow, forks, units, about };
@@ -144,7 +144,7 @@ impl<'a> Planner<'a> {
     fn exact(&self, index: usize) -> Vec<Range> {
         match index.checked_sub(1) {
             Some(before) => self.ranges[before].clone(),
-            None => vec![self.network.input.range; self.network.input.elements()],
+            None => self.network.input.of_elements(),
         }
     }
 
