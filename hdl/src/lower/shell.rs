@@ -46,7 +46,7 @@ pub fn inputs(b: &mut Builder, network: &Network, lanes: usize, positions: usize
 }
 
 /// By lane what the elements that it carries can be, and 0, which stands where the last beat has no more.
-fn of_lanes(input: &Input, lanes: usize, positions: usize) -> Vec<Range> {
+pub fn of_lanes(input: &Input, lanes: usize, positions: usize) -> Vec<Range> {
     let mut ranges = vec![Range::point(0); lanes];
     for (element, range) in input.of_elements().into_iter().enumerate() {
         let lane = &mut ranges[element / positions % lanes];
