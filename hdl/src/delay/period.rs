@@ -141,6 +141,27 @@ mod tests {
     }
 
     #[test]
+    fn a_comparison_takes_as_long_as_a_difference() {
+        let compared = |of: Range| {
+            let mut b = Builder::new("compared", vec![]);
+            let held = [0, 1].map(|i| {
+                let x = b.input(format!("x{i}"), of);
+                b.reg(x, None, "r")
+            });
+            let ge = b.ge(held[0], held[1], "ge");
+            let out = b.reg(ge, None, "q");
+            b.output(out);
+            b.finish()
+        };
+        for family in [Family::Ice40, Family::Ecp5] {
+            let delays = Delays::with_routing(family, 1000, 0).unwrap();
+            let wide = delays.period(&compared(Range::signed(8)));
+            assert_eq!(wide, delays.period(&sums(1)), "{family}");
+            assert!(delays.period(&compared(Range::signed(2))) < wide, "one table on {family}");
+        }
+    }
+
+    #[test]
     fn a_register_alone_has_no_path() {
         let delays = Delays::with_routing(Family::Ice40, 1000, 0).unwrap();
         assert_eq!(delays.period(&sums(0)), None);
