@@ -37,7 +37,7 @@ impl From<Range> for Ranges {
 impl fmt::Display for Ranges {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}", self.union())?;
-        if let Ranges::ByChannel(_) = self { f.write_str(", by channel") } else { Ok(()) }
+        if let Ranges::ByChannel(_) = self { f.write_str(" by channel") } else { Ok(()) }
     }
 }
 
