@@ -39,7 +39,7 @@ use sterna_ir::{Design, Network};
 
 use crate::{Options, Result};
 use fit::build_fitting;
-pub(crate) use folded::MOST_LANES;
+pub use folded::MOST_LANES;
 pub use folded::ScheduleInfo;
 use pipe::{Gate, Link, open_pipe};
 pub(crate) use plan::Searched;
