@@ -10,6 +10,7 @@ mod maxima;
 mod network;
 mod roms;
 mod tables;
+mod walk;
 mod windows;
 
 use sterna_ir::{Netlist, Network};
@@ -81,7 +82,7 @@ pub fn prove_plan(network: &Network, plan: &Plan) -> Result<()> {
 pub fn prove(netlist: &Netlist, claims: &[Claim]) -> Result<()> {
     for claim in claims {
         let (place, result) = match claim {
-            Claim::Unrolled { place, unit, built } => (place, forms::prove(netlist, unit, built)),
+            Claim::Unrolled { place, unit, built } => (place, walk::prove(netlist, unit, built)),
             Claim::Windows { place, unit, built } => (place, windows::prove(netlist, unit, built)),
             Claim::Maxima { place, unit, built } => (place, maxima::prove(netlist, unit, built)),
             Claim::Table { place, unit, built } => (place, roms::prove_table(netlist, unit, built)),
@@ -121,7 +122,7 @@ mod tests {
         });
         let ops = [dense(8, 6, vec![]), threshold, dense(6, 4, vec![3, -1, 0, 2]), LayerOp::ArgMax];
         let layers = ops.into_iter().map(|op| Layer { name: "layer".into(), op }).collect();
-        let input = Input { shape: vec![8], range: Range::new(-3, 5) };
+        let input = Input::new(vec![8], Range::new(-3, 5));
         Network { name: "proof".into(), input, layers }
     }
 
@@ -164,7 +165,7 @@ mod tests {
     /// The same network over bits, its rows as tables.
     fn mapped() -> (Netlist, Vec<Claim>) {
         let mut network = network();
-        network.input.range = Range::BIT;
+        network.input.ranges = Range::BIT.into();
         network.layers.truncate(2);
         let options = Options { family: Some(Family::Xcup), ..Options::default() };
         let mut plan = plan::plan(&network, &options).unwrap();

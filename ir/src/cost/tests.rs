@@ -75,7 +75,7 @@ fn a_convolution_is_the_matrix_that_every_window_passes_through() {
     let layer = |op| Layer { name: String::new(), op };
     let mut network = Network {
         name: String::new(),
-        input: Input { shape: vec![1, 4, 4], range: Range::new(0, 1) },
+        input: Input::new(vec![1, 4, 4], Range::new(0, 1)),
         layers: vec![layer(LayerOp::Conv2d(conv)), layer(LayerOp::Dense(dense))],
     };
     let folded = |windows| LayerCost::Folded { elements: 1, gap: 0, floor: 0, windows };

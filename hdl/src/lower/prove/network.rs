@@ -15,7 +15,7 @@ pub fn prove(network: &Network, plan: &Plan) -> Result<(), Difference> {
     let whole = |e: String| ("the network".to_string(), e);
     let ranges = network.ranges().map_err(|e| whole(e.to_string()))?;
     let positions = positions(network).map_err(|e| whole(e.to_string()))?;
-    let start = vec![network.input.range; network.input.elements()];
+    let start = network.input.of_elements();
     for stage in &plan.stages {
         let x = stage.first.checked_sub(1).map_or(&start, |before| &ranges[before]);
         let threshold = match &network.layers[stage.layer].op {
