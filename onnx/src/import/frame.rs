@@ -195,7 +195,7 @@ impl Importer<'_> {
         if !channels.is_multiple_of(x.parts()) {
             return Err("elements of an image with scales of their own; want them by channel at most".into());
         }
-        self.is_last(&x)?;
+        self.bring(&x)?;
         let [height, width] = window.kernel;
         let mut weights = vec![0; channels * height * width];
         (0..channels).for_each(|c| weights[(c * height + after[0]) * width + after[1]] = 1);

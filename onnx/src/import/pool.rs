@@ -82,7 +82,7 @@ impl Importer<'_> {
         if !channels.is_multiple_of(x.parts()) {
             return Err("elements of an image with scales of their own; want them by channel at most".into());
         }
-        self.is_last(x)?;
+        self.bring(x)?;
         let [height, width] = window.output();
         let layer = self.push(node, op);
         Ok(Signal::new(Some(layer), vec![channels, height, width], None))
