@@ -1,6 +1,8 @@
 //! Where branches meet: residual sums, and channels put behind each other.
 
-use num_traits::{One, Zero};
+use std::cmp::Reverse;
+
+use num_traits::{One, Signed, Zero};
 use sterna_ir::LayerOp;
 
 use crate::error::shown;
@@ -10,7 +12,10 @@ use crate::signal::{Signal, narrow};
 use crate::stairs::{Params, Step, of_part, zip};
 
 use super::Importer;
-use super::sparse::sparse;
+use super::sparse::{Weight, sparse};
+
+/// Most channels, or elements of vectors, that are joined: each has a scale of its own in memory.
+const MOST_JOINED: usize = 1 << 16;
 
 impl Importer<'_> {
     /// The sum of two tensors.
@@ -19,7 +24,11 @@ impl Importer<'_> {
             return Err("adds more than two tensors".into());
         };
         // The later one is that of the last layer, or nearer to it.
-        let ((_, main), (from, other)) = if a.0 >= b.0 { (a, b) } else { (b, a) };
+        let (later, earlier) = if a.0 >= b.0 { (a, b) } else { (b, a) };
+        // Only what the last layer gives can be multiplied to be as fine as the other.
+        let step = |(_, x): &(usize, Signal)| x.scaled().map(|(scale, _)| scale[0].abs());
+        let is_coarser = self.options.ternarise.is_none() && step(&earlier)? > step(&later)?;
+        let ((_, main), (from, other)) = if is_coarser { (earlier, later) } else { (later, earlier) };
         if main.shape != other.shape || main.order != other.order {
             return Err(format!("adds tensors of shapes {:?} and {:?}", main.shape, other.shape));
         }
@@ -69,76 +78,88 @@ impl Importer<'_> {
         self.multiplied(node, &main, factor as i16, Vec::new())?.affine(scale, offset)
     }
 
-    /// The channels of tensors behind each other. Each is put at its place among zeros, and then all are added; where the
-    /// steps of all are multiples of one, that is the step of the outcome.
+    /// The channels of tensors behind each other; where the steps of all are multiples of one, that is the step of the outcome.
     pub(super) fn concat(&mut self, node: &Node, signals: Vec<Signal>) -> Result<Signal, String> {
-        let axis = node.int("axis").ok_or("no axis")?;
-        let sizes = |x: &Signal| x.shape.split_first().map(|(_, rest)| rest.to_vec());
-        let rest = sizes(&signals[0]).ok_or("tensors without channels")?;
-        if crate::shapes::axis(axis, rest.len() + 2)? != 1 || signals.iter().any(|x| x.order.is_some()) {
-            return Err(format!("joined along axis {axis}; want channels, axis 1 of NCHW"));
-        }
-        if let Some(other) = signals.iter().find(|x| sizes(x).as_ref() != Some(&rest)) {
-            return Err(format!("joins tensors of shapes {:?} and {:?}", signals[0].shape, other.shape));
-        }
-        let shape = [&[signals.iter().map(|x| x.shape[0]).sum()], rest.as_slice()].concat();
-        let parts = self.seated(signals)?;
+        let shape = joined_shape(node, &signals)?;
+        let signals = self.seated(signals)?;
         // Channels of images are moved as a whole. Their elements lie one channel behind the other, flattened or not.
         let places = |layer: usize| match self.sizes_of(Some(layer)) {
             [_, height, width] => [*height, *width],
             _ => [1, 1],
         };
-        let [height, width] = places(parts[0].0);
-        let moved =
-            if parts.iter().all(|(layer, _)| places(*layer) == [height, width]) { height * width } else { 1 };
-        let (mut scales, mut offsets, mut firsts) = (Params::new(), Params::new(), Vec::new());
-        for (_, x) in &parts {
-            let ((scale, offset), count) = (x.scaled()?, x.len() / moved);
-            if !count.is_multiple_of(x.parts()) {
-                return Err(
-                    "elements of an image with scales of their own; want them by channel at most".into()
-                );
+        let [height, width] = places(signals[0].0);
+        let is_image =
+            height * width > 1 && signals.iter().all(|(layer, _)| places(*layer) == [height, width]);
+        let (mut pieces, mut scales, mut offsets) = (Vec::new(), Params::new(), Params::new());
+        for (layer, x) in signals {
+            let count = if is_image { x.len() / (height * width) } else { x.len() };
+            x.within_channels(count)?;
+            let (scale, offset) = x.scaled()?;
+            let first = scales.len();
+            if first + count > MOST_JOINED {
+                return Err(format!("joins more than {MOST_JOINED} channels or elements of vectors"));
             }
-            firsts.push(scales.len());
             scales.extend((0..count).map(|part| of_part(scale, part, count).clone()));
             offsets.extend((0..count).map(|part| of_part(offset, part, count).clone()));
+            pieces.push(Piece { layer, to: first..scales.len(), x });
         }
         let step = common_step(&scales, i16::MAX);
-        let factor = |part: usize| -> i16 {
-            let multiple = step.as_ref().and_then(|step| as_integer(&(&scales[part] / step)));
-            multiple.map_or(1, |m| m.try_into().expect("at most so many steps"))
-        };
-        let is_plain = (0..scales.len()).all(|part| factor(part) == 1);
-        let bounds = parts
-            .iter()
-            .map(|(_, x)| x.codes)
-            .reduce(|a, b| a.zip(b).map(|((a, b), (c, d))| (a.min(c), b.max(d))));
-        let codes = bounds.flatten().filter(|_| is_plain);
-
-        let mut layers: Vec<usize> = parts.iter().map(|(layer, _)| *layer).collect();
-        layers.sort_unstable();
-        layers.dedup();
-        let mut sum: Option<usize> = None;
-        for layer in layers.into_iter().rev() {
-            let of_layer = || parts.iter().zip(&firsts).filter(|((l, _), _)| *l == layer);
-            let mut weights = Vec::new();
-            for ((_, x), first) in of_layer() {
-                weights.extend((0..x.len() / moved).map(|c| (first + c, c, factor(first + c))));
-            }
-            let (_, x) = of_layer().next().expect("made from them").0;
-            self.bring(x)?;
-            let sizes = self.sizes_of(Some(layer));
-            let sizes = if moved > 1 { sizes.to_vec() } else { vec![x.len()] };
-            self.spend(sizes[0] * scales.len())?;
-            let op = sparse(&sizes, scales.len(), weights, Vec::new())?;
-            let placed = self.push(node, op);
-            sum = Some(match sum {
-                None => placed,
-                Some(from) => self.push(node, LayerOp::Add { from }),
-            });
-        }
+        let multiple =
+            |scale: &Ratio| step.as_ref().and_then(|step| as_integer(&(scale / step))).unwrap_or(1);
+        let factors: Vec<i64> = scales.iter().map(multiple).collect();
+        let both = |(a, b): (i64, i64), (c, d): (i64, i64)| (a.min(c), b.max(d));
+        let codes = pieces.iter().map(|piece| piece.x.codes).reduce(|a, b| a.zip(b).map(|(a, b)| both(a, b)));
+        let codes = codes.flatten().filter(|_| factors.iter().all(|f| *f == 1));
+        let layer = self.placed(node, pieces, &factors, is_image)?;
         let scale = step.map_or(scales, |step| vec![step]);
-        let y = Signal::new(sum, shape, codes);
-        y.affine(narrow(scale), narrow(offsets))
+        Signal::new(Some(layer), shape, codes).affine(narrow(scale), narrow(offsets))
+    }
+
+    /// Each piece at its place among zeros, and then all added.
+    fn placed(
+        &mut self,
+        node: &Node,
+        mut pieces: Vec<Piece>,
+        factors: &[i64],
+        is_image: bool,
+    ) -> Result<usize, String> {
+        // What the last layers give need not wait for what others gave.
+        pieces.sort_by_key(|piece| Reverse(piece.layer));
+        let mut sum: Option<usize> = None;
+        for of_layer in pieces.chunk_by(|a, b| a.layer == b.layer) {
+            let Piece { layer, to, x } = &of_layer[0];
+            let weight = |(from, to): (usize, usize)| (to, from, factors[to] as i16);
+            let weights: Vec<Weight> =
+                of_layer.iter().flat_map(|piece| piece.to.clone().enumerate().map(weight)).collect();
+            let sizes = if is_image { self.sizes_of(Some(*layer)).to_vec() } else { vec![to.len()] };
+            self.spend(sizes[0] * factors.len())?;
+            self.bring(x)?;
+            let alone = self.push(node, sparse(&sizes, factors.len(), weights, Vec::new())?);
+            sum = Some(sum.map_or(alone, |from| self.push(node, LayerOp::Add { from })));
+        }
+        sum.ok_or_else(|| "joins nothing".into())
+    }
+}
+
+/// A tensor among those that are joined.
+struct Piece {
+    /// Layer that it is made of.
+    layer: usize,
+    /// Its channels in the outcome, or its elements where that is no image.
+    to: std::ops::Range<usize>,
+    x: Signal,
+}
+
+/// The shape of tensors whose channels are put behind each other.
+fn joined_shape(node: &Node, signals: &[Signal]) -> Result<Vec<usize>, String> {
+    let axis = node.int("axis").ok_or("no axis")?;
+    let rest = |x: &Signal| x.shape[1..].to_vec();
+    let first = &signals[0];
+    if crate::shapes::axis(axis, first.shape.len() + 1)? != 1 || signals.iter().any(|x| x.order.is_some()) {
+        return Err(format!("joined along axis {axis}; want channels, axis 1 of NCHW"));
+    }
+    match signals.iter().find(|x| rest(x) != rest(first)) {
+        Some(other) => Err(format!("joins tensors of shapes {:?} and {:?}", first.shape, other.shape)),
+        None => Ok([vec![signals.iter().map(|x| x.shape[0]).sum()], rest(first)].concat()),
     }
 }

@@ -100,9 +100,7 @@ impl Importer<'_> {
             groups.ok_or(format!("groups that do not fit {channels} channels and weights {:?}", w.shape))?;
         let x = if window.padding == [0, 0] || x.is_centred() { x } else { self.centre(node, x)? };
         let (scales, offsets) = x.scaled()?;
-        if !channels.is_multiple_of(x.parts()) {
-            return Err("elements of an image with scales of their own; want them by channel at most".into());
-        }
+        x.within_channels(channels)?;
         let scale = by_output(&w)?;
         let weights = w.ints.iter().map(|w| small(*w)).collect::<Result<Vec<i16>, _>>()?;
         self.spend(outputs * depth * window.kernel[0] * window.kernel[1])?;

@@ -182,6 +182,7 @@ impl<'a> Importer<'a> {
             "Pad" => self.pad(node, x, constants)?,
             "MaxPool" => self.max_pool(node, x)?,
             "AveragePool" | "GlobalAveragePool" | "ReduceMean" => self.average_pool(node, x, input(1))?,
+            "Concat" if node.inputs.len() == 1 => x,
             "Concat" => {
                 return Err(
                     "joins a constant with a tensor that depends on the sample; want such alone".into()

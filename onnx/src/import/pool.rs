@@ -79,9 +79,7 @@ impl Importer<'_> {
 
     fn pooled(&mut self, node: &Node, x: &Signal, window: Window, op: LayerOp) -> Result<Signal, String> {
         let channels = window.input[0];
-        if !channels.is_multiple_of(x.parts()) {
-            return Err("elements of an image with scales of their own; want them by channel at most".into());
-        }
+        x.within_channels(channels)?;
         self.bring(x)?;
         let [height, width] = window.output();
         let layer = self.push(node, op);

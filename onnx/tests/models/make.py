@@ -165,7 +165,7 @@ def branches():
     # Smaller by another road, and in steps twice as wide.
     pooled = g.add("MaxPool", both, kernel_shape=[2, 2], strides=[2, 2])
     x = g.add("Concat", pooled, down, axis=-3)
-    x = g.quant(g.add("Add", conv(x, 4, 13, 1), conv(down, 4, 4, 1)), 0.5, 4)
+    x = g.quant(g.add("Add", conv(x, 4, 13, 1, scale=1.0), conv(down, 4, 4, 1)), 0.5, 4)
     flat = g.add("Flatten", x)
     x = g.quant(g.add("MatMul", flat, g.weights(36, 6)), 0.5, 3)
     # Steps too far apart for integers of one: compared channel by channel instead.
