@@ -26,7 +26,7 @@ fn bits(draw: &mut Draw, channels: usize, positions: usize) -> LayerOp {
 
 fn network(shape: Vec<usize>, ops: Vec<LayerOp>) -> Network {
     let layers = ops.into_iter().map(|op| Layer { name: "layer".into(), op }).collect();
-    Network { name: "binary".into(), input: Input { shape, range: Range::BIT }, layers }
+    Network { name: "binary".into(), input: Input { shape, ranges: Range::BIT.into() }, layers }
 }
 
 #[test]
