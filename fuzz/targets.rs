@@ -2,6 +2,8 @@
 
 use std::path::Path;
 
+use sterna_hdl::mutate::{Mutants, schema};
+use sterna_hdl::verilog::SourceFile;
 use sterna_ir::{Network, eval, format};
 use sterna_trainer::config::{Architecture, Config};
 use sterna_trainer::data;
@@ -62,6 +64,15 @@ pub fn manifest(bytes: &[u8]) {
     {
         sterna_hdl::manifest::read(&manifest.to_text()).expect("what was written can be read");
     }
+}
+
+/// Verilog out of a build folder, of which mutants are made.
+pub fn verilog(bytes: &[u8]) {
+    let Ok(text) = std::str::from_utf8(bytes) else { return };
+    let files = [SourceFile { name: "a.v".into(), text: text.into() }];
+    let mutants = Mutants::of(&files).draw(20, 1);
+    mutants.iter().for_each(|mutant| _ = mutant.apply(&files));
+    schema(&files, &mutants);
 }
 
 /// Layers of one's own as JSON.

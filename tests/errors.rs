@@ -295,7 +295,7 @@ fn files_of_others_are_not_replaced() {
         &["simulate", "net.sterna", "--samples", "99999999999"],
         &["--samples 99999999999", "want 1 to"],
     );
-    refuses(&folder, &["--threads", "100000", "info", "net.sterna"], &["--threads 100000", "256"]);
+    refuses(&folder, &["--threads", "100000", "info", "net.sterna"], &["threads 100000", "256"]);
     folder.ok(&["compile", "net.sterna", "--pes", "4", "-o", "b"]);
     folder.put("b/network.sterna", small_network().replacen("\"name\": \"digits\"", "\"name\": \"d\"", 1));
     refuses(&folder, &["info", "b"], &["network.sterna was changed", "compile it again"]);

@@ -15,6 +15,7 @@ pub mod interpret;
 pub mod netlist;
 mod network;
 pub mod range;
+mod reach;
 pub mod size;
 mod task;
 
@@ -26,4 +27,5 @@ pub use network::{
     Ranges, Threshold, Window,
 };
 pub use range::Range;
+pub use reach::Reach;
 pub use task::{Scaling, Task};

@@ -28,7 +28,7 @@ pub struct DesignArgs {
     #[arg(long, value_name = "N", conflicts_with = "style")]
     pes: Option<usize>,
     /// One style per dense layer or convolution, separated by commas: `unrolled`, a number of processing elements, or
-    /// `dense:N` for N that do not skip zeros, a baseline.
+    /// baselines: `dense:N` for N that do not skip zeros, `xnor:N` for N that take up to 16 binary weights at once.
     #[arg(long, value_name = "LIST", value_delimiter = ',', value_parser = parse_style)]
     style: Option<Vec<Style>>,
     /// Adder levels between pipeline registers of unrolled layers [default: 2].
@@ -89,10 +89,11 @@ fn parse_clock(text: &str) -> Result<f64, String> {
 fn parse_style(text: &str) -> Result<Style, String> {
     let pes = |text: &str| text.parse::<usize>().ok().filter(|pes| *pes > 0);
     let dense = text.strip_prefix("dense:").and_then(pes).map(|pes| Style::Dense { pes });
+    let xnor = text.strip_prefix("xnor:").and_then(pes).map(|pes| Style::Xnor { pes });
     let folded = pes(text).map(|pes| Style::Folded { pes });
     let unrolled = (text == "unrolled").then_some(Style::Unrolled);
-    unrolled.or(folded).or(dense).ok_or_else(|| {
-        format!("{text:?}; want `unrolled`, a number of processing elements, or `dense:` and one")
+    unrolled.or(folded).or(dense).or(xnor).ok_or_else(|| {
+        format!("{text:?}; want `unrolled`, a number of processing elements, or `dense:` or `xnor:` and one")
     })
 }
 
