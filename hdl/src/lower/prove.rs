@@ -253,7 +253,7 @@ mod tests {
     /// Weights of -1 and 1 over bits; the second array waits for its results to leave.
     fn binary() -> (Netlist, Vec<Claim>) {
         let mut network = network();
-        network.input.range = Range::BIT;
+        network.input.ranges = Range::BIT.into();
         for layer in &mut network.layers {
             match &mut layer.op {
                 LayerOp::Dense(d) => d.weights.iter_mut().filter(|w| **w == 0).for_each(|w| *w = 1),
