@@ -51,8 +51,8 @@ impl Delays {
     /// routes, so that nothing could be calibrated.
     ///
     /// Cells: as nextpnr's databases have them, read from its reports of critical paths (iCE40HX, nextpnr-ice40 0.4; ECP5 of
-    /// speed 6, nextpnr-ecp5 0.11). Routing: fitted to the clocks of the circuits in `scripts/measure/delay.csv` (by
-    /// `scripts/measure/delay --fit`); without that flag the script measures how far off the clock is on other designs.
+    /// speed 6, nextpnr-ecp5 0.11). Routing: fitted to the clocks of the circuits in `scripts/measure/delay.csv`, and of a
+    /// network, unrolled and folded, that is to be routed again (by `scripts/measure/delay --fit`); without that flag the script measures how far off the clock is on other designs.
     pub fn new(family: Family, size: &Resources) -> Option<Self> {
         let doublings = size.lut.max(1.0).log2() - 10.0;
         let (route, worst) = match family {
