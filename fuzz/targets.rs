@@ -2,6 +2,8 @@
 
 use std::path::Path;
 
+use sterna_hdl::mutate::{Mutants, schema};
+use sterna_hdl::verilog::SourceFile;
 use sterna_ir::{Network, eval, format};
 use sterna_trainer::config::{Architecture, Config};
 use sterna_trainer::data;
@@ -19,7 +21,7 @@ pub fn network(bytes: &[u8]) {
     if elements(&network) > SMALL {
         return;
     }
-    let sample = vec![network.input.range.lo; network.input.elements()];
+    let sample: Vec<i64> = network.input.of_elements().iter().map(|range| range.lo).collect();
     // A network that was read may still overflow, which is told.
     if eval::evaluate(&network, &sample).is_ok() {
         // What no circuit can be made of is told, too.
@@ -47,7 +49,8 @@ pub fn onnx(bytes: &[u8]) {
     let Ok(written) = sterna_onnx::export(&network, 1, &[]) else { return };
     let again = sterna_onnx::parse(&written).and_then(|model| sterna_onnx::import(&model, &options));
     let again = again.expect("what was written can be read").network;
-    for value in [network.input.range.lo, network.input.range.hi] {
+    let range = network.input.range();
+    for value in [range.lo, range.hi] {
         let sample = vec![value; network.input.elements()];
         let class = |network| eval::evaluate(network, &sample).expect("an imported network checks").pop();
         assert_eq!(class(&network), class(&again));
@@ -61,6 +64,15 @@ pub fn manifest(bytes: &[u8]) {
     {
         sterna_hdl::manifest::read(&manifest.to_text()).expect("what was written can be read");
     }
+}
+
+/// Verilog out of a build folder, of which mutants are made.
+pub fn verilog(bytes: &[u8]) {
+    let Ok(text) = std::str::from_utf8(bytes) else { return };
+    let files = [SourceFile { name: "a.v".into(), text: text.into() }];
+    let mutants = Mutants::of(&files).draw(20, 1);
+    mutants.iter().for_each(|mutant| _ = mutant.apply(&files));
+    schema(&files, &mutants);
 }
 
 /// Layers of one's own as JSON.

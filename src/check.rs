@@ -17,6 +17,7 @@ use sterna_sim::{self as sim, Run};
 use crate::build::Build;
 use crate::pins::{names, pins, stream};
 use crate::place;
+use crate::slice::{Coverage, Slice, is_full, with_lanes};
 use crate::stimuli::Edges;
 
 /// The simulator's options for streams that are stalled in `percent` of all cycles, by generators of this seed.
@@ -95,6 +96,8 @@ pub struct Verdict {
     pub accuracy: Option<f64>,
     /// Thresholds that the samples tried from both sides.
     pub edges: Edges,
+    /// What of the circuit was compared with its Verilog, where not all of it was.
+    pub slice: Option<Coverage>,
 }
 
 impl Verdict {
@@ -117,7 +120,7 @@ impl Verdict {
             "samples": v.samples, "cycles": v.cycles, "resets": v.resets, "streams": v.streams, "values": v.values,
             "thresholds_tried": self.edges.tried().0, "thresholds": self.edges.tried().1,
             "accuracy": self.accuracy, "difference": self.difference, "mismatch": self.mismatches().next(),
-            "edited": build.edited, "verilator": of(Tool::Verilator), "icarus": of(Tool::Icarus),
+            "slice": self.slice, "edited": build.edited, "verilator": of(Tool::Verilator), "icarus": of(Tool::Icarus),
             "cached": v.cached, "simulate_seconds": v.simulate_seconds,
             "build_seconds": v.build_seconds, "run_seconds": v.run_seconds,
         })
@@ -166,6 +169,8 @@ pub struct Request<'a> {
     pub wave: Option<&'a Path>,
     /// Whether to look for a small stimulus that differs.
     pub minimise: bool,
+    /// The part of the circuit that is compared with its Verilog; all of it without.
+    pub part: Option<&'a Slice>,
 }
 
 /// Where everything that is watched is in the Verilog of a build.
@@ -178,15 +183,21 @@ pub struct Wires {
 }
 
 impl Wires {
-    /// Finds it.
-    pub fn new(build: &Build) -> Result<Self> {
-        let mut design = with_visible_probes(build);
+    /// Finds it, in a part of the circuit if one was chosen.
+    pub fn new(build: &Build, part: Option<&Slice>) -> Result<Self> {
+        let whole = with_visible_probes(build);
+        let mut design = part.map_or(whole.clone(), |part| part.cut(&whole));
         design.probes.extend(lone_outputs(build));
         let probes = design.probes.iter().map(|p| stream(build, &p.stream, false)).collect::<Result<_>>()?;
         let source =
             |f: &sterna_hdl::verilog::SourceFile| Source { name: f.name.clone(), text: f.text.clone() };
-        let sources = build.sources.iter().map(source).collect();
-        Ok(Wires { sources, pins: pins(build)?, design, probes, names: names(build) })
+        let sources = match part {
+            Some(part) => part.sources(build, &design)?.iter().map(source).collect(),
+            None => build.sources.iter().map(source).collect(),
+        };
+        let mut pins = pins(build)?;
+        pins.output = stream(build, &design.output, true)?;
+        Ok(Wires { sources, pins, design, probes, names: names(build) })
     }
 
     /// What to ask of the simulators.
@@ -225,29 +236,31 @@ pub fn check(
     let run = sim::run(&build.design, samples, &with_probes, &|done, _| progress(Progress::Simulated(done)))?;
     let expected = expected(build, samples)?;
     let difference = difference(build, &expected, &run);
-    let wires = Wires::new(build)?;
+    let wires = Wires::new(build, request.part)?;
     let mut reports = Vec::new();
     for &tool in tools {
         progress(Progress::Building(tool));
         let asked = wires.request(build, request, tool);
-        let report = verilator::verify(&asked, &|done, _| progress(Progress::Verified(tool, done)))?;
+        let mut report = verilator::verify(&asked, &|done, _| progress(Progress::Verified(tool, done)))?;
+        if let (Some(part), Some(mismatch)) = (request.part, &mut report.mismatch)
+            && mismatch.place == Place::Output
+        {
+            mismatch.element = mismatch.element.map(|e| part.element(&build.design, e));
+        }
         reports.push((tool, report));
     }
     let accuracy = request.classes.and_then(|c| accuracy(&build.network, &run, c));
-    Ok(Verdict { difference, reports, accuracy, edges: expected.edges })
+    let slice = request.part.map(|part| part.coverage);
+    Ok(Verdict { difference, reports, accuracy, edges: expected.edges, slice })
 }
 
 /// The design without the probe lanes that are constants in the hardware: they have no signal that could be wrong. Only
 /// where all beats are full, as those of unrolled layers are.
-fn with_visible_probes(build: &Build) -> Design {
+pub fn with_visible_probes(build: &Build) -> Design {
     let mut design = build.design.clone();
-    let varies = |node: &NodeId| !matches!(build.design.netlist.node(*node).op, Op::Const(_));
-    let is_full = |stream: &Stream| stream.order.len().is_multiple_of(stream.data.len());
+    let varies = |node: NodeId| !matches!(build.design.netlist.node(node).op, Op::Const(_));
     for stream in design.probes.iter_mut().map(|p| &mut p.stream).filter(|s| is_full(s)) {
-        let lanes = stream.data.len();
-        let kept = stream.order.iter().enumerate().filter(|(p, _)| varies(&stream.data[p % lanes]));
-        stream.order = kept.map(|(_, element)| *element).collect();
-        stream.data.retain(varies);
+        *stream = with_lanes(stream, |lane| varies(stream.data[lane]));
     }
     design.probes.retain(|p| !p.stream.data.is_empty());
     design

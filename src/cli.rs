@@ -13,6 +13,7 @@ mod host;
 mod import;
 mod info;
 mod mutants;
+mod ranges;
 mod report;
 mod simulate;
 mod synth;

@@ -15,6 +15,7 @@ pub mod pins;
 mod place;
 mod plot;
 pub mod record;
+pub mod slice;
 pub mod stimuli;
 pub mod store;
 pub mod ui;

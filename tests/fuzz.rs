@@ -96,6 +96,11 @@ fn manifests_and_models() {
 }
 
 #[test]
+fn printed_verilog() {
+    fuzz_files("hdl/tests/golden", ".v", ROUNDS, targets::verilog);
+}
+
+#[test]
 fn models_in_onnx() {
     fuzz_files("onnx/tests/models", ".onnx", ROUNDS, targets::onnx);
 }

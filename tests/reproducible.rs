@@ -29,12 +29,11 @@ fn threads_and_runs() {
     }
 }
 
-/// Killed without warning after the first checkpoint, then run again: the same network.
-#[test]
-fn kill_and_resume() {
+/// Killed without warning after the first checkpoint, then run again on another number of threads: the same network.
+fn killed_and_resumed(flags: &[&str]) {
     let folder = Folder::new();
-    folder.ok(&[&TRAIN[..], &["-o", "whole"]].concat());
-    let resumed = [&TRAIN[..], &["-o", "resumed", "--checkpoint", "run.ckpt"]].concat();
+    folder.ok(&[&TRAIN[..], flags, &["--threads", "1", "-o", "whole"]].concat());
+    let resumed = [&TRAIN[..], flags, &["-o", "resumed", "--checkpoint", "run.ckpt"]].concat();
     let mut child =
         command(folder.path(), &resumed).stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
     let start = Instant::now();
@@ -47,6 +46,16 @@ fn kill_and_resume() {
     assert!(!folder.join("resumed").exists(), "it had finished before it could be killed");
     folder.ok(&resumed);
     assert_eq!(bytes(&folder, "whole"), bytes(&folder, "resumed"));
+}
+
+#[test]
+fn kill_and_resume() {
+    killed_and_resumed(&[]);
+}
+
+#[test]
+fn kill_and_resume_within_a_budget() {
+    killed_and_resumed(&["--budget", "2000", "--target", "ecp5"]);
 }
 
 #[test]

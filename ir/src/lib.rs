@@ -15,6 +15,7 @@ pub mod interpret;
 pub mod netlist;
 mod network;
 pub mod range;
+mod reach;
 pub mod size;
 mod task;
 
@@ -23,7 +24,8 @@ pub use error::{Error, Result};
 pub use netlist::Netlist;
 pub use network::{
     Conv2d, Dense, Input, Layer, LayerOp, MAX_ELEMENTS, MAX_LEVELS, MAX_PRODUCTS, MAX_WEIGHTS, Network,
-    Threshold, Window,
+    Ranges, Threshold, Window,
 };
 pub use range::Range;
+pub use reach::Reach;
 pub use task::{Scaling, Task};

@@ -200,7 +200,7 @@ impl<'a> Importer<'a> {
             return Err(refuse("the output does not depend on the input".into()));
         };
         let name = self.options.name.clone().unwrap_or_else(|| self.model.name.clone());
-        let input = Input { shape: self.model.input.shape.clone(), range };
+        let input = Input::new(self.model.input.shape.clone(), range);
         let mut network = Network { name, input, layers: self.layers };
         let ranges = network.ranges()?;
         for index in 0..network.layers.len() {

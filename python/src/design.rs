@@ -149,6 +149,7 @@ impl Design {
                 cache: &cache,
                 wave: vcd.as_deref(),
                 minimise: false,
+                part: None,
             };
             check::check(build, &request, &[sim::verilator::Tool::Verilator], &|_| ())
         })?;

@@ -1,7 +1,8 @@
 //! What of a netlist has to be simulated.
 
-use crate::order::{Action, reads};
+use crate::order::Action;
 use crate::program::Watch;
+use sterna_ir::Reach;
 use sterna_ir::netlist::{MemoryId, MemoryKind, Netlist, Node, NodeId, Op};
 
 /// The nodes that an output or a watched node depends on.
@@ -10,20 +11,11 @@ pub(crate) fn live(netlist: &Netlist, watch: Watch) -> Vec<bool> {
         Watch::All => return vec![true; netlist.nodes.len()],
         Watch::Nodes(nodes) => nodes,
     };
-    let mut live = vec![false; netlist.nodes.len()];
+    let mut reach = Reach::new(netlist);
     let inputs = netlist.ids().filter(|id| netlist.node(*id).op == Op::Input);
-    let mut open: Vec<NodeId> = inputs.chain(netlist.outputs.iter().copied()).collect();
-    open.extend(nodes.iter().copied().chain(netlist.reset));
-    while let Some(id) = open.pop() {
-        if std::mem::replace(&mut live[id.index()], true) {
-            continue;
-        }
-        open.extend(netlist.node(id).op.operands());
-        if let Op::Read { memory, .. } = netlist.node(id).op {
-            open.extend(reads(netlist, Action::Write(memory)));
-        }
-    }
-    live
+    let roots = inputs.chain(netlist.outputs.iter().copied()).chain(nodes.iter().copied());
+    roots.chain(netlist.reset).for_each(|id| reach.add(id));
+    reach.members()
 }
 
 /// The state changes of live nodes.

@@ -134,6 +134,7 @@ fn verified_with_verilator(dataset: &Dataset, build: &Build, cache: &Path, ui: &
         cache,
         wave: None,
         minimise: false,
+        part: None,
     };
     checked(build, &request, &[Tool::Verilator], ui)
 }

@@ -9,13 +9,13 @@ use std::sync::Mutex;
 use anyhow::{Context, Result, bail};
 use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
-use sterna_hdl::formal::{self, Verdict};
+use sterna_hdl::equal::{self, Verdict};
 use sterna_hdl::manifest::sha256;
 use sterna_hdl::mutate::{Kind, Mutant, Mutants, PLUSARG, schema};
-use sterna_hdl::verilog::{Emitted, SourceFile};
+use sterna_hdl::synth::Error;
+use sterna_hdl::verilog::SourceFile;
 use sterna_sim::verilator::{self, Fate, Source, Tool, VerifyRequest};
 
-use super::formal::plain;
 use crate::build::Build;
 use crate::check::{Request, Wires};
 use crate::ui::{Ui, percent, table};
@@ -80,7 +80,7 @@ pub fn run(build: &Build, asked: &Request, count: usize, seed: u64, ui: &Ui) -> 
     let todo: Vec<usize> = (1..=mutants.len()).filter(|n| !journal.has(*n)).collect();
     bar.set_position((mutants.len() - todo.len()) as u64);
     if !todo.is_empty() {
-        let wires = Wires::new(build)?;
+        let wires = Wires::new(build, None)?;
         let sources: Vec<Source> =
             files.iter().map(|f| Source { name: f.name.clone(), text: f.text.clone() }).collect();
         let request = VerifyRequest { sources: &sources, ..wires.request(build, asked, Tool::Verilator) };
@@ -97,10 +97,9 @@ pub fn run(build: &Build, asked: &Request, count: usize, seed: u64, ui: &Ui) -> 
         if let Some(error) = failed.into_inner().expect("no thread panics") {
             return Err(error);
         }
-        let plain = plain(build)?;
         let left: Vec<usize> = todo.into_iter().filter(|n| !journal.has(*n)).collect();
         left.par_iter().try_for_each(|&number| {
-            let proof = prove(&plain, build, &mutants[number - 1])?;
+            let proof = prove(build, &mutants[number - 1])?;
             bar.inc(1);
             journal.add(Line { number, fate: Fate::Survived, proof: Some(proof) })
         })?;
@@ -110,32 +109,17 @@ pub fn run(build: &Build, asked: &Request, count: usize, seed: u64, ui: &Ui) -> 
 }
 
 /// Whether `mutant` is proved to be the same circuit, and how or why not.
-fn prove(plain: &Emitted, build: &Build, mutant: &Mutant) -> Result<(bool, String)> {
-    let broken = mutant.apply(&build.sources);
-    let broken = broken.into_iter().find(|f| f.name == mutant.file).context("the mutant is of a file")?;
-    // All other modules as they are in the netlist, so that nothing is to be proved about them.
-    let own = |file: &SourceFile| if file.name == mutant.file { broken.clone() } else { file.clone() };
-    let mut sources: Vec<SourceFile> = plain.files.iter().map(own).collect();
-    let blocks = build.sources.iter().filter(|s| plain.files.iter().all(|p| p.name != s.name));
-    sources.extend(blocks.cloned());
+fn prove(build: &Build, mutant: &Mutant) -> Result<(bool, String)> {
     let folder = tempfile::tempdir().context("no temporary folder")?;
-    let modules = match formal::prove(plain, &sources, folder.path(), &|_| ()) {
-        Ok(modules) => modules,
-        Err(error @ sterna_hdl::synth::Error::Unreadable { .. }) => return Ok((false, error.to_string())),
+    let versions = [&build.sources[..], &mutant.apply(&build.sources)];
+    Ok(match equal::prove(&build.design, &build.emitted, versions, folder.path()) {
+        Ok(Verdict::Equal) => (true, "proved: nothing that is done to the circuit tells them apart".into()),
+        Ok(Verdict::Differ { cycles }) => {
+            (false, format!("not the same: some input tells them apart in {cycles} cycles"))
+        }
+        Ok(Verdict::Open) => (false, "neither proved nor disproved in time".into()),
+        Err(error @ Error::Unreadable { .. }) => (false, error.to_string()),
         Err(error) => return Err(error.into()),
-    };
-    let stem = mutant.file.trim_end_matches(".v");
-    let module = modules.iter().find(|m| m.module == stem).context("the proof is of a module")?;
-    Ok(match &module.verdict {
-        Verdict::Plain => (true, "the same text".into()),
-        Verdict::Proved { bits } => (true, format!("proved by SAT: all {bits} signal bits are equal")),
-        Verdict::TooLarge { signals } => {
-            (false, format!("not tried by SAT: a module of {signals} signals is too large"))
-        }
-        Verdict::Unproven { signals, .. } => {
-            (false, format!("not equal for every state of the module: {}", signals.join(", ")))
-        }
-        _ => (false, "unknown".into()),
     })
 }
 

@@ -13,7 +13,8 @@ use super::report::{Report, ReportArgs};
 use super::simulate::{Samples, Stimuli};
 use super::{formal, mutants};
 use crate::build::Build;
-use crate::check::{CACHE, Progress, Request, Verdict, cache, check, culprit};
+use crate::check::{CACHE, Progress, Request, Verdict, cache, check, culprit, with_visible_probes};
+use crate::slice::{Coverage, Size, Slice};
 use crate::store;
 use crate::ui::{Outcome, Ui, percent, table, thousands};
 
@@ -26,6 +27,7 @@ Examples:
   sterna verify digits.sterna --unrolled --data digits --stalls 0
   sterna verify build --icarus --samples 50                 Icarus, too: what a reset forgot is unknown there
   sterna verify build --formal                              also proved by SAT, where modules are small
+  sterna verify build --slice 4                             of each unrolled layer 4 outputs, with their whole cone
   sterna verify build --mutants 1000                        how many faults put into the Verilog are found
   sterna verify build --stimuli mismatch.json               the stimulus that an earlier run found to differ
 
@@ -55,6 +57,10 @@ pub struct Args {
     /// Also prove with Yosys, by SAT, that each module of the Verilog is what the netlist says, signal by signal.
     #[arg(long)]
     formal: bool,
+    /// Compare N outputs of each unrolled layer with the Verilog, chosen by --seed, with all that they depend on, or `all`
+    /// [default: all, but of circuits that Verilator can hardly build a part of about 10,000 signals].
+    #[arg(long, value_name = "N")]
+    slice: Option<Size>,
     /// Also break the Verilog in N places, one at a time, chosen by --seed: weights, signs, thresholds, tables, ROM words,
     /// enables, resets. Says how many the comparison finds; survivors are tried to be proved equivalent by SAT. An
     /// interrupted run goes on where it was.
@@ -96,6 +102,16 @@ pub fn run(args: &Args, ui: &Ui) -> Result<Outcome> {
     let build = args.design.open(&args.input, ui)?;
     let tools = tools(args, ui)?;
     let cache = cache(args.cache_dir.as_deref())?;
+    let part = Slice::of(&with_visible_probes(&build), args.slice.unwrap_or_default(), args.stimuli.seed);
+    if let Some(Slice { coverage: Coverage { nodes, all_nodes, .. }, .. }) = part {
+        if args.mutants.is_some() {
+            bail!("--mutants: of a slice nobody knows what the rest would have found; give --slice all");
+        }
+        let (some, all) = (thousands(nodes as u64), thousands(all_nodes as u64));
+        ui.note(format!(
+            "a slice is compared with the Verilog: {some} of {all} signals; --slice all compares all"
+        ));
+    }
     let Samples { inputs, classes, options, before } = args.stimuli.load(&build.network, &build.task, ui)?;
     let request = Request {
         samples: &inputs,
@@ -106,6 +122,7 @@ pub fn run(args: &Args, ui: &Ui) -> Result<Outcome> {
         cache: &cache,
         wave: Some(&args.wave),
         minimise: true,
+        part: part.as_ref(),
     };
     let verdict = checked(&build, &request, &tools, ui)?;
     report(&build, &verdict, ui)?;
@@ -167,6 +184,14 @@ fn report(build: &Build, verdict: &Verdict, ui: &Ui) -> Result<()> {
         ("values compared".into(), format!("{} on {} streams", thousands(v.values), v.streams)),
         ("evaluator and simulator".into(), state(verdict.difference.is_none())),
     ];
+    if let Some(c) = verdict.slice {
+        let share = |some: usize, all: usize| {
+            let part = percent(some as f64 / all as f64);
+            format!("{part}: {} of {}", thousands(some as u64), thousands(all as u64))
+        };
+        rows.push(("slice, outputs of all layers".into(), share(c.outputs, c.all_outputs)));
+        rows.push(("slice, signals".into(), share(c.nodes, c.all_nodes)));
+    }
     for (_, r) in &verdict.reports {
         let build = if r.cached { "cached".into() } else { format!("{:.1} s", r.build_seconds) };
         // Up to the number of the version.

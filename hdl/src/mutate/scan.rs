@@ -168,7 +168,12 @@ impl Parser<'_> {
     fn until(&mut self, end: &str) -> Option<Span> {
         let first = self.at;
         self.to(end)?;
-        Some(self.tokens[first].span.start..self.tokens[self.at - 2].span.end)
+        self.between(first, self.at - 1)
+    }
+
+    /// From token `first` to the one before `end`, if there is any.
+    fn between(&self, first: usize, end: usize) -> Option<Span> {
+        (first < end).then(|| self.tokens[first].span.start..self.tokens[end - 1].span.end)
     }
 
     fn item(&mut self) -> Option<()> {
@@ -236,8 +241,7 @@ impl Parser<'_> {
         match self.word() {
             "if" => {
                 let close = *self.pairs.get(&(self.at + 1))?;
-                let first = self.at + 2;
-                let expression = self.tokens[first].span.start..self.tokens[close - 1].span.end;
+                let expression = self.between(self.at + 2, close)?;
                 self.at = close + 1;
                 // Nothing but the reset has an `else`.
                 let is_reset = self.word() == "begin" && self.else_follows()?;
@@ -358,7 +362,9 @@ mod tests {
 
     #[test]
     fn text_of_another_kind_is_refused() {
-        for text in ["", "module m (;", "module m; foo bar; endmodule", "module m; always begin x <= ("] {
+        let texts = ["", "module m (;", "module m; foo bar; endmodule", "module m; always begin x <= ("];
+        let empty = ["module m; wire a = ; endmodule", "module m; always begin if () x <= y; end endmodule"];
+        for text in texts.into_iter().chain(empty) {
             assert_eq!(module(text), None, "{text}");
         }
     }

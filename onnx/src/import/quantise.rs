@@ -107,7 +107,7 @@ impl Importer<'_> {
     /// Ranges of the integers of the last layer, or of the input.
     pub(super) fn ranges(&mut self) -> Result<Vec<Range>, String> {
         let range = self.range.ok_or("reads an input of floats; quantise it first")?;
-        let input = Input { shape: vec![self.model.input.shape.iter().product()], range };
+        let input = Input::new(vec![self.model.input.shape.iter().product()], range);
         if self.layers.is_empty() {
             return Ok(vec![range; input.elements()]);
         }

@@ -59,7 +59,7 @@ fn external(location: &str, size: i64) -> proto::Tensor {
 fn the_model_is_sound_before_it_is_changed() {
     let network = import(&parse(&small().bytes()).unwrap(), &Options::default()).unwrap().network;
     assert_eq!(network.layers.len(), 3);
-    assert_eq!(network.input.range, sterna_ir::Range::new(0, 15));
+    assert_eq!(network.input.range(), sterna_ir::Range::new(0, 15));
 }
 
 #[test]
