@@ -5,6 +5,7 @@
 //! neuron's weights and thresholds back; every path must hold as many registers as the stage says. Folded stages are decoded
 //! from the words of their ROMs. Window units are cut out and run on marked pixels. The proof shares no code with the builders beyond the layout of a ROM word.
 
+mod atoms;
 mod forms;
 mod maxima;
 mod network;

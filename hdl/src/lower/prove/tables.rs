@@ -4,7 +4,8 @@ use std::collections::HashMap;
 
 use sterna_ir::netlist::{Netlist, NodeId, Op};
 
-use super::forms::{Atoms, Form, Meaning, Value};
+use super::atoms::{Atoms, Form};
+use super::forms::{Meaning, Value};
 
 /// Most bits that a tree may depend on: 2^20 combinations.
 const MOST_ATOMS: usize = 20;
