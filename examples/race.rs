@@ -111,7 +111,7 @@ fn bits(size: usize, layers: usize) -> Result<Build> {
         list.push(Layer { name: format!("fc{layer}"), op: LayerOp::Dense(dense) });
         list.push(Layer { name: format!("sign{layer}"), op: LayerOp::Threshold(sign) });
     }
-    let input = Input { shape: vec![size], range: Range::BIT };
+    let input = Input::new(vec![size], Range::BIT);
     let network = Network { name: format!("bits{size}"), input, layers: list };
     let task = Task::default();
     build::compile((network, task), sterna::hdl::Options::default())

@@ -192,7 +192,7 @@ fn network(dice: &mut Dice) -> Network {
         .then(|| [dice.within(1, 3), dice.within(2, 7), dice.within(2, 7)].map(|n| n as usize));
     let shape = image.map_or_else(|| vec![dice.within(1, 16) as usize], |image| image.to_vec());
     let values = vec![range; shape.iter().product()];
-    let input = Input { shape, range };
+    let input = Input::new(shape, range);
     let mut net =
         Growing { network: Network { name: "random".into(), input, layers: vec![] }, values, image };
     if dice.chance(20) {

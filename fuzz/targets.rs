@@ -21,7 +21,7 @@ pub fn network(bytes: &[u8]) {
     if elements(&network) > SMALL {
         return;
     }
-    let sample = vec![network.input.range.lo; network.input.elements()];
+    let sample: Vec<i64> = network.input.of_elements().iter().map(|range| range.lo).collect();
     // A network that was read may still overflow, which is told.
     if eval::evaluate(&network, &sample).is_ok() {
         // What no circuit can be made of is told, too.
@@ -49,7 +49,8 @@ pub fn onnx(bytes: &[u8]) {
     let Ok(written) = sterna_onnx::export(&network, 1, &[]) else { return };
     let again = sterna_onnx::parse(&written).and_then(|model| sterna_onnx::import(&model, &options));
     let again = again.expect("what was written can be read").network;
-    for value in [network.input.range.lo, network.input.range.hi] {
+    let range = network.input.range();
+    for value in [range.lo, range.hi] {
         let sample = vec![value; network.input.elements()];
         let class = |network| eval::evaluate(network, &sample).expect("an imported network checks").pop();
         assert_eq!(class(&network), class(&again));

@@ -1,6 +1,6 @@
 //! What the compiler is told where the user leaves it open.
 
-use anyhow::bail;
+use anyhow::{bail, ensure};
 use sterna_hdl::delay::Delays;
 use sterna_hdl::family::Family;
 use sterna_hdl::{Folding, Options};
@@ -11,6 +11,13 @@ use sterna_trainer::quantise::{Quantised, tga, twn};
 pub const UNROLL_LIMIT: usize = 20_000;
 /// Processing elements of a folded design when nothing is asked for.
 const DEFAULT_PES: usize = 64;
+
+/// A number of threads to use, refused where the machine could not start them.
+pub fn threads(threads: usize) -> anyhow::Result<usize> {
+    const MOST: usize = 256;
+    ensure!((1..=MOST).contains(&threads), "threads {threads}: want 1 to {MOST}");
+    Ok(threads)
+}
 
 /// Reads a family's name.
 pub fn family(text: &str) -> Result<Family, String> {

@@ -13,6 +13,7 @@ mod host;
 mod import;
 mod info;
 mod mutants;
+mod ranges;
 mod report;
 mod simulate;
 mod synth;
@@ -21,9 +22,8 @@ mod verify;
 
 use clap::{Parser, Subcommand};
 
+use crate::choices;
 use crate::ui::{Outcome, Ui};
-
-const MAX_THREADS: usize = 256;
 
 const EXAMPLES: &str = "\
 Examples:
@@ -89,8 +89,7 @@ enum Command {
 pub fn run(cli: Cli) -> anyhow::Result<Outcome> {
     let mut pool = rayon::ThreadPoolBuilder::new();
     if let Some(threads) = cli.threads {
-        anyhow::ensure!((1..=MAX_THREADS).contains(&threads), "--threads {threads}: want 1 to {MAX_THREADS}");
-        pool = pool.num_threads(threads);
+        pool = pool.num_threads(choices::threads(threads)?);
     }
     pool.build_global()?;
     let ui = Ui::new(cli.json, cli.quiet);

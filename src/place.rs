@@ -47,7 +47,7 @@ mod tests {
         };
         let ops = [threshold(2, 24), LayerOp::MaxPool(window), threshold(2, 6), threshold(12, 1)];
         let layers = ops.into_iter().map(|op| Layer { name: "layer".into(), op }).collect();
-        let input = Input { shape: vec![2, 4, 6], range: Range::BIT };
+        let input = Input::new(vec![2, 4, 6], Range::BIT);
         let network = Network { name: "places".into(), input, layers };
         network.check().unwrap();
         let places: Vec<String> = (0..4).map(|layer| element(&network, layer, 10)).collect();

@@ -102,6 +102,16 @@ pub fn of(network: &Path, text: &str) -> Option<Record> {
     read(&beside(network)).ok().filter(|record| record.sha256 == sha256(text))
 }
 
+/// The recipe in the file at `path`: a configuration, or that of a training whose record it is.
+pub fn recipe(path: &Path) -> Result<Config> {
+    let text = store::read_text(path)?;
+    let value: serde_json::Value = serde_json::from_str(&text).with_context(|| path.display().to_string())?;
+    if value.get("format").is_some() {
+        return Ok(read(path)?.config);
+    }
+    serde_json::from_str(&text).with_context(|| path.display().to_string())
+}
+
 fn read(path: &Path) -> Result<Record> {
     let record: Record =
         serde_json::from_str(&store::read_text(path)?).with_context(|| path.display().to_string())?;

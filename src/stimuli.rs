@@ -13,19 +13,22 @@ const CORNERS: usize = 8;
 /// `count` samples: the corners; then by turns a sample that puts one sum of the first layer at a threshold or one beside it,
 /// and noise. The same network, count and seed give the same samples.
 pub fn made(network: &Network, count: usize, seed: u64) -> Vec<Vec<i64>> {
-    let (n, range) = (network.input.elements(), network.input.range);
+    let ranges = network.input.of_elements();
+    let n = ranges.len();
     let mut draw = Draw(Stall::new(seed, 0));
-    let pick = |high: bool| if high { range.hi } else { range.lo };
+    let pick = |high: &dyn Fn(usize) -> bool| {
+        let ends = ranges.iter().enumerate();
+        ends.map(|(i, range)| if high(i) { range.hi } else { range.lo }).collect()
+    };
     (0..count)
         .map(|index| match index {
-            0 => vec![range.lo; n],
-            1 => vec![range.hi; n],
-            2 | 3 => (0..n).map(|i| pick(i % 2 == index % 2)).collect(),
-            4..CORNERS => (0..n).map(|i| pick(i == index * n / CORNERS)).collect(),
+            0 | 1 => pick(&|_| index == 1),
+            2 | 3 => pick(&|i| i % 2 == index % 2),
+            4..CORNERS => pick(&|i| i == index * n / CORNERS),
             _ => {
-                let mut sample: Vec<i64> = (0..n).map(|_| draw.within(range)).collect();
+                let mut sample: Vec<i64> = ranges.iter().map(|range| draw.within(*range)).collect();
                 if index % 2 == 0 {
-                    move_to_edge(network, &mut sample, (index - CORNERS) / 2, &mut draw);
+                    move_to_edge(network, &ranges, &mut sample, (index - CORNERS) / 2, &mut draw);
                 }
                 sample
             }
@@ -60,8 +63,7 @@ impl Draw {
 
 /// Moves `sample` so that the sum of one channel is at one of its thresholds, one below or one above; `turn` goes through
 /// the channels, the levels and the three places.
-fn move_to_edge(network: &Network, sample: &mut [i64], turn: usize, draw: &mut Draw) {
-    let range = network.input.range;
+fn move_to_edge(network: &Network, ranges: &[Range], sample: &mut [i64], turn: usize, draw: &mut Draw) {
     match (&network.layers[0].op, network.layers.get(1).map(|l| &l.op)) {
         (op @ (LayerOp::Dense(_) | LayerOp::Conv2d(_)), Some(LayerOp::Threshold(t))) => {
             let (channel, level) = (turn % t.channels, turn / t.channels % t.levels);
@@ -69,13 +71,13 @@ fn move_to_edge(network: &Network, sample: &mut [i64], turn: usize, draw: &mut D
             let target = t.of(channel)[level] + place as i64 - 1;
             let position = draw.within(Range::new(0, t.positions as i64 - 1)) as usize;
             let sum = Sum::of(op, channel * t.positions + position);
-            sum.steer(target, range, sample, draw);
+            sum.steer(target, ranges, sample, draw);
         }
         (LayerOp::Threshold(t), _) => {
             for (element, value) in sample.iter_mut().enumerate() {
                 let channel = element / t.positions;
                 let edge = t.of(channel)[turn % t.levels] - (turn + element) as i64 % 2;
-                *value = edge.clamp(range.lo, range.hi);
+                *value = edge.clamp(ranges[element].lo, ranges[element].hi);
             }
         }
         _ => {}
@@ -110,14 +112,14 @@ impl Sum {
         }
     }
 
-    /// Changes elements, from a random one on, until the sum is `target`, as far as the range lets it.
-    fn steer(&self, target: i64, range: Range, sample: &mut [i64], draw: &mut Draw) {
+    /// Changes elements, from a random one on, until the sum is `target`, as far as the ranges let it.
+    fn steer(&self, target: i64, ranges: &[Range], sample: &mut [i64], draw: &mut Draw) {
         let n = self.terms.len();
         let sum: i64 = self.terms.iter().map(|(i, w)| w * sample[*i]).sum();
         let mut missing = target - self.bias - sum;
         let start = draw.within(Range::new(0, n.max(1) as i64 - 1)) as usize;
         for (i, weight) in (0..n).map(|k| self.terms[(start + k) % n]) {
-            let moved = (sample[i] + missing / weight).clamp(range.lo, range.hi);
+            let moved = (sample[i] + missing / weight).clamp(ranges[i].lo, ranges[i].hi);
             missing -= weight * (moved - sample[i]);
             sample[i] = moved;
         }
@@ -142,7 +144,7 @@ impl Edges {
     /// Errors when the network does not check.
     pub fn of(network: &Network) -> Result<Self> {
         let ranges = network.ranges()?;
-        let input = vec![network.input.range; network.input.elements()];
+        let input = network.input.of_elements();
         let layer = |(index, layer): (usize, &sterna_ir::Layer)| match &layer.op {
             LayerOp::Threshold(t) => {
                 let before = if index == 0 { &input } else { &ranges[index - 1] };
@@ -202,7 +204,7 @@ mod tests {
         let layer = |name: &str, op| Layer { name: name.into(), op };
         Network {
             name: "edges".into(),
-            input: Input { shape: vec![4], range: Range::new(0, 255) },
+            input: Input::new(vec![4], Range::new(0, 255)),
             layers: vec![layer("fc", LayerOp::Dense(dense)), layer("act", LayerOp::Threshold(threshold))],
         }
     }

@@ -5,7 +5,7 @@ use std::io::{Read, Write};
 use std::path::Path;
 
 use anyhow::{Context, Result, bail, ensure};
-use sterna_ir::{Network, Range, Task, format};
+use sterna_ir::{Network, Range, Ranges, Task, format};
 use sterna_onnx::{Import, InputCodes, Options, Ternarise};
 
 /// Widest samples of an imported model: each of their values is looked at.
@@ -43,8 +43,8 @@ pub fn read_network(path: &Path) -> Result<(Network, Task)> {
     format::read(text).with_context(|| path.display().to_string())
 }
 
-/// Reads a matrix of small integers, `[inputs, outputs]`, as the network `y = x @ matrix` over inputs in `range`.
-pub fn read_matrix(path: &Path, range: Range) -> Result<Network> {
+/// Reads a matrix of small integers, `[inputs, outputs]`, as the network `y = x @ matrix` over inputs in their `ranges`.
+pub fn read_matrix(path: &Path, ranges: impl Into<Ranges>) -> Result<Network> {
     let place = || path.display().to_string();
     let (shape, values) = sterna_trainer::data::read_matrix(path)?;
     if let Some(at) = values.iter().position(|v| v.fract() != 0.0) {
@@ -52,17 +52,22 @@ pub fn read_matrix(path: &Path, range: Range) -> Result<Network> {
     }
     let values: Vec<i64> = values.iter().map(|v| *v as i64).collect();
     let name = path.file_stem().unwrap_or_default().to_string_lossy();
-    matrix(&name, shape, &values, range).with_context(place)
+    matrix(&name, shape, &values, ranges).with_context(place)
 }
 
 /// The network of a matrix, given row by row.
-pub fn matrix(name: &str, [inputs, outputs]: [usize; 2], values: &[i64], range: Range) -> Result<Network> {
+pub fn matrix(
+    name: &str,
+    [inputs, outputs]: [usize; 2],
+    values: &[i64],
+    ranges: impl Into<Ranges>,
+) -> Result<Network> {
     let small = |(at, v): (usize, &i64)| {
         i16::try_from(*v).with_context(|| format!("weights, value {at} is {v}; want -32768 to 32767"))
     };
     let weights = values.iter().enumerate().map(small).collect::<Result<Vec<i16>>>()?;
     let by_output = (0..outputs).flat_map(|o| weights.iter().skip(o).step_by(outputs).copied()).collect();
-    Ok(sterna_hdl::matrix::network(name, inputs, outputs, by_output, range)?)
+    Ok(sterna_hdl::matrix::network(name, inputs, outputs, by_output, ranges)?)
 }
 
 /// Reads a model of ONNX or QONNX as a network, by default named after the file, or as it was when this program exported it;

@@ -63,3 +63,26 @@ fn the_frontier_is_a_table_and_a_plot() {
     let svg = std::fs::read_to_string(folder.join("f.svg")).unwrap();
     assert_eq!(svg.matches("<circle").count(), points.len());
 }
+
+#[test]
+fn a_training_to_a_budget_gives_the_circuit_that_it_names() {
+    let folder = Folder::new();
+    let train = ["train", "digits:600,100", "--hidden", "16", "--epochs", "6", "-o", "net.sterna"];
+    let trained = folder.json(0, &[&train[..], &["--budget", "900", "--target", "ice40"]].concat());
+    let cost = trained["cost"].as_f64().unwrap();
+    assert!((0.9 * 900.0..=900.0).contains(&cost), "{cost} of 900 LUT");
+    let read =
+        folder.json(0, &["estimate", "net.sterna", "--unrolled", "--target", "ice40", "--family", "ice40"]);
+    assert_eq!(read["estimates"][0]["total"]["lut"].as_f64(), Some(cost));
+
+    // The recipe of the record gives the same network.
+    std::fs::rename(folder.join("net.training.json"), folder.join("recipe.json")).unwrap();
+    folder.json(0, &["train", "digits:600,100", "--config", "recipe.json", "-o", "again.sterna"]);
+    let bytes = |name: &str| std::fs::read(folder.join(name)).unwrap();
+    assert_eq!(bytes("net.sterna"), bytes("again.sterna"));
+
+    let trained = folder.json(0, &[&train[..], &["--cycles", "60", "--pes", "12"]].concat());
+    let built = folder.json(0, &["compile", "net.sterna", "--pes", "12", "--input-lanes", "16", "-o", "out"]);
+    assert_eq!(built["interval"].as_f64(), trained["cost"].as_f64());
+    assert!(trained["cost"].as_f64().unwrap() <= 60.0, "{:#}", trained["cost"]);
+}

@@ -1,5 +1,6 @@
 //! Bad input: one clear line with value, place and fix, status 2, nothing left behind.
 
+use crate::road::matrix;
 use crate::util::{Folder, has, small_network, text};
 
 /// Runs a command that must refuse: status 2, no panic, the message holds every part of `expected`, and the folder holds
@@ -129,6 +130,15 @@ fn settings() {
     refuses(&folder, &["compile", "net.sterna", "--style", "unrolled"], &["3"]);
     refuses(&folder, &["compile", "net.sterna", "--style", "unrolled,x,4"], &["\"x\""]);
     refuses(&folder, &["compile", "net.sterna", "--input-lanes", "785"], &["785"]);
+    folder.put("w.npy", matrix(12, 9));
+    folder.put("ranges", "s8 u4\n1,x");
+    let input = |ranges: &str, expected: &[&str]| {
+        refuses(&folder, &["compile", "w.npy", "--input", ranges], expected);
+    };
+    input("s8,u4", &["input.range", "2 given", "12 channels"]);
+    input("s8,x", &["\"x\"", "LO:HI"]);
+    input("@none", &["none"]);
+    input("@ranges", &["ranges, range 2", "\"1\"", "LO:HI"]);
     refuses(&folder, &["compile", "net.sterna", "--board", "nosuch"], &["nosuch", "icebreaker"]);
     let foreign = ["compile", "net.sterna", "--board", "icebreaker", "--target", "xcup"];
     refuses(&folder, &foreign, &["--target xcup", "iCEBreaker is of ice40"]);
@@ -285,7 +295,7 @@ fn files_of_others_are_not_replaced() {
         &["simulate", "net.sterna", "--samples", "99999999999"],
         &["--samples 99999999999", "want 1 to"],
     );
-    refuses(&folder, &["--threads", "100000", "info", "net.sterna"], &["--threads 100000", "256"]);
+    refuses(&folder, &["--threads", "100000", "info", "net.sterna"], &["threads 100000", "256"]);
     folder.ok(&["compile", "net.sterna", "--pes", "4", "-o", "b"]);
     folder.put("b/network.sterna", small_network().replacen("\"name\": \"digits\"", "\"name\": \"d\"", 1));
     refuses(&folder, &["info", "b"], &["network.sterna was changed", "compile it again"]);

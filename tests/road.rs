@@ -109,11 +109,18 @@ fn convolutions_reach_a_circuit() {
 #[test]
 fn models_of_others_reach_a_circuit_and_come_back() {
     let folder = Folder::new();
-    for name in ["residual", "bipolar"] {
+    for name in ["residual", "bipolar", "branches"] {
         let path = format!("{}/onnx/tests/models/{name}.onnx", env!("CARGO_MANIFEST_DIR"));
         folder.ok(&["import", &path, "-o", "net.sterna"]);
         let run = folder.json(0, &["simulate", "net.sterna", "--unrolled", "--samples", "60"]);
         assert_eq!(run["equal"], true, "{name}: {run}");
+    }
+    // The last of them, whose branches wait for each other.
+    let run = folder.json(0, &["simulate", "net.sterna", "--pes", "32", "--samples", "60"]);
+    assert_eq!(run["equal"], true, "{run}");
+    if has("verilator", "--version") {
+        let report = folder.json(0, &["verify", "net.sterna", "--unrolled", "--samples", "20"]);
+        assert_eq!(report["equal"], true, "{report:#}");
     }
     folder.put("small.sterna", small_network());
     folder.ok(&[

@@ -12,10 +12,11 @@ fn mapped_circuits_are_equal_in_all_simulators() {
     let folder = Folder::new();
     folder.put("net.sterna", small_network());
     folder.put("w.npy", crate::road::matrix(9, 7));
+    let mixed = ["w.npy", "--input", "s8,u1,u1,u1,u1,-5:3,u4,2:9,s2"];
     let mapped = Family::ALL.map(|family| vec!["--target", family.name()]);
     // Plain operators too.
     for target in mapped.iter().chain([&Vec::new()]) {
-        for input in [&["net.sterna", "--unrolled"][..], &["w.npy", "--input", "s8"]] {
+        for input in [&["net.sterna", "--unrolled"][..], &["w.npy", "--input", "s8"], &mixed] {
             let verify = ["verify", "--icarus", "--samples", "60"];
             let report = folder.json(0, &[&verify, input, target].concat());
             assert_eq!(report["equal"], true, "{target:?}, {input:?}: {report:#}");

@@ -13,6 +13,7 @@ use crate::adder::{Adder, adder};
 use crate::complement::{as_difference, complemented};
 use crate::estimate::Resources;
 use crate::family::Family;
+use crate::synth::{FEW_OF_TWO, few};
 
 /// Delays of a family's cells, in picoseconds.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -27,8 +28,10 @@ pub struct Delays {
     pub route: u32,
     /// Through a look-up table.
     pub lut: u32,
-    /// Bits of the widest sum or comparison that is tables and no chain.
+    /// Bits of the widest sum that is tables and no chain.
     pub narrow: u32,
+    /// Bits of the widest word that is compared with a constant in tables.
+    pub few: u32,
     /// Onto a carry chain.
     pub enter: u32,
     /// A bit along the chain, times 1000 (femtoseconds).
@@ -37,9 +40,6 @@ pub struct Delays {
     pub leave: u32,
     /// Inputs of a table.
     pub inputs: u32,
-    /// Of the two tables behind the chain of a signed comparison, which make its result of sign and overflow, those that
-    /// logic behind it swallows: both where tables join to wider ones.
-    pub swallowed: u32,
     /// To and through the table of an odd bit that leaves its chain, see `adder.rs`; 0 where none does.
     pub odd: u32,
     /// To and through the table that inverts a subtracted operand next to its chain; 0 where chains invert.
@@ -70,9 +70,9 @@ impl Delays {
 
     /// The same with routes that are known: a hop, and what the slowest path has more, in picoseconds.
     pub fn with_routing(family: Family, route: u32, worst: u32) -> Option<Self> {
-        let (clock_to_q, setup, lut, narrow, enter, carry, leave, swallowed, inverter, odd) = match family {
-            Family::Ice40 => (540, 0, 380, 2, 250, 135_000, 574, 1, 980, 0),
-            Family::Ecp5 => (525, 130, 236, 4, 447, 36_000, 443, 2, 0, 836),
+        let (clock_to_q, setup, lut, narrow, enter, carry, leave, inverter, odd) = match family {
+            Family::Ice40 => (540, 0, 380, 2, 250, 135_000, 574, 980, 0),
+            Family::Ecp5 => (525, 130, 236, 4, 447, 36_000, 443, 0, 836),
             Family::Gowin | Family::Xcup => return None,
         };
         let inputs = family.lut_inputs();
@@ -83,10 +83,10 @@ impl Delays {
             route,
             lut,
             narrow,
+            few: few(family)?,
             enter,
             carry,
             leave,
-            swallowed,
             inputs,
             inverter,
             odd,
@@ -121,15 +121,14 @@ impl Delays {
                 _ => self.sum(terms, width, at),
             },
             Op::Ge(a, b) => {
-                let wide = [a, b].map(|x| netlist.node(*x).range.width()).into_iter().max();
-                if wide <= Some(self.narrow) {
+                let fixed = [a, b].iter().any(|x| matches!(netlist.node(**x).op, Op::Const(_)));
+                let compared = [a, b].map(|x| netlist.node(*x).range.width()).into_iter().max();
+                if compared <= Some(if fixed { self.few } else { FEW_OF_TWO }) {
                     return through(self.levels((at(*a).len() + at(*b).len()) as u32));
                 }
-                let Some(chain) = self.chain(&[at(*a), at(*b)], at(*a).len().max(at(*b).len())) else {
-                    return Vec::new();
-                };
-                let tables = self.sign_tables(netlist, id) * (self.route + self.lut);
-                vec![chain.last().map_or(0, |t| t + self.leave + tables); width]
+                // The sign of the difference, behind the carry of its top bit.
+                let chain = self.chain(&[at(*a), at(*b)], at(*a).len().max(at(*b).len()));
+                chain.and_then(|bits| bits.last().map(|t| t + self.leave)).into_iter().collect()
             }
             Op::Eq(a, b) => {
                 let own = |id: NodeId| at(id).len() as u32;
@@ -161,14 +160,6 @@ impl Delays {
         if let Some(top) = at.last_mut().filter(|_| is_odd) {
             *top += self.odd;
         }
-    }
-
-    /// Tables behind the chain of a comparison: sign and overflow of a difference make the result where words have signs.
-    fn sign_tables(&self, netlist: &Netlist, id: NodeId) -> u32 {
-        let Op::Ge(a, b) = netlist.node(id).op else { return 0 };
-        let ranges = [a, b].map(|x| netlist.node(x).range);
-        let is_chain = ranges.iter().any(|r| r.width() > self.narrow);
-        if is_chain && ranges.iter().any(|r| r.is_signed()) { 2 } else { 0 }
     }
 
     /// Levels of tables that join `inputs` bits.

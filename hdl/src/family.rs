@@ -44,6 +44,17 @@ impl Family {
         }
     }
 
+    /// Look-up tables that come with a block RAM on a part, which is what one is worth: iCE40 HX8K 7,680 and 32, ECP5-85 84,000
+    /// and 208, XCZU7 230,400 and 624 halves, GW2AR-18 20,736 and 46.
+    pub fn luts_of_a_block(self) -> f64 {
+        match self {
+            Family::Ice40 => 240.0,
+            Family::Ecp5 => 404.0,
+            Family::Xcup => 369.0,
+            Family::Gowin => 451.0,
+        }
+    }
+
     /// What the LUT column counts, for tables: published numbers differ by convention.
     pub fn lut_convention(self) -> &'static str {
         match self {

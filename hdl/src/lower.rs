@@ -39,7 +39,7 @@ use sterna_ir::{Design, Network};
 
 use crate::{Options, Result};
 use fit::build_fitting;
-pub(crate) use folded::MOST_LANES;
+pub use folded::MOST_LANES;
 pub use folded::ScheduleInfo;
 use pipe::{Gate, Link, open_pipe};
 pub(crate) use plan::Searched;
@@ -250,7 +250,7 @@ fn build_unit(
             y
         }
         Unit::Windows(unit) => {
-            let (y, built) = unit.build(b, gate, x);
+            let (y, built) = unit.build(b, gate, x, options.family);
             claims.push(Claim::Windows { place, unit: unit.clone(), built });
             y
         }
@@ -265,7 +265,7 @@ fn build_unit(
             y
         }
         Unit::Folded(unit) => {
-            let (y, built) = unit.build(b, gate, x);
+            let (y, built) = unit.build(b, gate, x, options.family);
             claims.push(Claim::Folded { place, unit: unit.clone(), built });
             y
         }

@@ -38,7 +38,7 @@ impl Style {
     pub fn pes(self) -> Option<usize> {
         match self {
             Style::Unrolled => None,
-            Style::Folded { pes } | Style::Dense { pes } => Some(pes),
+            Style::Folded { pes } | Style::Dense { pes } | Style::Xnor { pes } => Some(pes),
         }
     }
 }
@@ -87,6 +87,12 @@ pub enum Style {
         /// Processing elements; no more than the rows of the layer are built.
         pes: usize,
     },
+    /// Elements of a binary network, each comparing up to 16 bits with as many weights per cycle and counting those that agree:
+    /// the baseline of weights that have no zeros. Weights of -1 and 1 over values of one bit only.
+    Xnor {
+        /// Processing elements; no more than the rows of the layer are built.
+        pes: usize,
+    },
 }
 
 /// As `--style` of the command takes it.
@@ -96,6 +102,7 @@ impl fmt::Display for Style {
             Style::Unrolled => f.write_str("unrolled"),
             Style::Folded { pes } => write!(f, "{pes}"),
             Style::Dense { pes } => write!(f, "dense:{pes}"),
+            Style::Xnor { pes } => write!(f, "xnor:{pes}"),
         }
     }
 }

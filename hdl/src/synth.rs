@@ -192,6 +192,9 @@ fn script(files: &[&str], top: &str, family: Family) -> String {
     )
 }
 
+/// Widest words that are compared with each other without a carry chain, as `ge2alu.techmap` says.
+pub(crate) const FEW_OF_TWO: u32 = 2;
+
 /// Widest word that is compared with a constant without a carry chain. Xilinx compares by a flow of its own, in tables that
 /// look at several bits.
 pub(crate) fn few(family: Family) -> Option<u32> {

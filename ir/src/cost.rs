@@ -26,6 +26,27 @@ pub struct CostTable {
     pub fixed: u64,
     /// One per layer of weights.
     pub layers: Vec<LayerCost>,
+    /// The circuit whose cost the table stands for; `None` where its own figures count.
+    #[serde(default)]
+    pub circuit: Option<Circuit>,
+}
+
+/// A circuit and what of it is counted.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+pub enum Circuit {
+    /// Look-up tables, all layers unrolled.
+    Luts {
+        /// Name of the family of parts.
+        family: String,
+    },
+    /// Cycles between samples, all layers folded.
+    Cycles {
+        /// Processing elements of all layers together.
+        pes: usize,
+        /// Elements of a sample that arrive in a cycle; `None` for the usual number.
+        input_lanes: Option<usize>,
+    },
 }
 
 fn one() -> u64 {

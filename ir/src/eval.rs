@@ -42,8 +42,8 @@ pub fn check_sample(network: &Network, sample: &[i64]) -> Result<()> {
             input.elements()
         )));
     }
-    match sample.iter().position(|v| !input.range.contains(*v)) {
-        Some(i) => Err(Error::Sample(format!("element {i} is {}, outside {}", sample[i], input.range))),
+    match sample.iter().zip(input.of_elements()).enumerate().find(|(_, (v, range))| !range.contains(**v)) {
+        Some((i, (v, range))) => Err(Error::Sample(format!("element {i} is {v}, outside {range}"))),
         None => Ok(()),
     }
 }

@@ -24,7 +24,7 @@ pub use error::{Error, Result};
 pub use netlist::Netlist;
 pub use network::{
     Conv2d, Dense, Input, Layer, LayerOp, MAX_ELEMENTS, MAX_LEVELS, MAX_PRODUCTS, MAX_WEIGHTS, Network,
-    Threshold, Window,
+    Ranges, Threshold, Window,
 };
 pub use range::Range;
 pub use reach::Reach;

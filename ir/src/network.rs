@@ -4,18 +4,18 @@
 //! Per-layer scales never exist here. Batch-norm has become thresholds, and the last layer keeps one common scale, so that
 //! the arg max of its integer sums is the class.
 
-use serde::{Deserialize, Serialize};
-
 use crate::{Error, Range, Result};
 
 mod conv;
 mod dense;
+mod input;
 mod pool;
 mod threshold;
 mod window;
 
 pub use conv::Conv2d;
 pub use dense::Dense;
+pub use input::{Input, Ranges};
 pub use threshold::Threshold;
 pub use window::Window;
 
@@ -37,22 +37,6 @@ pub struct Network {
     pub input: Input,
     /// Layers in order of evaluation.
     pub layers: Vec<Layer>,
-}
-
-/// What a sample looks like. Elements are ordered row-major over `shape`.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Input {
-    /// `[n]` or `[channels, height, width]`.
-    pub shape: Vec<usize>,
-    /// Range of every element.
-    pub range: Range,
-}
-
-impl Input {
-    /// Elements of one sample.
-    pub fn elements(&self) -> usize {
-        self.shape.iter().product()
-    }
 }
 
 /// A named layer.
@@ -113,8 +97,11 @@ impl Network {
     ///
     /// Errors when the network does not [check](Network::check).
     pub fn ranges(&self) -> Result<Vec<Vec<Range>>> {
-        self.check_input()?;
-        let mut current = vec![self.input.range; self.input.elements()];
+        self.input.check()?;
+        if self.layers.is_empty() {
+            return Err(Error::format("layers", "no layers; want at least one"));
+        }
+        let mut current = self.input.of_elements();
         let mut all: Vec<Vec<Range>> = Vec::with_capacity(self.layers.len());
         for (index, layer) in self.layers.iter().enumerate() {
             let fail = |what: String| Error::Network { layer: index, name: layer.name.clone(), what };
@@ -141,25 +128,6 @@ impl Network {
     /// Refuses a network whose parts do not fit: lengths, unsorted thresholds, sums wider than 60 bits, sizes past the limits.
     pub fn check(&self) -> Result<()> {
         self.ranges().map(|_| ())
-    }
-
-    fn check_input(&self) -> Result<()> {
-        let shape = &self.input.shape;
-        let elements = shape.iter().try_fold(1usize, |n, &d| n.checked_mul(d)).unwrap_or(usize::MAX);
-        if shape.is_empty() || shape.len() > 3 || elements == 0 || elements > MAX_ELEMENTS {
-            return Err(Error::format(
-                "input.shape",
-                format!("{shape:?}; want 1 to 3 sizes, 1 to {MAX_ELEMENTS} elements in all"),
-            ));
-        }
-        let range = self.input.range;
-        if range.lo > range.hi || range.width() > 32 {
-            return Err(Error::format("input.range", format!("{range}; want lo <= hi within 32 bits")));
-        }
-        if self.layers.is_empty() {
-            return Err(Error::format("layers", "no layers; want at least one"));
-        }
-        Ok(())
     }
 }
 

@@ -2,9 +2,7 @@
 
 use std::sync::Arc;
 
-use num_traits::{One, Signed, Zero};
-
-use crate::exact::{Ratio, as_integer, ratio, whole};
+use crate::exact::{Ratio, as_integer, common_step, ratio, whole};
 use crate::stairs::Params;
 use crate::tensor::{Data, Tensor};
 
@@ -87,33 +85,10 @@ impl Constant {
 
 /// Floats as multiples of the largest number of which all are multiples.
 fn grid(tensor: &Tensor) -> Result<Quantised, String> {
-    const MOST: i64 = i16::MAX as i64;
     let values = Constant::Plain(Arc::new(tensor.clone())).ratios()?;
-    let magnitudes = || values.iter().map(Signed::abs).filter(|v| !v.is_zero());
-    let limit = magnitudes().max().unwrap_or_else(Ratio::one) / whole(MOST);
-    let mut step: Option<Ratio> = None;
-    for value in magnitudes() {
-        let next = step.map_or(value.clone(), |step| common_divisor(step, value));
-        // Of weights that are not quantised the first few already show it.
-        if next < limit {
-            return Err(
-                "float weights; quantise them, in training or with a Quant node, or let --ternarise do it"
-                    .into(),
-            );
-        }
-        step = Some(next);
-    }
-    let step = step.unwrap_or_else(Ratio::one);
+    let step = common_step(&values, i16::MAX)
+        .ok_or("float weights; quantise them, in training or with a Quant node, or let --ternarise do it")?;
     let int = |v: &Ratio| as_integer(&(v / &step)).expect("a small multiple of the step");
     let ints = values.iter().map(int).collect();
     Ok(Quantised { shape: tensor.shape.clone(), ints, axis: 0, scale: vec![step] })
-}
-
-/// The largest number of which both are integer multiples.
-fn common_divisor(mut a: Ratio, mut b: Ratio) -> Ratio {
-    while !b.is_zero() {
-        let rest = &a - (&a / &b).trunc() * &b;
-        a = std::mem::replace(&mut b, rest);
-    }
-    a
 }

@@ -70,6 +70,26 @@ pub fn as_integer(value: &Ratio) -> Option<i64> {
     value.to_integer().to_i64().filter(|v| v.unsigned_abs() < 1 << 60)
 }
 
+/// The largest number of which all `values` are multiples, 1 if those are zeros; `None` where one is more than `most` times it.
+pub fn common_step(values: &[Ratio], most: i16) -> Option<Ratio> {
+    let magnitudes = || values.iter().map(Signed::abs).filter(|v| !v.is_zero());
+    let Some(largest) = magnitudes().max() else { return Some(Ratio::one()) };
+    let least = largest / whole(most.into());
+    // Of numbers without such a step the first few already show it.
+    magnitudes().try_fold(Ratio::zero(), |step, value| {
+        Some(common_divisor(value, step)).filter(|step| *step >= least)
+    })
+}
+
+/// The largest number of which both are integer multiples.
+fn common_divisor(mut a: Ratio, mut b: Ratio) -> Ratio {
+    while !b.is_zero() {
+        let rest = &a - (&a / &b).trunc() * &b;
+        a = std::mem::replace(&mut b, rest);
+    }
+    a
+}
+
 /// Values on one side of an edge, or all, or none.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Reach {

@@ -30,7 +30,7 @@ pub fn export(network: &Network, batch: usize, notes: &[(&str, &str)]) -> Result
     writer.graph.input.push(value("x", &writer.dims(), kind::FLOAT));
     // The output of every layer, behind that of the input.
     let mut made: Vec<(String, Vec<usize>)> =
-        vec![(writer.input(network.input.range)?, writer.shape.clone())];
+        vec![(writer.input(network.input.range())?, writer.shape.clone())];
     for (index, layer) in network.layers.iter().enumerate() {
         let fail = |what: String| {
             Error::Network(sterna_ir::Error::Network { layer: index, name: shown(&layer.name), what })

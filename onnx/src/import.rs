@@ -1,7 +1,9 @@
 //! From a model to an integer network: nodes are walked in order, and each becomes a function on the integers of a layer
 //! ([`Signal`]), a layer, or a refusal.
 
+mod branch;
 mod frame;
+mod input;
 mod join;
 mod layout;
 mod linear;
@@ -9,25 +11,24 @@ mod nodes;
 mod pool;
 mod quantise;
 mod result;
+mod sparse;
 mod ternarise;
 mod weigh;
 
+pub(crate) use input::Encoder;
+pub use input::InputCodes;
 pub use ternarise::Ternarise;
 
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use num_traits::{One, Zero};
-use sterna_ir::{Input, Layer, LayerOp, Network, Range, eval};
+use sterna_ir::{Input, Layer, LayerOp, Network, Range, Window, eval};
 
 use crate::constant::Constant;
-use crate::error::{Refusal, shown};
-use crate::exact::{Ratio, Rounding};
-use crate::fold::fold;
+use crate::error::Refusal;
 use crate::model::{Model, Node};
-use crate::quantiser::type_range;
 use crate::signal::Signal;
-use crate::stairs::{Stairs, Step, trim};
+use crate::stairs::trim;
 use crate::tensor::Tensor;
 use crate::{Error, Result, operators};
 
@@ -44,36 +45,6 @@ pub struct Options {
     pub ternarise: Option<Ternarise>,
 }
 
-/// Integers that stand for the values of a model's input: `value = scale * integer + offset`.
-#[derive(Clone, Debug, PartialEq)]
-pub struct InputCodes {
-    /// Smallest and largest integer.
-    pub range: Range,
-    scale: Ratio,
-    offset: Ratio,
-}
-
-impl InputCodes {
-    /// `scale` and `offset` are decimal numbers, or fractions such as `1/255`.
-    ///
-    /// ```
-    /// use sterna_onnx::InputCodes;
-    /// use sterna_ir::Range;
-    /// assert!(InputCodes::new(Range::new(0, 255), "1/255", "-0.5").is_some());
-    /// assert!(InputCodes::new(Range::new(0, 255), "0", "0").is_none());
-    /// ```
-    pub fn new(range: Range, scale: &str, offset: &str) -> Option<Self> {
-        let number = |text: &str| match text.split_once('/') {
-            Some((n, d)) => {
-                Some(crate::exact::decimal(n)? / crate::exact::decimal(d).filter(|d| !d.is_zero())?)
-            }
-            None => crate::exact::decimal(text),
-        };
-        let scale = number(scale).filter(|s| *s > Ratio::zero())?;
-        Some(InputCodes { range, scale, offset: number(offset)? })
-    }
-}
-
 /// What came out of an import.
 #[derive(Clone, Debug)]
 pub struct Import {
@@ -87,14 +58,6 @@ pub struct Import {
     pub(crate) encoder: Encoder,
     /// By threshold layer, the numbers that its thresholds were rounded from.
     pub(crate) edges: HashMap<usize, Vec<f64>>,
-}
-
-/// From values of the model's input to codes: `lowest` and one more for each step that is reached.
-#[derive(Clone, Debug, PartialEq)]
-pub(crate) struct Encoder {
-    pub steps: Vec<Step>,
-    pub stairs: Stairs,
-    pub lowest: i64,
 }
 
 /// The model's scores: `scale * output + offset`.
@@ -133,6 +96,10 @@ struct Importer<'a> {
     options: &'a Options,
     values: HashMap<&'a str, Value>,
     layers: Vec<Layer>,
+    /// By layer, the sizes of what it gives: of an image its channels, height and width, else its elements.
+    sizes: Vec<Vec<usize>>,
+    /// Sizes of the input, as those of a layer.
+    input: Vec<usize>,
     /// Range of the input's integers, once it is known.
     range: Option<Range>,
     encoder: Option<Encoder>,
@@ -144,6 +111,8 @@ struct Importer<'a> {
     traces: Vec<eval::Trace>,
     /// Numbers that may still be computed.
     budget: usize,
+    /// How often a tensor was read once more.
+    waits: usize,
     notes: Vec<String>,
     scores: Option<Scores>,
     /// Name of the last layer.
@@ -159,25 +128,9 @@ impl<'a> Importer<'a> {
         let constant = |t: &Arc<Tensor>| Value::Constant(Constant::Plain(t.clone()));
         let mut values: HashMap<&str, Value> = constants.map(|(n, t)| (n.as_str(), constant(t))).collect();
         let all: usize = model.constants.values().map(|t| t.len()).sum();
-        let mut input = Signal::new(None, model.input.shape.clone(), None);
-        let of_type = type_range(model.input.kind).map(|(lo, hi)| Range::new(lo, hi));
-        let given = options.input.as_ref();
-        let codes = given.cloned().or(of_type.map(|range| InputCodes {
-            range,
-            scale: Ratio::one(),
-            offset: Ratio::zero(),
-        }));
-        let mut encoder = None;
-        if let Some(InputCodes { range, scale, offset }) = &codes {
-            let (scale, offset) = (vec![scale.clone()], vec![offset.clone()]);
-            let back = Step::Affine { scale: vec![scale[0].recip()], offset: vec![-&offset[0] / &scale[0]] };
-            let steps = vec![back, Step::Round(Rounding::HalfEven)];
-            encoder = Some(Encoder { steps, stairs: Stairs::integers(range.lo, range.hi), lowest: range.lo });
-            input.steps = vec![Step::Affine { scale, offset }];
-            input.codes = Some((range.lo, range.hi));
-        }
+        let (input, range, encoder) = input::of_model(&model.input, options.input.as_ref());
         values.insert(&model.input.name, Value::Signal(input));
-        let range = codes.map(|c| c.range);
+        let image = &model.input.shape;
         // Every constant may be laid out anew, and passed on, a few times.
         let budget = 8 * all + (1 << 22);
         Importer {
@@ -185,12 +138,15 @@ impl<'a> Importer<'a> {
             options,
             values,
             layers: Vec::new(),
+            sizes: Vec::new(),
+            input: if image.len() == 3 { image.clone() } else { vec![image.iter().product()] },
             range,
             encoder,
             edges: HashMap::new(),
             pads: HashMap::new(),
             traces: Vec::new(),
             budget,
+            waits: 0,
             notes: Vec::new(),
             scores: None,
             class_name: "class".into(),
@@ -217,6 +173,12 @@ impl<'a> Importer<'a> {
         if self.options.ternarise.is_some() {
             self.notes.push("weights were made ternary and activations quantised, without training".into());
         }
+        if self.waits > 0 {
+            self.notes.push(format!(
+                "the model branches: its branches come one after the other, and {} times a tensor waits to be read once more",
+                self.waits
+            ));
+        }
         self.finish()
     }
 
@@ -238,7 +200,7 @@ impl<'a> Importer<'a> {
             return Err(refuse("the output does not depend on the input".into()));
         };
         let name = self.options.name.clone().unwrap_or_else(|| self.model.name.clone());
-        let input = Input { shape: self.model.input.shape.clone(), range };
+        let input = Input::new(self.model.input.shape.clone(), range);
         let mut network = Network { name, input, layers: self.layers };
         let ranges = network.ranges()?;
         for index in 0..network.layers.len() {
@@ -251,69 +213,6 @@ impl<'a> Importer<'a> {
         Ok(Import { network, notes: self.notes, scores: self.scores, encoder, edges: self.edges })
     }
 
-    /// What a node makes of its inputs.
-    fn node(&mut self, node: &'a Node) -> Outcome {
-        let value = |name: &String| match name.as_str() {
-            "" => Ok(None),
-            name => match &self.values[name] {
-                Value::Unknown(Some(reason)) => Err(reason.to_string()),
-                value => Ok(Some(value.clone())),
-            },
-        };
-        let inputs: Vec<Option<Value>> =
-            node.inputs.iter().map(value).collect::<std::result::Result<_, _>>()?;
-        if inputs.iter().any(|v| matches!(v, Some(Value::Unknown(_)))) {
-            return Ok(Vec::new());
-        }
-        let constants: Vec<Option<Constant>> = inputs
-            .iter()
-            .map(|v| match v {
-                Some(Value::Constant(c)) => Some(c.clone()),
-                _ => None,
-            })
-            .collect();
-        let mut signals = inputs.into_iter().enumerate().filter_map(|(i, v)| match v {
-            Some(Value::Signal(s)) => Some((i, s)),
-            _ => None,
-        });
-        let class = node.inputs.first().and_then(|n| match self.values.get(n.as_str()) {
-            Some(Value::Class(s)) => Some(s.clone()),
-            _ => None,
-        });
-        if let Some(class) = class {
-            return match node.op.as_str() {
-                "Identity" | "Cast" | "Squeeze" | "Unsqueeze" | "Reshape" | "Flatten" => {
-                    Ok(vec![Value::Class(class)])
-                }
-                _ => Err("computes with the class; the class is the last that a network gives".into()),
-            };
-        }
-        match (signals.next(), signals.next()) {
-            (None, _) => {
-                let folded = fold(node, &constants)?.ok_or("this operator is not known for constants")?;
-                let size = folded.shape().iter().product::<usize>().max(1);
-                self.spend(size)?;
-                Ok(vec![Value::Constant(folded)])
-            }
-            (Some((at, x)), None) => {
-                let outcome = self.on_signal(node, at, x, &constants)?;
-                for value in &outcome {
-                    if let Value::Signal(y) = value {
-                        self.spend(y.parts() + y.order.as_ref().map_or(0, Vec::len))?;
-                    }
-                }
-                Ok(outcome)
-            }
-            (Some((_, a)), Some((_, b))) if node.op == "Add" => {
-                Ok(vec![Value::Signal(self.add(node, a, b)?)])
-            }
-            _ => {
-                Err("two tensors that depend on the sample; only Add joins such (the network is a chain)"
-                    .into())
-            }
-        }
-    }
-
     /// Counts numbers that a node computes: a file must not ask for much more than it holds.
     fn spend(&mut self, numbers: usize) -> std::result::Result<(), String> {
         let left = self.budget.checked_sub(numbers);
@@ -323,25 +222,39 @@ impl<'a> Importer<'a> {
 
     /// Adds a layer, named after a node.
     fn push(&mut self, node: &Node, op: LayerOp) -> usize {
-        self.layers.push(Layer { name: node.name.clone(), op });
+        self.push_named(node.name.clone(), op)
+    }
+
+    fn push_named(&mut self, name: String, op: LayerOp) -> usize {
+        self.sizes.push(self.sizes_behind(&op));
+        self.layers.push(Layer { name, op });
         self.layers.len() - 1
     }
 
-    /// Refuses a signal that is not made of the last layer's integers.
-    fn is_last(&self, x: &Signal) -> std::result::Result<(), String> {
-        // Integers of the input that nobody has named yet.
-        if x.layer.is_none() && x.codes.is_none() {
-            return Err(
-                "reads an input of floats; quantise it first, or say which integers stand for it (--input)"
-                    .into(),
-            );
+    /// Number of the last layer; `None` where the input itself is the last that there is.
+    fn last(&self) -> Option<usize> {
+        self.layers.len().checked_sub(1)
+    }
+
+    /// The sizes of what a layer gives, or those of the input.
+    fn sizes_of(&self, layer: Option<usize>) -> &[usize] {
+        layer.map_or(&self.input, |layer| &self.sizes[layer])
+    }
+
+    /// The sizes of what one more layer would give.
+    fn sizes_behind(&self, op: &LayerOp) -> Vec<usize> {
+        let windows = |channels: usize, window: &Window| [[channels].as_slice(), &window.output()].concat();
+        match op {
+            LayerOp::Dense(d) => vec![d.outputs],
+            LayerOp::Conv2d(c) => windows(c.outputs, &c.window),
+            LayerOp::MaxPool(w) | LayerOp::SumPool(w) => windows(w.input[0], w),
+            LayerOp::Add { from } => self.sizes[*from].clone(),
+            LayerOp::Threshold(t) => match self.sizes_of(self.last()) {
+                image @ &[_, height, width] if t.positions == height * width => image.to_vec(),
+                // Thresholds by element take an image for a vector.
+                _ => vec![t.outputs()],
+            },
+            LayerOp::ArgMax => vec![1],
         }
-        if x.layer == self.layers.len().checked_sub(1) {
-            return Ok(());
-        }
-        let what = x.layer.map_or("the input".into(), |l| shown(&self.layers[l].name));
-        Err(format!(
-            "reads {what} again, behind which other layers come; the network is a chain, only Add reads twice"
-        ))
     }
 }

@@ -188,6 +188,16 @@ impl Signal {
         }
     }
 
+    /// Refuses functions that tell more apart than so many channels.
+    pub fn within_channels(&self, channels: usize) -> Result<(), String> {
+        match channels.is_multiple_of(self.parts()) {
+            true => Ok(()),
+            false => {
+                Err("elements of an image with scales of their own; want them by channel at most".into())
+            }
+        }
+    }
+
     /// Whether nothing but zero is added to scaled integers.
     pub fn is_centred(&self) -> bool {
         self.scaled().is_ok_and(|(_, offset)| offset.iter().all(Zero::is_zero))

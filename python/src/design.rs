@@ -11,7 +11,7 @@ use sterna::check::{self, Request};
 use sterna::hdl::Options;
 use sterna::ir::{Network, Task};
 use sterna::sim::{self, Rows};
-use sterna::{describe, stimuli};
+use sterna::{choices, describe, stimuli};
 
 use crate::arrays::{Samples, rows, with_values};
 use crate::error::{Result, object};
@@ -106,6 +106,7 @@ impl Design {
         threads: Option<usize>,
     ) -> Result<Simulation> {
         let design = &self.build.design;
+        let threads = threads.map(choices::threads).transpose()?;
         let options = sim::Options { threads, ..check::options(stalls, seed)? };
         let Samples { values, elements } = Samples::new(&self.build.network, samples)?;
         let run = with_values!(&values, values => py.detach(|| {

@@ -10,7 +10,7 @@ use sterna::board::Board;
 use sterna::build::Target;
 use sterna::hdl::family::Family;
 use sterna::hdl::{Folding, Options, Style};
-use sterna::ir::{self, Input, LayerOp, Range, Task, eval, format};
+use sterna::ir::{self, Input, LayerOp, Range, Ranges, Task, eval, format};
 use sterna::onnx::Ternarise;
 use sterna::{choices, describe, store};
 
@@ -85,6 +85,23 @@ impl StyleName {
     }
 }
 
+/// One range for all channels, or one for each.
+#[derive(FromPyObject)]
+enum RangeArg {
+    Same((i64, i64)),
+    ByChannel(Vec<(i64, i64)>),
+}
+
+impl From<RangeArg> for Ranges {
+    fn from(given: RangeArg) -> Self {
+        let range = |(lo, hi)| Range { lo, hi };
+        match given {
+            RangeArg::Same(ends) => Ranges::Same(range(ends)),
+            RangeArg::ByChannel(ends) => Ranges::ByChannel(ends.into_iter().map(range).collect()),
+        }
+    }
+}
+
 /// Reads a family's name.
 pub fn family(name: &str) -> anyhow::Result<Family> {
     choices::family(name).map_err(anyhow::Error::msg)
@@ -94,8 +111,8 @@ pub fn family(name: &str) -> anyhow::Result<Family> {
 impl Network {
     #[new]
     #[pyo3(signature = (layers, *, shape, range, name="network"))]
-    fn new(layers: Vec<PyRef<Layer>>, shape: Vec<usize>, range: (i64, i64), name: &str) -> Result<Self> {
-        let input = Input { shape, range: Range { lo: range.0, hi: range.1 } };
+    fn new(layers: Vec<PyRef<Layer>>, shape: Vec<usize>, range: RangeArg, name: &str) -> Result<Self> {
+        let input = Input::new(shape, range);
         let layers = layers.iter().map(|l| l.0.clone()).collect();
         let network = ir::Network { name: name.into(), input, layers };
         network.check()?;
@@ -104,13 +121,12 @@ impl Network {
 
     #[staticmethod]
     #[pyo3(signature = (weights, *, range, name="matrix"))]
-    fn matrix(weights: &Bound<'_, PyAny>, range: (i64, i64), name: &str) -> Result<Self> {
+    fn matrix(weights: &Bound<'_, PyAny>, range: RangeArg, name: &str) -> Result<Self> {
         let (values, shape) = Integers::new("weights", weights)?;
         let [inputs, outputs] = shape[..] else {
             return Err(anyhow::anyhow!("weights of shape {}: want (inputs, outputs)", tuple(&shape)).into());
         };
-        let network =
-            store::matrix(name, [inputs, outputs], &values.to_vec()?, Range { lo: range.0, hi: range.1 })?;
+        let network = store::matrix(name, [inputs, outputs], &values.to_vec()?, range)?;
         Ok(Network { network, task: Task::default(), notes: Vec::new() })
     }
 
@@ -141,7 +157,8 @@ impl Network {
 
     #[getter]
     fn range(&self) -> (i64, i64) {
-        (self.network.input.range.lo, self.network.input.range.hi)
+        let Range { lo, hi } = self.network.input.range();
+        (lo, hi)
     }
 
     /// Names of the classes; their numbers where the data knew no names.

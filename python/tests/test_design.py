@@ -46,6 +46,9 @@ def test_choices_that_exclude_one_another_are_refused(network, samples):
         network.compile(style=[2])
     with pytest.raises(SternaError, match="want 0 to 99"):
         network.compile().simulate(samples, stalls=100)
+    for threads in [0, 100_000]:
+        with pytest.raises(SternaError, match=f"threads {threads}: want 1 to 256"):
+            network.compile().simulate(samples, threads=threads)
 
 
 def test_the_estimate_names_every_module(network):

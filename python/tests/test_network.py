@@ -70,6 +70,10 @@ def test_a_matrix_multiplies_from_the_right():
     x = np.array([[1, 2, 3], [-128, 127, 0]])
     assert np.array_equal(network.evaluate(x), x @ weights)
     assert (network.name, network.shape, network.range) == ("matrix", (3,), (-128, 127))
+    mixed = Network.matrix(weights, range=[(0, 1), (-5, 3), (2, 9)])
+    assert mixed.range == (-5, 9) and mixed.evaluate([[1, -5, 2]]).tolist() == [[11, -17]]
+    with pytest.raises(SternaError, match="element 0 is 2, outside 0..=1"):
+        mixed.evaluate([[2, 0, 2]])
 
 
 def test_files_come_back_as_they_were(network, tmp_path):

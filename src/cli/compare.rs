@@ -192,7 +192,7 @@ pub fn run(args: &Args, ui: &Ui) -> Result<Outcome> {
     let base = args.recipe.config()?;
     let methods = match &args.methods {
         Some(methods) => methods.clone(),
-        None => Method::value_variants().iter().copied().filter(|m| m.suits(&base)).collect(),
+        None => Method::value_variants().to_vec(),
     };
     if let Some(twice) = methods.iter().enumerate().find(|(i, m)| methods[..*i].contains(m)) {
         bail!("--methods names {} twice; once is enough", twice.1.name());

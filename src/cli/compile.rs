@@ -7,10 +7,11 @@ use clap::builder::PossibleValuesParser;
 use serde_json::json;
 use sterna_hdl::family::Family;
 use sterna_hdl::{Folding, Options, Style, matrix};
-use sterna_ir::{Network, Range, Task, format};
+use sterna_ir::{Network, Task, format};
 
 use super::budget::{BudgetArgs, choose};
 use super::estimate::parse_family;
+use super::ranges;
 use super::report::{Report, ReportArgs};
 use crate::build::{self, Build, Extras, StageInfo, Target};
 use crate::ui::{Outcome, Ui, counted, percent, table, thousands};
@@ -27,7 +28,7 @@ pub struct DesignArgs {
     #[arg(long, value_name = "N", conflicts_with = "style")]
     pes: Option<usize>,
     /// One style per dense layer or convolution, separated by commas: `unrolled`, a number of processing elements, or
-    /// `dense:N` for N that do not skip zeros, a baseline.
+    /// baselines: `dense:N` for N that do not skip zeros, `xnor:N` for N that take up to 16 binary weights at once.
     #[arg(long, value_name = "LIST", value_delimiter = ',', value_parser = parse_style)]
     style: Option<Vec<Style>>,
     /// Adder levels between pipeline registers of unrolled layers [default: 2].
@@ -50,11 +51,12 @@ pub struct DesignArgs {
     /// gives every neuron adders of its own [default: 1].
     #[arg(long, value_name = "EFFORT", value_parser = parse_sharing)]
     sharing: Option<Sharing>,
-    /// Range of the inputs of a bare matrix (.npy): s8 or u8, any width, or LO:HI such as -5:5.
-    #[arg(long = "input", value_name = "RANGE", value_parser = parse_range, allow_hyphen_values = true)]
-    input_range: Option<Range>,
+    /// Range of the inputs of a bare matrix (.npy): s8 or u8, any width, or LO:HI such as -5:5. For inputs that differ, one for each
+    /// with commas between them, or @FILE that holds them.
+    #[arg(long = "input", value_name = "RANGE", value_parser = ranges::parse, allow_hyphen_values = true)]
+    input_ranges: Option<ranges::Given>,
     /// Leave out the inputs of a bare matrix that no output reads, which are ports otherwise; the others keep their order.
-    #[arg(long, requires = "input_range")]
+    #[arg(long, requires = "input_ranges")]
     drop_unused: bool,
     /// Name of the top module [default: from the network].
     #[arg(long, value_name = "NAME")]
@@ -84,22 +86,14 @@ fn parse_clock(text: &str) -> Result<f64, String> {
         .ok_or_else(|| format!("{text:?}; want 0.001 to 10000 MHz, such as 150MHz or 12.5"))
 }
 
-pub fn parse_range(text: &str) -> Result<Range, String> {
-    let bits = |digits: &str| digits.parse::<u32>().ok().filter(|bits| (1..=32).contains(bits));
-    let signed = text.strip_prefix('s').and_then(bits).map(Range::signed);
-    let unsigned = text.strip_prefix('u').and_then(bits).map(Range::unsigned);
-    let pair = text.split_once(':').and_then(|(lo, hi)| Some((lo.parse().ok()?, hi.parse().ok()?)));
-    let pair = pair.filter(|(lo, hi)| lo <= hi).map(|(lo, hi)| Range::new(lo, hi));
-    signed.or(unsigned).or(pair).ok_or_else(|| format!("{text:?}; want s8, u8 or the like, or LO:HI"))
-}
-
 fn parse_style(text: &str) -> Result<Style, String> {
     let pes = |text: &str| text.parse::<usize>().ok().filter(|pes| *pes > 0);
     let dense = text.strip_prefix("dense:").and_then(pes).map(|pes| Style::Dense { pes });
+    let xnor = text.strip_prefix("xnor:").and_then(pes).map(|pes| Style::Xnor { pes });
     let folded = pes(text).map(|pes| Style::Folded { pes });
     let unrolled = (text == "unrolled").then_some(Style::Unrolled);
-    unrolled.or(folded).or(dense).ok_or_else(|| {
-        format!("{text:?}; want `unrolled`, a number of processing elements, or `dense:` and one")
+    unrolled.or(folded).or(dense).or(xnor).ok_or_else(|| {
+        format!("{text:?}; want `unrolled`, a number of processing elements, or `dense:` or `xnor:` and one")
     })
 }
 
@@ -127,9 +121,9 @@ impl DesignArgs {
     /// Reads what is to be compiled: a network, or a bare matrix.
     pub fn network(&self, path: &Path, ui: &Ui) -> Result<(Network, Task)> {
         let is_matrix = path.extension().is_some_and(|e| e.eq_ignore_ascii_case("npy"));
-        match (is_matrix, self.input_range) {
-            (true, Some(range)) => {
-                let mut network = store::read_matrix(path, range)?;
+        match (is_matrix, &self.input_ranges) {
+            (true, Some(ranges)) => {
+                let mut network = store::read_matrix(path, ranges.read()?)?;
                 if self.drop_unused {
                     let (smaller, dropped) = matrix::without_unused(network);
                     ui.note(format!("inputs that nothing reads, left out: {dropped:?}"));
@@ -165,7 +159,7 @@ impl DesignArgs {
     fn is_given(&self) -> bool {
         let numbers = self.pes.is_some() || self.levels_per_stage.is_some() || self.input_lanes.is_some();
         let numbers = numbers || self.clock.is_some();
-        let mapping = self.target.is_some() || self.sharing.is_some() || self.input_range.is_some();
+        let mapping = self.target.is_some() || self.sharing.is_some() || self.input_ranges.is_some();
         self.unrolled || numbers || mapping || self.style.is_some() || self.top.is_some()
     }
 
@@ -206,7 +200,8 @@ Examples:
   sterna compile digits.sterna --target ecp5 --clock 150MHz  registers where the clock needs them
   sterna compile digits.sterna --board ulx3s-85f         family, clock and pins of a board
   sterna compile digits.sterna --cocotb --package        also for cocotb, FuseSoC, Vivado and VHDL projects
-  sterna compile w.npy --input s8                        a bare matrix, y = x @ w")]
+  sterna compile w.npy --input s8                        a bare matrix, y = x @ w
+  sterna compile w.npy --input s8,u4,-3:5                its inputs differ: one range for each")]
 pub struct Args {
     /// Network file, as `sterna train` writes it, or a matrix of small integers, [inputs, outputs] in a .npy.
     network: PathBuf,

@@ -8,8 +8,8 @@ use serde_json::{Value, json};
 use sterna_ir::{Range, format};
 use sterna_onnx::{Difference, Import, Ternarise};
 
-use super::compile::parse_range;
 use super::data::{DataArgs, SPEC_HELP, load, samples};
+use super::ranges::parse_range;
 use crate::ui::{Outcome, Ui, counted, thousands};
 use crate::{choices, store};
 

@@ -49,7 +49,7 @@ pub fn layers(network: &Network, ui: &Ui) -> Result<()> {
     };
     let rows: Vec<Vec<String>> = layers.iter().map(row).collect();
     let shape = network.input.shape.iter().map(ToString::to_string).collect::<Vec<_>>().join(" x ");
-    ui.say(format!("{}: input {shape}, values {}", network.name.escape_debug(), network.input.range))?;
+    ui.say(format!("{}: input {shape}, values {}", network.name.escape_debug(), network.input.ranges))?;
     ui.say(table(&["layer", "type", "outputs", "range", "what"], &rows))?;
     Ok(())
 }

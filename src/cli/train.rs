@@ -18,6 +18,7 @@ pub use self::recipe::Recipe;
 use self::watch::Watch;
 use super::data::{DataArgs, SPEC_HELP, load};
 use super::report::{Report, ReportArgs};
+use crate::cost::Goal;
 use crate::ui::{Outcome, Ui, percent, table, thousands};
 use crate::{record, store};
 
@@ -33,7 +34,7 @@ Examples:
   sterna train mnist --weights fan-in --fan-in 6,6,32 --activation 1 --input 1
   sterna train mnist --hidden 800,400,150 --fan-in 6 --votes --activation 1 --input 1
   sterna train mnist --budget 8000 --target xcup               the most accurate network of 8,000 LUT6
-  sterna train mnist --cycles 1000 --pes 16                    at most 1,000 cycles on 16 elements a layer
+  sterna train mnist --cycles 1000 --pes 64                    at most 1,000 cycles on 64 elements
   sterna train mnist --teacher 1024,1024 --shift 1 --rotate 10 --average 0.999
   sterna train mnist --model lenet5 --epochs 10                convolutions
   sterna train table.csv --hidden 64,32 --epochs 100 --checkpoint run.ckpt
@@ -72,7 +73,7 @@ pub fn train_and_check(
     what: &str,
     ui: &Ui,
 ) -> Result<Trained> {
-    let mut watch = Watch::new(what, ui);
+    let mut watch = Watch::new(what, Goal::of(config)?, ui);
     let trained = train(dataset, config, checkpoints, &mut watch);
     let steps = watch.finish();
     let trained = trained?;
@@ -133,6 +134,9 @@ pub fn run(args: &Args, ui: &Ui) -> Result<Outcome> {
         "every hidden code and class of {} equals the trainer's frozen model on every test sample",
         args.output.display()
     ))?;
+    if let Some(goal) = Goal::of(&config)? {
+        ui.say(format!("the cost is that of sterna compile {} {goal}", args.output.display()))?;
+    }
     let (network, training) = (Some(&trained.network), Some(&record));
     let title = trained.network.name.clone();
     args.report.write(&Report { title, network, training, ..Report::default() }, ui)?;

@@ -17,7 +17,7 @@ use crate::train::EpochRecord;
 use crate::{Error, Result};
 
 const MAGIC: &[u8; 8] = b"STERNACP";
-const VERSION: u32 = 3;
+const VERSION: u32 = 4;
 const HEADER: usize = 8 + 4 + 32;
 
 /// Where and how often to write checkpoints.

@@ -113,7 +113,7 @@ fn marginal(cost: &LayerCost, (inputs, outputs): (usize, usize)) -> f64 {
     ((of(2 * sparse) - of(sparse)) / f64::from(sparse)).max(0.0)
 }
 
-/// Moves the dead zones in `net` by what the weights in `space` cost too much.
+/// Moves the dead zones in `net` by what the weights in `space` cost too much, at the net's charge.
 pub(crate) fn steer(net: &mut Net, config: &Config, space: &Workspace, part: f64) {
     let Weights::Cost { table, budget, .. } = &config.weights else { return };
     if net.dense.iter().any(|d| d.mask.is_some()) {
@@ -121,7 +121,8 @@ pub(crate) fn steer(net: &mut Net, config: &Config, space: &Workspace, part: f64
     }
     let chain = chain(net);
     let costs = costs(table, &chain, |layer, i| space.layers[layer].quantised.weights[i] != 0.0);
-    let excess = excess(table, &costs, &budgets(config, table, &chain, *budget, part));
+    let budget = budget / net.charge;
+    let excess = excess(table, &costs, &budgets(config, table, &chain, budget, part));
     let free = budget - table.fixed as f64 / MILLI as f64;
     let random = random(table, &chain);
     for (index, (dense, excess)) in net.dense.iter_mut().zip(excess).enumerate() {
@@ -133,18 +134,21 @@ pub(crate) fn steer(net: &mut Net, config: &Config, space: &Workspace, part: f64
     }
 }
 
-/// The weights to keep: the largest over their dead zones, as many as the budget pays for. Layers that share a budget share the
-/// ranking; one whose random weights were within its own keeps its dead zone.
-pub(crate) fn land(net: &Net, config: &Config) -> Option<Vec<Vec<bool>>> {
+/// The weights to keep: the largest over their dead zones, as many as the budget pays for at the net's charge. Layers that share a budget share the
+/// ranking; one whose random weights were within its own keeps its dead zone. With an earlier choice, no weight outside it.
+pub(crate) fn land(net: &Net, config: &Config, within: Option<&[Vec<bool>]>) -> Option<Vec<Vec<bool>>> {
     let Weights::Cost { table, budget, .. } = &config.weights else { return None };
     let chain = chain(net);
-    let free = budget - table.fixed as f64 / MILLI as f64;
+    let free = budget / net.charge - table.fixed as f64 / MILLI as f64;
     let size = |(layer, i): (usize, usize)| {
         let dense = &net.dense[layer];
         f64::from(dense.weight.value[i].abs()) / (dense.bound() * dense.control)
     };
     let weights = |layer: usize| (0..net.dense[layer].weight.value.len()).map(move |i| (layer, i));
-    let beyond = |layer: usize| weights(layer).map(|at| size(at) > 1.0).collect();
+    let beyond = |layer: usize| match within {
+        Some(masks) => masks[layer].clone(),
+        None => weights(layer).map(|at| size(at) > 1.0).collect(),
+    };
     let mut masks: Vec<Vec<bool>> = (0..chain.len()).map(beyond).collect();
     let groups: Vec<Vec<usize>> = match table.total {
         Total::Sum => vec![(0..chain.len()).collect()],
@@ -160,7 +164,8 @@ pub(crate) fn land(net: &Net, config: &Config) -> Option<Vec<Vec<bool>>> {
         if group.iter().map(|&l| first[l]).sum::<f64>() <= free && spent(&masks) <= free {
             continue;
         }
-        let mut ranking: Vec<(usize, usize)> = group.iter().flat_map(|&l| weights(l)).collect();
+        let may = |&(l, i): &(usize, usize)| within.is_none_or(|masks| masks[l][i]);
+        let mut ranking: Vec<(usize, usize)> = group.iter().flat_map(|&l| weights(l)).filter(may).collect();
         ranking.sort_by(|a, b| size(*b).total_cmp(&size(*a)));
         let (mut low, mut high) = (0, ranking.len() + 1);
         while low + 1 < high {

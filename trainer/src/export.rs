@@ -16,7 +16,7 @@ use crate::{Error, Result};
 ///
 /// Errors when the network does not [check](Network::check), e.g. for too many elements.
 pub fn export(model: &Model) -> Result<Network> {
-    let input = Input { shape: model.shape.clone(), range: model.range };
+    let input = Input::new(model.shape.clone(), model.range);
     let mut network = Network { name: model.name.clone(), input, layers: Vec::new() };
     let push = |network: &mut Network, name: String, op| network.layers.push(Layer { name, op });
     if let Some(layer) = model.encoder.layer(network.input.elements()) {

@@ -21,6 +21,8 @@ pub struct Net {
     pub norm: Vec<Norm>,
     /// What turns sums of the last layer into logits.
     pub head: Head,
+    /// Cost-aware training: what the circuit takes over what the cost table says, when last asked; 1 before.
+    pub charge: f64,
 }
 
 /// Latent weights of a layer, dense or a convolution.
@@ -168,6 +170,7 @@ impl Net {
                 unit: 0.0,
                 strength: 1.0,
             },
+            charge: 1.0,
         }
     }
 
@@ -185,6 +188,7 @@ impl Net {
             dense: self.dense.iter().map(dense).collect(),
             norm: self.norm.iter().map(norm).collect(),
             head,
+            charge: self.charge,
         }
     }
 

@@ -2,6 +2,7 @@
 
 mod finish;
 mod observe;
+mod price;
 mod study;
 
 use std::time::Instant;
@@ -21,6 +22,7 @@ use crate::quantise::{sca, top_k};
 use crate::step::{Workspace, step};
 use crate::update::{apply, apply_thresholds};
 use crate::{Error, Result, admit, cost, infer, teacher};
+use price::Pricing;
 
 pub use finish::Outcome;
 pub use observe::{Control, EpochRecord, Observer, Progress};
@@ -31,8 +33,8 @@ const SCA_GAIN: f64 = 20.0;
 
 /// Trains a network on `dataset` as `config` says and exports it.
 ///
-/// The result depends on `dataset` and `config` alone: not on threads, time, or a resumption through `checkpoints`. A
-/// teacher that must be trained comes first, followed by `observer` like the network itself.
+/// The result depends on `dataset`, `config` and the prices that `observer` gives: not on threads, time, or a resumption through
+/// `checkpoints`. A teacher that must be trained comes first, followed by `observer` like the network itself.
 ///
 /// Errors for settings or data that do not fit, for a loss that is no longer a number, when `observer` stops, and for
 /// checkpoints that cannot be written or belong to another training.
@@ -43,7 +45,7 @@ pub fn train(
     observer: &mut dyn Observer,
 ) -> Result<Outcome> {
     let (state, split) = epochs(dataset, config, checkpoints, observer)?;
-    finish::finish(dataset, config, state, split)
+    finish::finish(dataset, config, state, split, observer)
 }
 
 /// The parameters that a training keeps.
@@ -88,6 +90,7 @@ fn epochs(
         true => teacher::obtain(dataset, config, checkpoints, observer)?,
         false => None,
     };
+    let pricing = Pricing::new(dataset, config, &train);
     let size = config.batch.min(train.len());
     let per_epoch = train.len() / size;
     let total = per_epoch * config.epochs;
@@ -105,7 +108,7 @@ fn epochs(
             if let Some(teacher) = &teacher {
                 space.teacher = teacher.logits(&batch.raw, dataset.train.x.ncols());
             }
-            fix_mask(&mut state.net, config, part);
+            fix_mask(&mut state.net, config, part, pricing.as_ref(), observer)?;
             let rate = config.rate_at(done, total, per_epoch);
             let result = one_step(&mut state.net, config, &mut space, part, (rate, done + 1, total));
             if !result.loss.is_finite() {
@@ -137,7 +140,11 @@ fn epochs(
             }
         }
         let part = (epoch + 1) as f64 / config.epochs as f64;
-        freeze_late(&mut state, config, part);
+        freeze_late(&mut state, config, part, pricing.as_ref(), observer)?;
+        if let Some(pricing) = &pricing {
+            pricing.after(&mut state.net, part, observer)?;
+        }
+        share_choice(&mut state);
         let validated = (!val_y.is_empty())
             .then(|| accuracy(&infer::classes(state.judged(), config, &encoder, part, val_x.view()), &val_y));
         let record = EpochRecord {
@@ -217,26 +224,47 @@ fn begin(
 }
 
 /// Freezes the choice of zeros once its time has come.
-fn fix_mask(net: &mut Net, config: &Config, part: f64) {
+fn fix_mask(
+    net: &mut Net,
+    config: &Config,
+    part: f64,
+    pricing: Option<&Pricing<'_>>,
+    observer: &mut dyn Observer,
+) -> Result<()> {
     if part < config.freeze_at() || net.dense.iter().all(|d| d.mask.is_some()) {
-        return;
+        return Ok(());
+    }
+    if let Some(pricing) = pricing {
+        return pricing.land(net, observer);
     }
     let chosen = |net: &Net| -> Vec<Vec<bool>> {
         net.judged(config, part).iter().map(|q| q.weights.iter().map(|&w| w != 0.0).collect()).collect()
     };
-    let masks = cost::land(net, config).or_else(|| sca_masks(net, config)).unwrap_or_else(|| chosen(net));
+    let masks = sca_masks(net, config).unwrap_or_else(|| chosen(net));
     net.dense.iter_mut().zip(masks).for_each(|(dense, mask)| dense.mask = Some(mask));
+    Ok(())
 }
 
 /// Freezes at the end what a training of few steps had no step left to freeze, so that a budget is kept all the same.
-fn freeze_late(state: &mut State, config: &Config, part: f64) {
+fn freeze_late(
+    state: &mut State,
+    config: &Config,
+    part: f64,
+    pricing: Option<&Pricing<'_>>,
+    observer: &mut dyn Observer,
+) -> Result<()> {
     if part < 1.0 || config.freeze_at() >= 1.0 {
-        return;
+        return Ok(());
     }
-    fix_mask(&mut state.net, config, part);
+    fix_mask(&mut state.net, config, part, pricing, observer)?;
+    Ok(())
+}
+
+/// The running average has the zeros of what it follows.
+fn share_choice(state: &mut State) {
     if let Some(average) = &mut state.average {
         let dense = average.dense.iter_mut().zip(&state.net.dense);
-        dense.filter(|(old, _)| old.mask.is_none()).for_each(|(old, new)| old.mask.clone_from(&new.mask));
+        dense.for_each(|(old, new)| old.mask.clone_from(&new.mask));
     }
 }
 

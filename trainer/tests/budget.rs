@@ -1,9 +1,9 @@
 //! Training to a hardware budget, and methods that aim at a number of zeros.
 
-use sterna_ir::cost::{CostTable, LayerCost, Total};
+use sterna_ir::cost::{Circuit, CostTable, LayerCost, Total};
 use sterna_ir::{LayerOp, Network};
 use sterna_trainer::config::{Activation, Weights};
-use sterna_trainer::{Config, Error, train};
+use sterna_trainer::{Config, Error, Observer, train};
 
 use crate::util::{config, dataset, table};
 
@@ -52,7 +52,7 @@ fn a_dearer_layer_gets_fewer_weights() {
             LayerCost::adders(inputs, 4, 0, bit, sterna_ir::cost::Curve::constant(1000))
         };
         let layers = (0..3).map(layer).collect();
-        let table = CostTable { unit: "bits".into(), total: Total::Sum, fixed: 0, layers };
+        let table = CostTable { unit: "bits".into(), total: Total::Sum, fixed: 0, layers, circuit: None };
         let config = Config { epochs: 20, ..config(Weights::cost(table, 3000.0)) };
         nonzeros(&train(&data, &config, None, &mut ()).expect("training").network)
     };
@@ -65,7 +65,7 @@ fn a_dearer_layer_gets_fewer_weights() {
 fn cycles_bind_the_longest_layer_and_leave_the_others() {
     let data = dataset();
     let layers = vec![LayerCost::Folded { elements: 4, gap: 1000, floor: 0, windows: 1 }; 3];
-    let table = CostTable { unit: "cycles".into(), total: Total::Longest, fixed: 0, layers };
+    let table = CostTable { unit: "cycles".into(), total: Total::Longest, fixed: 0, layers, circuit: None };
     let weights = Weights::cost(table.clone(), 40.0);
     let out = train(&data, &Config { epochs: 20, ..config(weights) }, None, &mut ()).expect("training");
     let cost = out.cost.expect("a cost");
@@ -159,4 +159,37 @@ fn any_method_can_freeze_its_zeros() {
         assert!(zeros.windows(2).all(|w| w[0] == w[1]), "{:?}: {zeros:?}", config.weights);
         assert_eq!(&&out.zeros, zeros.last().expect("epochs"));
     }
+}
+
+/// Says that circuits take more than the table does, by a factor and something fixed.
+struct Dear;
+
+fn priced_table() -> CostTable {
+    CostTable { circuit: Some(Circuit::Cycles { pes: 1, input_lanes: None }), ..table([24, 20, 12, 4]) }
+}
+
+fn adder_bits(network: &Network) -> f64 {
+    table([24, 20, 12, 4]).of_network(network).expect("the table's network") as f64 / 1000.0
+}
+
+impl Observer for Dear {
+    fn price(&mut self, network: &Network, _: &Circuit) -> Option<f64> {
+        Some(1.4 * adder_bits(network) + 150.0)
+    }
+}
+
+#[test]
+fn a_budget_is_kept_in_what_the_circuit_takes() {
+    let data = dataset();
+    for (epochs, batch) in [(20, 32), (1, 1000)] {
+        let weights = Weights::cost(priced_table(), 1000.0);
+        let config = Config { epochs, batch, ..config(weights) };
+        let out = train(&data, &config, None, &mut Dear).expect("training");
+        let (cost, bits) = (out.cost.expect("a cost"), adder_bits(&out.network));
+        assert!((970.0..=1000.0).contains(&cost), "{cost} of 1000");
+        assert_eq!(cost, 1.4 * bits + 150.0);
+    }
+    let config = config(Weights::cost(priced_table(), 140.0));
+    let text = train(&data, &config, None, &mut Dear).expect_err("too little").to_string();
+    assert!(text.contains("weights.budget: 140; the smallest circuit found takes"), "{text}");
 }

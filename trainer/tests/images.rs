@@ -136,7 +136,8 @@ fn budgets_of_convolutions_and_residual_sums_are_met() {
         let kept =
             |(p, c): (&Place, &LayerCost)| c.of(p.inputs, &vec![p.inputs.div_ceil(3) as u32; p.outputs]);
         let budget = places.iter().zip(&layers).map(kept).sum::<u64>() as f64 / 1000.0;
-        let table = CostTable { unit: "adder bits".into(), total: Total::Sum, fixed: 0, layers };
+        let table =
+            CostTable { unit: "adder bits".into(), total: Total::Sum, fixed: 0, layers, circuit: None };
         let out = train(&data, &Config { weights: Weights::cost(table, budget), ..base }, None, &mut ());
         let out = out.expect("training");
         let cost = out.cost.expect("a cost");

@@ -82,7 +82,13 @@ pub fn table(sizes: [usize; 4]) -> CostTable {
         let (width, levels) = (if i == 0 { 9 } else { 3 }, if i == 2 { 0 } else { 3 });
         LayerCost::adders(sizes[i], width, levels, MILLI, cost::pairs_shared())
     };
-    CostTable { unit: "adder bits".into(), total: Total::Sum, fixed: 0, layers: (0..3).map(layer).collect() }
+    CostTable {
+        unit: "adder bits".into(),
+        total: Total::Sum,
+        fixed: 0,
+        layers: (0..3).map(layer).collect(),
+        circuit: None,
+    }
 }
 
 /// Relative L2 error of `found` against central differences of the loss by the tensor that `select` picks.

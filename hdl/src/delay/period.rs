@@ -1,7 +1,5 @@
 //! The longest path of a whole netlist.
 
-use std::collections::HashMap;
-
 use sterna_ir::netlist::{MemoryKind, Netlist, NodeId, Op};
 
 use super::{Delays, subtracted};
@@ -22,7 +20,6 @@ impl Delays {
         let mut at: Vec<Vec<u32>> = vec![Vec::new(); netlist.nodes.len()];
         // Inputs of the table that a bit of logic can be, together with the logic in front of it.
         let mut cones: Vec<Vec<NodeId>> = vec![Vec::new(); netlist.nodes.len()];
-        let mut early: HashMap<NodeId, Vec<u32>> = HashMap::new();
         let live = live(netlist);
         let registered = registered(netlist, &live);
         // Read as they are; a sum that never is leaves its tables inverted.
@@ -44,11 +41,6 @@ impl Delays {
             }
             let is_logic =
                 matches!(node.op, Op::And(_) | Op::Or(_) | Op::Not(_) | Op::Mux { .. } | Op::Lut { .. });
-            // Logic sees signed comparisons before the tables that it swallows.
-            let seen = |x: NodeId| match early.get(&x) {
-                Some(bits) if is_logic => &bits[..],
-                _ => &at[x.index()][..],
-            };
             if is_logic && node.range.width() == 1 {
                 let cone = cone(netlist, id, &cones);
                 let latest = |bits: &[u32]| bits.iter().copied().max();
@@ -56,7 +48,10 @@ impl Delays {
                     [only] => Some(latest(&at[only.index()])),
                     _ if cone.len() > self.inputs as usize => None,
                     _ => Some(
-                        cone.iter().filter_map(|c| latest(seen(*c))).max().map(|t| t + self.route + self.lut),
+                        cone.iter()
+                            .filter_map(|c| latest(&at[c.index()]))
+                            .max()
+                            .map(|t| t + self.route + self.lut),
                     ),
                 };
                 if let Some(latest) = found {
@@ -71,13 +66,9 @@ impl Delays {
                 false => {
                     let sees = |x: &NodeId| plain[x.index()] || !matches!(netlist.node(*x).op, Op::Sum(_));
                     let inverter = if subtracted(netlist, id).any(|x| sees(&x)) { self.inverter } else { 0 };
-                    Delays { inverter, ..*self }.through(netlist, id, seen)
+                    Delays { inverter, ..*self }.through(netlist, id, |x| &at[x.index()])
                 }
             };
-            let swallowed = self.sign_tables(netlist, id).min(self.swallowed) * (self.route + self.lut);
-            if swallowed > 0 {
-                early.insert(id, arrival.iter().map(|t| t - swallowed).collect());
-            }
             at[id.index()] = arrival;
             if !registered[id.index()] {
                 self.leave_chain(netlist, id, &mut at[id.index()]);
@@ -147,6 +138,27 @@ mod tests {
         let delays = Delays::with_routing(Family::Ice40, 1000, 0).unwrap();
         let more = delays.period(&sums(2)).unwrap() - delays.period(&sums(1)).unwrap();
         assert!((1000..2000).contains(&more), "{more}");
+    }
+
+    #[test]
+    fn a_comparison_takes_as_long_as_a_difference() {
+        let compared = |of: Range| {
+            let mut b = Builder::new("compared", vec![]);
+            let held = [0, 1].map(|i| {
+                let x = b.input(format!("x{i}"), of);
+                b.reg(x, None, "r")
+            });
+            let ge = b.ge(held[0], held[1], "ge");
+            let out = b.reg(ge, None, "q");
+            b.output(out);
+            b.finish()
+        };
+        for family in [Family::Ice40, Family::Ecp5] {
+            let delays = Delays::with_routing(family, 1000, 0).unwrap();
+            let wide = delays.period(&compared(Range::signed(8)));
+            assert_eq!(wide, delays.period(&sums(1)), "{family}");
+            assert!(delays.period(&compared(Range::signed(2))) < wide, "one table on {family}");
+        }
     }
 
     #[test]

@@ -293,7 +293,7 @@ impl<'a> Words<'a> {
         let width = own(x).max(own(y));
         let fixed = constant(a).or(constant(b)).is_some();
         match crate::synth::few(self.family) {
-            Some(few) if width <= if fixed { few } else { 2 } => {
+            Some(few) if width <= if fixed { few } else { crate::synth::FEW_OF_TWO } => {
                 let (p, q) = (self.word(a, 0, width), self.word(b, 0, width));
                 self.compare(&p, &q, signed)
             }

@@ -43,17 +43,9 @@ impl Area {
         self.lut <= most.lut && self.bram <= most.bram
     }
 
-    /// Both as one number, in look-up tables. A block RAM counts as the tables that come with it on a part: iCE40 HX8K 7,680
-    /// and 32, ECP5-85 84,000 and 208, XCZU7 230,400 and 624 halves,
-    /// GW2AR-18 20,736 and 46.
+    /// Both as one number, in look-up tables.
     pub fn weight(self, family: Family) -> f64 {
-        let bram = match family {
-            Family::Ice40 => 240.0,
-            Family::Ecp5 => 404.0,
-            Family::Xcup => 369.0,
-            Family::Gowin => 451.0,
-        };
-        self.lut + bram * self.bram
+        self.lut + family.luts_of_a_block() * self.bram
     }
 }
 

@@ -42,5 +42,6 @@ pub fn text(style: Style) -> String {
         Style::Folded { pes: 1 } => "1 PE".into(),
         Style::Folded { pes } => format!("{pes} PEs"),
         Style::Dense { pes } => format!("{pes} PEs without skipping"),
+        Style::Xnor { pes } => format!("{pes} XNOR PEs"),
     }
 }

@@ -43,7 +43,7 @@ pub fn network(network: &Network, plan: &Plan) -> Vec<String> {
         format!(
             "Network {}: {elements} elements of {} in, {result} out.",
             clean(&network.name),
-            network.input.range
+            network.input.ranges
         ),
         format!(
             "A sample is {beats} beat{} of {} element{}; s_axis_tlast marks its last beat.",

@@ -3,7 +3,7 @@
 use sterna_ir::build::Builder;
 use sterna_ir::check::check;
 use sterna_ir::netlist::{NodeId, Term};
-use sterna_ir::{Dense, Input, Layer, LayerOp, Netlist, Network, Range, Threshold};
+use sterna_ir::{Dense, Input, Layer, LayerOp, Netlist, Network, Ranges, Threshold};
 
 use crate::lower::pipe::Pipe;
 use crate::lower::prove::{Claim, prove};
@@ -14,7 +14,7 @@ use crate::{Error, Options};
 
 /// The network that computes `y[o] = sum_i weights[o][i] * x[i]`, to be compiled like any other.
 ///
-/// `weights` is row-major `[outputs][inputs]`, every `x[i]` lies in `x`. Outputs are exact sums.
+/// `weights` is row-major `[outputs][inputs]`, every `x[i]` lies in its range of `x`. Outputs are exact sums.
 ///
 /// Errors when sizes do not fit, or when a range or a sum is too wide.
 ///
@@ -31,11 +31,11 @@ pub fn network(
     inputs: usize,
     outputs: usize,
     weights: Vec<i16>,
-    x: Range,
+    x: impl Into<Ranges>,
 ) -> crate::Result<Network> {
     let op = LayerOp::Dense(Dense { inputs, outputs, weights, bias: Vec::new() });
     let layers = vec![Layer { name: name.into(), op }];
-    let network = Network { name: name.into(), input: Input { shape: vec![inputs], range: x }, layers };
+    let network = Network { name: name.into(), input: Input::new(vec![inputs], x), layers };
     network.check()?;
     Ok(network)
 }
@@ -55,6 +55,9 @@ pub fn without_unused(mut network: Network) -> (Network, Vec<usize>) {
         dense.weights = weights.map(|(o, i)| dense.row(o)[i]).collect();
         dense.inputs = kept.len();
         network.input.shape = vec![kept.len()];
+        if let Ranges::ByChannel(ranges) = &mut network.input.ranges {
+            *ranges = kept.iter().map(|i| ranges[*i]).collect();
+        }
         let list: Vec<String> = unused.iter().map(usize::to_string).collect();
         *name = format!("{name} without inputs {}", list.join(", "));
     }
@@ -72,7 +75,7 @@ pub fn combinational(
     inputs: usize,
     outputs: usize,
     weights: Vec<i16>,
-    x: Range,
+    x: impl Into<Ranges>,
     options: &Options,
 ) -> crate::Result<Netlist> {
     logic(&network(name, inputs, outputs, weights, x)?, None, options)
@@ -86,7 +89,7 @@ pub fn signs(
     inputs: usize,
     outputs: usize,
     weights: Vec<i16>,
-    x: Range,
+    x: impl Into<Ranges>,
     options: &Options,
 ) -> crate::Result<Netlist> {
     let network = network(name, inputs, outputs, weights, x)?;
@@ -103,27 +106,31 @@ pub fn signs(
 
 /// The only layer of `network`, and maybe a threshold behind it, as pure logic.
 fn logic(network: &Network, threshold: Option<&Threshold>, options: &Options) -> crate::Result<Netlist> {
-    let (name, x) = (network.name.as_str(), network.input.range);
+    let (name, x) = (network.name.as_str(), network.input.of_elements());
+    let of = |i: u32| x[i as usize];
     let LayerOp::Dense(dense) = &network.layers[0].op else { unreachable!("built as one") };
     let (inputs, outputs) = (dense.inputs, dense.outputs);
     let columns: Vec<u32> = (0..inputs as u32).collect();
     let row = |o| Row::linear((dense.row(o), dense.bias(o)), threshold, o, &columns, o as u32);
     let rows: Vec<Row> = (0..outputs).map(row).collect();
-    if rows.iter().any(|row| row.partial_sums(|_| x).is_none()) {
+    if rows.iter().any(|row| row.partial_sums(of).is_none()) {
         return Err(Error::TooWide { layer: 0, name: name.into() });
     }
-    let sums = Sums::new(&rows, false, |_| x, options);
-    let mut about =
-        vec![format!("{outputs} x {inputs} weights, {} nonzeros, inputs of {x}.", dense.nonzeros())];
+    let sums = Sums::new(&rows, false, of, options);
+    let mut about = vec![format!(
+        "{outputs} x {inputs} weights, {} nonzeros, inputs of {}.",
+        dense.nonzeros(),
+        network.input.ranges
+    )];
     about.extend(sums.about());
 
     let mut b = Builder::new(options.top.clone().unwrap_or_else(|| name.into()), about);
-    let ports: Vec<NodeId> = (0..inputs).map(|i| b.input(format!("x{i}"), x)).collect();
+    let ports: Vec<NodeId> = x.iter().enumerate().map(|(i, x)| b.input(format!("x{i}"), *x)).collect();
     b.bus("x", ports.clone(), "elements side by side, the first in the low bits");
     let node_of = columns.iter().copied().zip(ports.iter().copied()).collect();
     // Without registers there is no enable; the pipe never asks for one.
     let mut pipe = Pipe::new(ports[0], u32::MAX);
-    let unit = Unrolled { rows, thermometer: false, x: vec![x; inputs], sums };
+    let unit = Unrolled { rows, thermometer: false, x, sums };
     let results = unit.place(&mut b, &mut pipe, &node_of, options);
     let named = results.iter().flatten().enumerate();
     let named = named.map(|(o, y)| match threshold {
@@ -146,6 +153,7 @@ fn logic(network: &Network, threshold: Option<&Threshold>, options: &Options) ->
 #[cfg(test)]
 mod tests {
     use super::*;
+    use sterna_ir::Range;
 
     #[test]
     fn unused_inputs_are_left_out() {

@@ -10,6 +10,7 @@ use sterna_ir::{LayerOp, Network, Range, Threshold};
 
 use crate::delay::Delays;
 use crate::lower::maps::stream_order;
+use crate::lower::shell::of_lanes;
 use crate::lower::simplify::{Simplified, simplify};
 use crate::{Error, Options, Result};
 use residual::{Fork, is_forked};
@@ -36,6 +37,8 @@ struct Planner<'a> {
     small: Simplified,
     /// Per layer, range of each original element.
     ranges: Vec<Vec<Range>>,
+    /// By lane, what the nodes of the input can hold.
+    input: Vec<Range>,
     flow: Flow,
     forks: Vec<Fork>,
     units: Vec<Unit>,
@@ -66,10 +69,11 @@ pub fn plan(network: &Network, options: &Options) -> Result<Plan> {
     if lanes == 0 || lanes > channels {
         return Err(Error::InputLanes { lanes, elements: channels });
     }
-    let range = network.input.range.union(Range::point(0));
+    let input = of_lanes(&network.input, lanes, positions);
+    let range = network.input.range().union(Range::point(0));
     let flow = Flow { lanes, order: (0..channels as u32).collect(), positions, range };
     let (forks, units, about) = (Vec::new(), Vec::new(), Vec::new());
-    let mut planner = Planner { network, small, ranges, flow, forks, units, about };
+    let mut planner = Planner { network, small, ranges, input, flow, forks, units, about };
     let mut styles = styles.into_iter();
     let mut stages: Vec<Stage> = Vec::new();
     let mut index = 0;
@@ -144,7 +148,7 @@ impl<'a> Planner<'a> {
     fn exact(&self, index: usize) -> Vec<Range> {
         match index.checked_sub(1) {
             Some(before) => self.ranges[before].clone(),
-            None => vec![self.network.input.range; self.network.input.elements()],
+            None => self.network.input.of_elements(),
         }
     }
 
@@ -155,7 +159,12 @@ impl<'a> Planner<'a> {
         let made_by = layers.iter().rfind(|l| !is_max(&l.op)).map(|l| &l.op);
         let all = self.exact(index);
         match made_by {
-            None => all,
+            // Max pools leave every channel in its lane.
+            None => {
+                let channels = self.network.input.elements() / self.small.positions[0];
+                let lane = |e: usize| e / (all.len() / channels) % self.input.len();
+                (0..all.len()).map(|e| self.input[lane(e)]).collect()
+            }
             // A unit that serves several channels gives every code that any of them can have; a channel that is constant at
             // every position is no bit, unless padding comes between.
             Some(LayerOp::Threshold(t)) => {

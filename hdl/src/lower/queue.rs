@@ -128,7 +128,7 @@ mod tests {
         let conv = Conv2d { window, outputs: 1, groups: 1, weights: vec![1; 9], bias: vec![] };
         let ops = [LayerOp::Conv2d(conv.clone()), LayerOp::Conv2d(conv), LayerOp::Add { from: 0 }];
         let layers = ops.into_iter().map(|op| Layer { name: "layer".into(), op }).collect();
-        let input = Input { shape: vec![1, 6, 9], range: Range::signed(4) };
+        let input = Input::new(vec![1, 6, 9], Range::signed(4));
         let network = Network { name: "residual".into(), input, layers };
         let options = Options::default();
         let mut plan = plan::plan(&network, &options).unwrap();
@@ -155,7 +155,7 @@ mod tests {
         let pool = Window { input: [6, 12, 12], kernel: [2, 2], stride: [2, 2], padding: [0, 0] };
         let ops = [conv([1, 14, 14], 6), LayerOp::MaxPool(pool), conv([6, 6, 6], 8)];
         let layers = ops.into_iter().map(|op| Layer { name: "layer".into(), op }).collect();
-        let input = Input { shape: vec![1, 14, 14], range: Range::signed(4) };
+        let input = Input::new(vec![1, 14, 14], Range::signed(4));
         let network = Network { name: "rows".into(), input, layers };
         let folding = Folding::PerLayer(vec![Style::Folded { pes: 1 }; 2]);
         let options = Options { folding, ..Options::default() };

@@ -31,6 +31,12 @@ impl Levels {
     pub fn of(t: &Threshold, c: usize, bias: i64) -> Self {
         Levels { thresholds: t.of(c).iter().map(|v| v - bias).collect(), falling: t.is_falling(c) }
     }
+
+    /// For a sum that is larger by `lift`.
+    pub fn raised(mut self, lift: i64) -> Self {
+        self.thresholds.iter_mut().for_each(|t| *t += lift);
+        self
+    }
 }
 
 impl Row {

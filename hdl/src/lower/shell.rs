@@ -3,7 +3,7 @@
 use sterna_ir::build::Builder;
 use sterna_ir::design::Stream;
 use sterna_ir::netlist::{NodeId, Term};
-use sterna_ir::{Network, Range};
+use sterna_ir::{Input, Network, Range};
 
 use crate::lower::pipe::Link;
 use crate::lower::position::beat_counter;
@@ -24,19 +24,35 @@ pub struct Inputs {
 pub fn inputs(b: &mut Builder, network: &Network, lanes: usize, positions: usize) -> Inputs {
     let order = (0..(network.input.elements() / positions) as u32).collect();
     b.reset("rst");
-    let range = network.input.range.union(Range::point(0));
-    let data: Vec<NodeId> = (0..lanes).map(|lane| b.input(format!("x{lane}"), range)).collect();
+    let ranges = of_lanes(&network.input, lanes, positions);
+    let data: Vec<NodeId> =
+        ranges.iter().enumerate().map(|(lane, range)| b.input(format!("x{lane}"), *range)).collect();
     let mut bus = data.clone();
-    let pad = padding(lanes as u32 * range.width());
+    let widths: Vec<u32> = ranges.iter().map(|range| range.width()).collect();
+    let pad = padding(widths.iter().sum());
     if pad > 0 {
         bus.push(b.input("s_axis_tdata_unused", Range::unsigned(pad)));
     }
-    let about = format!("{lanes} elements of {} bits per beat, the first in the low bits", range.width());
-    b.bus("s_axis_tdata", bus, about);
+    let of = match &widths[..] {
+        [first, rest @ ..] if rest.iter().all(|width| width == first) => format!("{first} bits"),
+        _ if lanes <= 8 => format!("{widths:?} bits"),
+        _ => "the widths in manifest.json".into(),
+    };
+    b.bus("s_axis_tdata", bus, format!("{lanes} elements of {of} per beat, the first in the low bits"));
     let valid = b.input("s_axis_tvalid", Range::BIT);
     let last = b.input("s_axis_tlast", Range::BIT);
     let m_ready = b.input("m_axis_tready", Range::BIT);
     Inputs { link: Link { valid, data, order, positions }, last, m_ready }
+}
+
+/// By lane what the elements that it carries can be, and 0, which stands where the last beat has no more.
+pub fn of_lanes(input: &Input, lanes: usize, positions: usize) -> Vec<Range> {
+    let mut ranges = vec![Range::point(0); lanes];
+    for (element, range) in input.of_elements().into_iter().enumerate() {
+        let lane = &mut ranges[element / positions % lanes];
+        *lane = lane.union(range);
+    }
+    ranges
 }
 
 /// Creates the ready port and the sticky frame check.

@@ -4,7 +4,7 @@
 
 mod shrink;
 
-use sterna_ir::{Input, Layer, LayerOp, Network, Range, Threshold};
+use sterna_ir::{Input, Layer, LayerOp, Network, Range, Ranges, Threshold};
 
 use crate::Result;
 use crate::lower::maps::{elements_of, positions, regroup};
@@ -48,7 +48,7 @@ impl Simplified {
 pub fn simplify(network: &Network) -> Result<Simplified> {
     let ranges = network.ranges()?;
     let positions = positions(network)?;
-    let start = vec![network.input.range; network.input.elements()];
+    let start = network.input.of_elements();
     let before = |layer: usize| if layer == 0 { &start } else { &ranges[layer - 1] };
     let channels = |layer: usize| before(layer).len() / positions[layer];
 
@@ -89,11 +89,19 @@ pub fn simplify(network: &Network) -> Result<Simplified> {
         Layer { name: layer.name.clone(), op }
     };
     let layers = network.layers.iter().enumerate().map(layer).collect();
-    let shape = match first_window(network) {
-        Some([_, height, width]) if small.positions[0] > 1 => vec![small.inputs.len(), height, width],
-        _ => vec![small.inputs.len() * small.positions[0]],
+    let (shape, pixels) = match first_window(network) {
+        Some([_, height, width]) if small.positions[0] > 1 => (vec![small.inputs.len(), height, width], 1),
+        _ => (vec![small.inputs.len() * small.positions[0]], small.positions[0]),
     };
-    let input = Input { shape, range: network.input.range };
+    let of_channel = |c: &u32| {
+        let elements = elements_of(&[*c], small.positions[0]).into_iter().map(|e| start[e as usize]);
+        std::iter::repeat_n(elements.reduce(Range::union).expect("a channel has elements"), pixels)
+    };
+    let ranges = match &network.input.ranges {
+        same @ Ranges::Same(_) => same.clone(),
+        Ranges::ByChannel(_) => Ranges::ByChannel(small.inputs.iter().flat_map(of_channel).collect()),
+    };
+    let input = Input::new(shape, ranges);
     small.network = Network { name: network.name.clone(), input, layers };
     Ok(small)
 }

@@ -239,3 +239,72 @@ fn best_move(words: &[Word], bounds: &[(usize, usize, u32)], stage: &[u32]) -> O
     let moved: Vec<usize> = (0..stage.len()).filter(|g| inside[*g]).collect();
     (!moved.is_empty()).then_some(moved)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use rand::{RngExt, SeedableRng};
+    use rand_xoshiro::Xoshiro256PlusPlus;
+    use sterna_ir::Range;
+    use sterna_ir::build::Builder;
+    use sterna_ir::netlist::Term;
+
+    /// Sums of two earlier words each, no two of the same, and those that nobody reads.
+    fn sums(rng: &mut Xoshiro256PlusPlus) -> (Netlist, Vec<Step>, Vec<NodeId>) {
+        let mut b = Builder::new("sums", vec![]);
+        let width = |rng: &mut Xoshiro256PlusPlus| Range::unsigned(rng.random_range(1..12));
+        let mut nodes: Vec<NodeId> = (0..3).map(|i| b.input(format!("x{i}"), width(rng))).collect();
+        let mut steps: Vec<Step> = Vec::new();
+        for _ in 0..6 {
+            let mut operands = [0; 2].map(|_| nodes[rng.random_range(0..nodes.len())]).to_vec();
+            operands.sort_unstable();
+            if operands[0] != operands[1] && steps.iter().all(|s| s.operands != operands) {
+                let first = b.netlist().nodes.len();
+                nodes.push(b.sum(&[Term::plus(operands[0]), Term::plus(operands[1])], "s"));
+                steps.push(Step { operands, first, levels: 1 });
+            }
+        }
+        let unread = |n: &NodeId| steps.iter().all(|s| !s.operands.contains(n));
+        let results = nodes[3..].iter().copied().filter(unread).collect();
+        (b.finish(), steps, results)
+    }
+
+    /// The last stage, and the bits that registers hold; `None` where a stage is too deep or an operand too late.
+    fn price(
+        (netlist, steps, results): &(Netlist, Vec<Step>, Vec<NodeId>),
+        stage: &[u32],
+        most: u32,
+    ) -> Option<(u32, u64)> {
+        let maker = |n: NodeId| steps.iter().position(|s| s.first == n.index());
+        let made = |n: NodeId| maker(n).map_or(0, |s| stage[s]);
+        let mut depth: Vec<u32> = Vec::new();
+        for (step, own) in steps.iter().zip(stage) {
+            let before = step.operands.iter().filter_map(|n| maker(*n)).filter(|m| stage[*m] == *own);
+            depth.push(1 + before.map(|m| depth[m]).max().unwrap_or(0));
+            if step.operands.iter().any(|n| made(*n) > *own) || depth.last() > Some(&most) {
+                return None;
+            }
+        }
+        let last = results.iter().map(|n| made(*n)).max()?;
+        let held = |n: NodeId| {
+            let readers = steps.iter().zip(stage).filter(|(s, _)| s.operands.contains(&n)).map(|(_, at)| *at);
+            let until = readers.chain(results.contains(&n).then_some(last)).max().unwrap_or(0);
+            u64::from(netlist.node(n).range.width()) * u64::from(until - made(n))
+        };
+        Some((last, netlist.ids().map(held).sum()))
+    }
+
+    #[test]
+    fn no_other_stages_hold_fewer_bits() {
+        for seed in 0..60 {
+            let mut rng = Xoshiro256PlusPlus::seed_from_u64(seed);
+            let case = sums(&mut rng);
+            let most = 1 + seed as u32 % 2;
+            let count = case.1.len() as u32;
+            let way = |n: u32| (0..count).map(|s| n / count.pow(s) % count).collect::<Vec<u32>>();
+            let best = (0..count.pow(count)).filter_map(|n| price(&case, &way(n), most)).min();
+            let found = stages(&case.0, &case.1, &case.2, Limit::Levels(most, None));
+            assert_eq!(price(&case, &found, most), best, "seed {seed}: {found:?}");
+        }
+    }
+}

@@ -11,6 +11,7 @@ use sterna_ir::build::Builder;
 use sterna_ir::netlist::NodeId;
 use sterna_ir::{Range, Window};
 
+use crate::family::Family;
 use crate::lower::memory::stored;
 use crate::lower::pipe::{Gate, Link};
 use crate::lower::position::{beat_counter, increment};
@@ -18,6 +19,12 @@ use crate::lower::position::{beat_counter, increment};
 /// Shortest and smallest delay that is worth a memory, in steps and bits.
 const SHORTEST: usize = 4;
 const SMALLEST: u64 = 256;
+
+/// Whether registers for so many bits, `wide` of them side by side, are dearer than the memory that holds them. Where look-up
+/// tables can be memories that is always so; the blocks of iCE40 are 16 bits wide and few.
+fn pays(bits: u64, wide: u64, family: Family) -> bool {
+    family != Family::Ice40 || bits as f64 >= family.luts_of_a_block() * wide.div_ceil(16) as f64
+}
 
 /// What a window unit gives: of every window these elements. Element `c * taps + t` is place `t` of channel `c`.
 #[derive(Clone, Debug)]
@@ -133,7 +140,7 @@ impl Windows {
     }
 
     /// Builds the unit behind `gate`. `x` carries a pixel per beat.
-    pub fn build(&self, b: &mut Builder, gate: Gate, x: &Link) -> (Link, Built) {
+    pub fn build(&self, b: &mut Builder, gate: Gate, x: &Link, family: Option<Family>) -> (Link, Built) {
         let ce = gate.scan.map_or(gate.ready, |scan| scan.ce);
         let have = match gate.scan {
             Some(scan) => {
@@ -154,7 +161,7 @@ impl Windows {
             }
             None => x.data.clone(),
         };
-        let data = self.line(b, step, pixels, &x.order);
+        let data = self.line(b, step, pixels, &x.order, family);
         let y = Link {
             valid: gate.state,
             data,
@@ -242,7 +249,14 @@ impl Windows {
     }
 
     /// The delay line; the elements, as registers of it.
-    fn line(&self, b: &mut Builder, step: NodeId, pixels: Vec<NodeId>, order: &[u32]) -> Vec<NodeId> {
+    fn line(
+        &self,
+        b: &mut Builder,
+        step: NodeId,
+        pixels: Vec<NodeId>,
+        order: &[u32],
+        family: Option<Family>,
+    ) -> Vec<NodeId> {
         let [rows, columns] = self.window.kernel;
         let (pitch, taps) = (self.pitch(), self.taps());
         // How many steps before the newest pixel an element came.
@@ -259,7 +273,9 @@ impl Windows {
         }
         let bits: u64 = pixels.iter().map(|p| u64::from(b.range(*p).width())).sum();
         let between = pitch.saturating_sub(columns);
-        let memory = between >= SHORTEST && between as u64 * bits * (rows as u64 - 1) >= SMALLEST;
+        let memory = between >= SHORTEST
+            && between as u64 * bits * (rows as u64 - 1) >= SMALLEST
+            && family.is_none_or(|family| pays(between as u64 * bits, bits, family));
         let mut address = None;
         let mut line: Vec<Vec<Option<NodeId>>> = vec![Vec::new(); pixels.len()];
         for (lane, pixel) in pixels.iter().enumerate().filter(|(lane, _)| deepest[*lane].is_some()) {

@@ -7,7 +7,8 @@ use rand_xoshiro::Xoshiro256PlusPlus;
 
 use super::Term;
 use super::occur::{self, Pattern, Place, Scratch, Weights};
-use super::state::{State, key};
+use super::pairs::{key, terms_of};
+use super::state::State;
 
 /// A candidate: what it is hoped to save, a draw that breaks ties, its pair.
 type Hope = (i64, u32, u64);
@@ -44,12 +45,12 @@ impl Greedy {
         self.heap.clear();
         let mut pairs: Vec<u64> = Vec::new();
         if rows.len() == state.rows.len() {
-            pairs.extend(state.pairs.iter().filter(|(_, count)| **count >= 2).map(|(pair, _)| pair));
+            pairs.extend(state.pairs.all().filter(|(_, count)| *count >= 2).map(|(pair, _)| pair));
         } else {
             for &row in rows {
                 let terms = &state.rows[row as usize];
                 for (i, t) in terms.iter().enumerate() {
-                    pairs.extend(terms[..i].iter().map(|u| key(t, u)).filter(|k| state.pairs[k] >= 2));
+                    pairs.extend(terms[..i].iter().map(|u| key(t, u)).filter(|k| state.pairs.of(*k) >= 2));
                 }
             }
         }
@@ -86,11 +87,11 @@ impl Greedy {
 
     /// A pair with the most it can save.
     fn hope(&mut self, state: &State, pair: u64) -> Option<Hope> {
-        let count = i64::from(state.pairs.get(&pair).copied().unwrap_or(0));
+        let count = i64::from(state.pairs.of(pair));
         if count < 2 {
             return None;
         }
-        let [a, b] = super::state::terms_of(pair).map(|t| state.range(t));
+        let [a, b] = terms_of(pair).map(|t| state.range(t));
         let width = i64::from(super::state::add(a, b).width()) + i64::from(state.chain.operands == 3);
         let tie = self.rng.random();
         Some((16 * (count - 1) * width, tie, pair))
@@ -103,7 +104,7 @@ impl Greedy {
             let terms = &state.rows[place.row as usize];
             let term = Term { node, shift: place.shift, negate: place.negate };
             let others = terms.iter().filter(|t| **t != term).map(|t| key(t, &term));
-            pairs.extend(others.filter(|k| state.pairs[k] >= 2));
+            pairs.extend(others.filter(|k| state.pairs.of(*k) >= 2));
         }
         pairs.sort_unstable();
         pairs.dedup();

@@ -12,6 +12,7 @@ mod depth;
 mod graph;
 mod greedy;
 mod occur;
+mod pairs;
 mod search;
 mod signs;
 mod state;

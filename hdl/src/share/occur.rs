@@ -3,7 +3,8 @@
 use sterna_ir::Range;
 
 use super::Term;
-use super::state::{State, terms_of};
+use super::pairs::terms_of;
+use super::state::State;
 use super::tree;
 
 /// One place of a pattern: the row, and the shift and sign of the pattern's first term there.

@@ -37,9 +37,9 @@ pub fn search(state: &mut State, effort: u32, odd: u32, seed: u64) {
     let hot = HEAT * state.total() as f64 / sums as f64;
     let (base, per_term) = if state.chain.operands == 3 { THREES } else { TWOS };
     let budget = u64::from(effort) * (base + per_term * terms).min(MOST_PER_TERM * terms);
-    let start = state.work;
-    while state.work - start < budget {
-        let left = 1.0 - (state.work - start) as f64 / budget as f64;
+    let start = state.pairs.work;
+    while state.pairs.work - start < budget {
+        let left = 1.0 - (state.pairs.work - start) as f64 / budget as f64;
         step(state, &mut greedy, hot * left);
     }
 }
@@ -47,7 +47,7 @@ pub fn search(state: &mut State, effort: u32, odd: u32, seed: u64) {
 /// Dissolves a few related sums, extracts again, and goes back when that costs more bits than `heat` allows.
 fn step(state: &mut State, greedy: &mut Greedy, heat: f64) {
     // A step that changes nothing takes time, too.
-    state.work += 16;
+    state.pairs.work += 16;
     let before = state.total();
     let Some(mut node) = draw(state, greedy) else { return };
     for _ in 0..greedy.rng.random_range(1..=MOST) {

@@ -1,9 +1,8 @@
-//! The rows being rewritten: where every node is used, how often every signed pair occurs, what every row costs, and the way
-//! back to an earlier state.
+//! The rows being rewritten: where every node is used, what every row costs, and the way back to an earlier state.
 
-use rustc_hash::FxHashMap;
 use sterna_ir::Range;
 
+use super::pairs::Pairs;
 use super::tree::{self, Item};
 use super::{Chain, Problem, Term};
 
@@ -43,10 +42,8 @@ pub struct State {
     pub uses: Vec<Vec<Use>>,
     /// Range of each node.
     pub ranges: Vec<Range>,
-    /// Pairs counted and uncounted so far: a measure of time that is the same on every machine.
-    pub work: u64,
-    /// Occurrences of each pair.
-    pub pairs: FxHashMap<u64, u32>,
+    /// How often every pair occurs.
+    pub pairs: Pairs,
     any_sign: Vec<bool>,
     live: Vec<bool>,
     free: Vec<u32>,
@@ -57,20 +54,6 @@ pub struct State {
     journal: Vec<Step>,
     /// Costs replaced since the last [`State::keep`].
     replaced: Vec<(u32, u32)>,
-}
-
-/// The signed pair of two terms of one row, whatever common shift and sign it stands under there.
-pub fn key(t: &Term, u: &Term) -> u64 {
-    let (t, u) = if (t.shift, t.node) <= (u.shift, u.node) { (t, u) } else { (u, t) };
-    let relative = u64::from(u.shift - t.shift) << 1 | u64::from(t.negate != u.negate);
-    u64::from(t.node) << 40 | u64::from(u.node) << 16 | relative
-}
-
-/// The two terms of a pair, the first plain.
-pub fn terms_of(key: u64) -> [Term; 2] {
-    let node = |bits: u64| (bits & 0xff_ffff) as u32;
-    let second = Term { node: node(key >> 16), shift: (key >> 1 & 0x7fff) as u8, negate: key & 1 == 1 };
-    [Term::plus(node(key >> 40)), second]
 }
 
 impl State {
@@ -84,8 +67,7 @@ impl State {
             rows: vec![Vec::new(); outputs],
             uses: vec![Vec::new(); inputs],
             ranges: problem.inputs.clone(),
-            work: 0,
-            pairs: FxHashMap::default(),
+            pairs: Pairs::default(),
             any_sign: problem.rows.iter().map(|r| r.any_sign).collect(),
             live: Vec::new(),
             free: Vec::new(),
@@ -280,10 +262,7 @@ impl State {
     fn put(&mut self, row: u32, term: Term) {
         let at = self.find(row, term).expect_err("terms are distinct");
         let terms = &mut self.rows[row as usize];
-        self.work += terms.len() as u64;
-        for other in terms.iter() {
-            *self.pairs.entry(key(other, &term)).or_insert(0) += 1;
-        }
+        self.pairs.count(terms, &term);
         terms.insert(at, term);
         let place = Use { row, shift: term.shift, negate: term.negate };
         let uses = &mut self.uses[term.node as usize];
@@ -296,15 +275,7 @@ impl State {
         let at = self.find(row, term).expect("the term is there");
         let terms = &mut self.rows[row as usize];
         terms.remove(at);
-        self.work += terms.len() as u64;
-        for other in terms.iter() {
-            let key = key(other, &term);
-            let count = self.pairs.get_mut(&key).expect("the pair is counted");
-            *count -= 1;
-            if *count == 0 {
-                self.pairs.remove(&key);
-            }
-        }
+        self.pairs.uncount(terms, &term);
         let place = Use { row, shift: term.shift, negate: term.negate };
         let uses = &mut self.uses[term.node as usize];
         let at = uses.binary_search(&place).expect("the use is there");

@@ -120,7 +120,7 @@ proptest! {
         let mut state = State::new(&case.problem, Chain { operands: 3, tables: false, inverts: true });
         search::search(&mut state, 0, 6, seed);
         let snapshot = |s: &State| {
-            let mut pairs: Vec<(u64, u32)> = s.pairs.iter().map(|(k, n)| (*k, *n)).collect();
+            let mut pairs: Vec<(u64, u32)> = s.pairs.all().collect();
             pairs.sort_unstable();
             let shared: Vec<u32> = s.shared().collect();
             let ranges: Vec<Range> = shared.iter().map(|n| s.ranges[*n as usize]).collect();

@@ -59,11 +59,7 @@ fn network() -> Network {
         LayerOp::Dense(Dense { inputs: 12, outputs: 5, weights: weights(60), bias: vec![1, -2, 0, 3, 0] }),
     ];
     let layers = ops.into_iter().map(|op| Layer { name: "layer".into(), op }).collect();
-    Network {
-        name: "images".into(),
-        input: Input { shape: vec![1, 10, 18], range: Range::new(0, 255) },
-        layers,
-    }
+    Network { name: "images".into(), input: Input::new(vec![1, 10, 18], Range::new(0, 255)), layers }
 }
 
 fn compiled(family: Option<Family>, styles: [usize; 4]) -> (Design, Emitted) {

@@ -8,8 +8,8 @@ use rand_xoshiro::Xoshiro256PlusPlus;
 use sterna_hdl::family::Family;
 use sterna_hdl::verilog::{PrintOptions, SourceFile, print};
 use sterna_hdl::{Options, matrix};
-use sterna_ir::Range;
 use sterna_ir::eval::evaluate;
+use sterna_ir::{Range, Ranges};
 
 use crate::tools::{has, run, write};
 
@@ -52,19 +52,23 @@ fn mismatches(change: impl Fn(&mut SourceFile)) -> String {
         Range::unsigned(16),
         Range::new(-5, 3),
     ];
+    // The same for all inputs, or all of them by turns.
+    let mixed = |inputs: usize| Ranges::ByChannel(ranges.into_iter().cycle().take(inputs).collect());
+    let kinds = ranges.map(Some).into_iter().chain([None]);
     let families = std::iter::once(None).chain(Family::ALL.map(Some));
     let mut files: BTreeMap<String, SourceFile> = BTreeMap::new();
     let (mut wires, mut steps) = (String::new(), String::new());
     let mut n = 0;
     for family in families {
-        for range in ranges {
+        for range in kinds.clone() {
             for (inputs, outputs, weights) in &shapes {
+                let given = || range.map_or_else(|| mixed(*inputs), Ranges::from);
                 let top = format!("m{n}");
                 let options = Options { family, top: Some(top.clone()), ..Options::default() };
                 let weights = || weights.clone();
                 let netlist =
-                    matrix::combinational(&top, *inputs, *outputs, weights(), range, &options).unwrap();
-                let network = matrix::network(&top, *inputs, *outputs, weights(), range).unwrap();
+                    matrix::combinational(&top, *inputs, *outputs, weights(), given(), &options).unwrap();
+                let network = matrix::network(&top, *inputs, *outputs, weights(), given()).unwrap();
                 let emitted =
                     print(&netlist, &PrintOptions { version: false, visible: vec![], family }).unwrap();
                 for mut file in emitted.files {
@@ -73,22 +77,24 @@ fn mismatches(change: impl Fn(&mut SourceFile)) -> String {
                 }
                 let widths: Vec<u32> =
                     netlist.outputs.iter().map(|y| netlist.node(*y).range.width()).collect();
-                let (x, y) = (*inputs as u32 * range.width(), widths.iter().sum::<u32>());
+                let of = network.input.of_elements();
+                let (x, y) = (of.iter().map(|x| x.width()).sum::<u32>(), widths.iter().sum::<u32>());
                 writeln!(wires, "reg [{x}-1:0] x{n}; wire [{y}-1:0] y{n}; {top} u{n} (.x(x{n}), .y(y{n}));")
                     .unwrap();
                 for sample in 0..6 {
-                    let mut value = |_| match sample {
-                        0 => range.lo,
-                        1 => range.hi,
-                        _ => rng.random_range(range.lo..=range.hi),
+                    let value = |x: &Range| match sample {
+                        0 => x.lo,
+                        1 => x.hi,
+                        _ => rng.random_range(x.lo..=x.hi),
                     };
-                    let sample: Vec<i64> = (0..*inputs).map(&mut value).collect();
+                    let sample: Vec<i64> = of.iter().map(value).collect();
                     let trace = evaluate(&network, &sample).unwrap();
                     let wanted: Vec<(i64, u32)> =
                         trace.last().unwrap().iter().copied().zip(widths.iter().copied()).collect();
-                    let given: Vec<(i64, u32)> = sample.iter().map(|v| (*v, range.width())).collect();
-                    let (given, wanted) = (literal(&given), literal(&wanted));
-                    writeln!(steps, "x{n} = {given}; #1; if (y{n} !== {wanted}) bad = bad + 1;").unwrap();
+                    let words: Vec<(i64, u32)> =
+                        sample.iter().zip(&of).map(|(v, x)| (*v, x.width())).collect();
+                    let (words, wanted) = (literal(&words), literal(&wanted));
+                    writeln!(steps, "x{n} = {words}; #1; if (y{n} !== {wanted}) bad = bad + 1;").unwrap();
                 }
                 n += 1;
             }

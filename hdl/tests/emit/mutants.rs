@@ -29,12 +29,12 @@ fn network((inputs, outputs): (usize, usize), range: Range, largest: i16, levels
         ops.push(LayerOp::Threshold(one));
     }
     let layers = ops.into_iter().map(|op| Layer { name: "l".into(), op }).collect();
-    Network { name: "mapped".into(), input: Input { shape: vec![inputs], range }, layers }
+    Network { name: "mapped".into(), input: Input::new(vec![inputs], range), layers }
 }
 
 /// Every sample that there is.
 fn all_samples(network: &Network) -> Vec<Vec<i64>> {
-    let Range { lo, hi } = network.input.range;
+    let Range { lo, hi } = network.input.range();
     let (values, inputs) = (hi - lo + 1, network.input.elements() as u32);
     let sample = |index: i64| (0..inputs).map(|k| lo + index / values.pow(k) % values).collect::<Vec<i64>>();
     (0..values.pow(inputs)).map(sample).collect()

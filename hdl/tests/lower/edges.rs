@@ -5,11 +5,11 @@ use super::random::{self, Draw};
 use super::{expect_equal, simulate};
 use sterna_hdl::family::Family;
 use sterna_hdl::{Options, lower, matrix};
-use sterna_ir::Range;
 use sterna_ir::bench::Stalls;
 use sterna_ir::eval::evaluate;
 use sterna_ir::interpret::{Circuit, Interpreter};
 use sterna_ir::netlist::{NodeId, Op};
+use sterna_ir::{Range, Ranges};
 
 /// Weights as `[output][input]` by kind: all of one value, or some, of which one row and one column stay empty.
 fn weights(kind: i16, (inputs, outputs): (usize, usize), draw: &mut Draw) -> Vec<i16> {
@@ -29,14 +29,25 @@ fn matrices_at_the_edges() {
     for (n, family) in families.enumerate() {
         for shape in [(1, 1), (1, 5), (7, 1), (8, 6)] {
             for (k, bits) in [1, 2, 3, 8, 15, 16].into_iter().enumerate() {
-                for range in [Range::unsigned(bits), Range::signed(bits)] {
+                // By channel: both signs, a bit, one value alone, and none that is 0.
+                let channels = [
+                    Range::signed(bits),
+                    Range::unsigned(bits),
+                    Range::BIT,
+                    Range::point(3),
+                    Range::new(-9, -2),
+                ];
+                let mixed = channels.into_iter().cycle().skip(k).take(shape.0).collect();
+                for ranges in
+                    [Range::unsigned(bits).into(), Range::signed(bits).into(), Ranges::ByChannel(mixed)]
+                {
                     // Every kind with every width, each combination with one of two depths.
                     let kind = [0, 1, -1, 2][(n + k + shape.0) % 4];
                     let levels_per_stage = 1 + (k + shape.1) as u32 % 2;
                     check(
                         kind,
                         shape,
-                        range,
+                        ranges,
                         Options { family, levels_per_stage, ..Options::default() },
                         &mut draw,
                     );
@@ -47,12 +58,12 @@ fn matrices_at_the_edges() {
 }
 
 /// The product without a clock, and the stream, against the evaluator.
-fn check(kind: i16, (inputs, outputs): (usize, usize), range: Range, options: Options, draw: &mut Draw) {
-    let place = format!("{inputs}x{outputs} of kind {kind}, {range:?}, {options:?}");
+fn check(kind: i16, (inputs, outputs): (usize, usize), ranges: Ranges, options: Options, draw: &mut Draw) {
+    let place = format!("{inputs}x{outputs} of kind {kind}, {ranges}, {options:?}");
     let weights = weights(kind, (inputs, outputs), draw);
-    let network = matrix::network("edge", inputs, outputs, weights.clone(), range).unwrap();
+    let network = matrix::network("edge", inputs, outputs, weights.clone(), ranges.clone()).unwrap();
     let samples = random::samples(draw, &network, 5);
-    let netlist = matrix::combinational("edge", inputs, outputs, weights, range, &options).expect(&place);
+    let netlist = matrix::combinational("edge", inputs, outputs, weights, ranges, &options).expect(&place);
     let ports: Vec<NodeId> = netlist.ids().filter(|id| matches!(netlist.node(*id).op, Op::Input)).collect();
     let mut circuit = Interpreter::new(&netlist);
     for sample in &samples {

@@ -9,11 +9,10 @@ use crate::{expect_equal, simulate};
 
 /// Up to three layers of windows with thresholds between them, then maybe a dense layer and an arg max.
 pub fn network(draw: &mut Draw) -> Network {
-    let range = [Range::BIT, Range::new(0, 255), Range::new(-3, 4), Range::new(2, 3), Range::new(-2, 0)]
-        [draw.within(0, 4) as usize];
+    let of = [Range::BIT, Range::new(0, 255), Range::new(-3, 4), Range::new(2, 3), Range::new(-2, 0)];
     let mut image = [draw.within(1, 3) as usize, draw.within(1, 9) as usize, draw.within(1, 9) as usize];
-    let input = Input { shape: image.to_vec(), range };
-    let mut values = vec![range; input.elements()];
+    let input = Input::new(image.to_vec(), random::ranges(draw, &of, image[0]));
+    let mut values = input.of_elements();
     let mut layers: Vec<Layer> = Vec::new();
     // Of each layer, what can be added to a later one.
     let mut images: Vec<[usize; 3]> = Vec::new();
@@ -68,7 +67,7 @@ pub fn of_pixels(channels: usize, height: usize, width: usize) -> Network {
     let input = [channels, height, width];
     let window = Window { input, kernel: [height, width], stride: [1, 1], padding: [0, 0] };
     let layers = vec![Layer { name: "pool".into(), op: LayerOp::MaxPool(window) }];
-    Network { name: "pixels".into(), input: Input { shape: input.to_vec(), range: Range::BIT }, layers }
+    Network { name: "pixels".into(), input: Input::new(input.to_vec(), Range::BIT), layers }
 }
 
 /// Any window that fits; pools have no padding.
@@ -171,7 +170,7 @@ fn rows_that_wait_pass_unchanged_under_stalls() {
         let second = window([channels, height, width], 3, 1);
         let ops = [conv(first, channels), LayerOp::MaxPool(pool), conv(second, outputs)];
         let layers = ops.into_iter().map(|op| Layer { name: "layer".into(), op }).collect();
-        let input = Input { shape: image.to_vec(), range: Range::signed(4) };
+        let input = Input::new(image.to_vec(), Range::signed(4));
         let network = Network { name: "rows".into(), input, layers };
         let folding = Folding::PerLayer(vec![Style::Folded { pes: 1 }; 2]);
         let design = lower(&network, &Options { folding, ..Options::default() }).unwrap();
@@ -219,7 +218,7 @@ fn depthwise_convolutions_and_global_pools_equal_their_networks() {
         LayerOp::ArgMax,
     ];
     let layers = ops.into_iter().map(|op| Layer { name: "layer".into(), op }).collect();
-    let input = Input { shape: vec![4, 6, 7], range: Range::signed(4) };
+    let input = Input::new(vec![4, 6, 7], Range::signed(4));
     let network = Network { name: "separable".into(), input, layers };
     let samples = random::samples(&mut draw, &network, 6);
     let folded = |pes| Style::Folded { pes };

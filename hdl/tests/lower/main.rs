@@ -6,6 +6,7 @@ mod found;
 mod images;
 mod random;
 mod scale;
+mod xnor;
 
 use random::Draw;
 use sterna_hdl::estimate::estimate;

@@ -4,7 +4,7 @@ use rand::{RngExt, SeedableRng};
 use rand_xoshiro::Xoshiro256PlusPlus;
 use sterna_hdl::family::Family;
 use sterna_hdl::{Folding, Options, Style};
-use sterna_ir::{Dense, Input, Layer, LayerOp, Network, Range, Threshold};
+use sterna_ir::{Dense, Input, Layer, LayerOp, Network, Range, Ranges, Threshold};
 
 /// A generator and the draws this file is made of.
 pub struct Draw(Xoshiro256PlusPlus);
@@ -23,20 +23,29 @@ impl Draw {
     }
 }
 
+/// One of these ranges for all channels, or one for each.
+pub fn ranges(draw: &mut Draw, of: &[Range], channels: usize) -> Ranges {
+    let one = |draw: &mut Draw| of[draw.within(0, of.len() as i64 - 1) as usize];
+    match draw.chance(40) {
+        true => Ranges::ByChannel((0..channels).map(|_| one(draw)).collect()),
+        false => one(draw).into(),
+    }
+}
+
 /// Up to three dense layers, with everything that may stand around them.
 pub fn network(draw: &mut Draw) -> Network {
-    let range = match draw.within(0, 5) {
-        5 => Range::signed(32),
-        0 => Range::BIT,
-        1 => Range::new(0, 255),
-        2 => Range::new(-8, 7),
-        3 => Range::new(3, 6),
-        _ => Range::new(-2, 0),
-    };
     let mut width = draw.within(1, 12) as usize;
-    let input = Input { shape: vec![width], range };
+    let of = [
+        Range::BIT,
+        Range::new(0, 255),
+        Range::new(-8, 7),
+        Range::new(3, 6),
+        Range::new(-2, 0),
+        Range::signed(32),
+    ];
+    let input = Input::new(vec![width], ranges(draw, &of, width));
     let mut layers: Vec<Layer> = Vec::new();
-    let mut values = vec![range; width];
+    let mut values = input.of_elements();
     if draw.chance(30) {
         let thermometer = draw.chance(50);
         push(&mut layers, LayerOp::Threshold(threshold(draw, &values, thermometer)), &input, &mut values);
@@ -144,8 +153,8 @@ pub fn options(draw: &mut Draw, network: &Network) -> Options {
 
 /// Random samples of `network`, the corners among them.
 pub fn samples(draw: &mut Draw, network: &Network, count: usize) -> Vec<Vec<i64>> {
-    let Range { lo, hi } = network.input.range;
-    let element = |draw: &mut Draw, kind: i64| match kind {
+    let ranges = network.input.of_elements();
+    let element = |draw: &mut Draw, kind: i64, Range { lo, hi }: Range| match kind {
         0 => lo,
         1 => hi,
         2 => [lo, hi][draw.within(0, 1) as usize],
@@ -154,7 +163,7 @@ pub fn samples(draw: &mut Draw, network: &Network, count: usize) -> Vec<Vec<i64>
     (0..count)
         .map(|_| {
             let kind = draw.within(0, 8);
-            (0..network.input.elements()).map(|_| element(draw, kind)).collect()
+            ranges.iter().map(|range| element(draw, kind, *range)).collect()
         })
         .collect()
 }

@@ -29,11 +29,7 @@ pub fn network(widths: &[usize], zeros: i64) -> Network {
     }
     *layers.last_mut().unwrap() = LayerOp::ArgMax;
     let layers = layers.into_iter().map(|op| Layer { name: "layer".into(), op }).collect();
-    Network {
-        name: "scale".into(),
-        input: Input { shape: vec![widths[0]], range: Range::new(0, 255) },
-        layers,
-    }
+    Network { name: "scale".into(), input: Input::new(vec![widths[0]], Range::new(0, 255)), layers }
 }
 
 fn nonzeros(network: &Network) -> usize {

@@ -29,7 +29,13 @@ fn adder_bits_are_those_of_the_tree() {
 fn folded_cycles_are_the_longest_row_of_each_slot() {
     let layer = LayerCost::Folded { elements: 2, gap: 1000, floor: 5000, windows: 1 };
     assert_eq!(layer.of(100, &[3, 10, 0, 4, 9]), 5000 + (10 + 1 + 4 + 1) * 1000);
-    let table = CostTable { unit: "cycles".into(), total: Total::Longest, fixed: 0, layers: vec![layer] };
+    let table = CostTable {
+        unit: "cycles".into(),
+        total: Total::Longest,
+        fixed: 0,
+        layers: vec![layer],
+        circuit: None,
+    };
     assert_eq!(table.sum(&[7, 21_000]), 21_000);
     assert!(table.check(2).expect_err("too few").contains("1 layers; want those of 2"));
 }
@@ -69,12 +75,17 @@ fn a_convolution_is_the_matrix_that_every_window_passes_through() {
     let layer = |op| Layer { name: String::new(), op };
     let mut network = Network {
         name: String::new(),
-        input: Input { shape: vec![1, 4, 4], range: Range::new(0, 1) },
+        input: Input::new(vec![1, 4, 4], Range::new(0, 1)),
         layers: vec![layer(LayerOp::Conv2d(conv)), layer(LayerOp::Dense(dense))],
     };
     let folded = |windows| LayerCost::Folded { elements: 1, gap: 0, floor: 0, windows };
-    let table =
-        CostTable { unit: "cycles".into(), total: Total::Sum, fixed: 0, layers: vec![folded(4), folded(1)] };
+    let table = CostTable {
+        unit: "cycles".into(),
+        total: Total::Sum,
+        fixed: 0,
+        layers: vec![folded(4), folded(1)],
+        circuit: None,
+    };
     assert_eq!(table.of_network(&network), Ok((4 * 3 + 2) * MILLI));
     // With channel 1 in a residual sum, what reads it counts.
     network.layers.insert(1, layer(LayerOp::Add { from: 0 }));
@@ -88,6 +99,7 @@ fn crooked_tables_are_refused() {
         total: Total::Sum,
         fixed: 0,
         layers: vec![LayerCost::Unrolled { neuron: Curve { points }, sharing: Curve::constant(MILLI) }],
+        circuit: None,
     };
     assert!(crooked(vec![]).check(1).expect_err("no points").contains("without points"));
     assert!(crooked(vec![(3, 1), (3, 2)]).check(1).expect_err("twice").contains("lies at 3"));

@@ -1,7 +1,7 @@
 //! What is written reads back the same, and nothing else is read.
 
 use super::*;
-use crate::{Range, Scaling};
+use crate::{Range, Ranges, Scaling};
 use proptest::prelude::*;
 
 fn network(weights: Vec<i16>, inputs: usize) -> Network {
@@ -17,7 +17,7 @@ fn network(weights: Vec<i16>, inputs: usize) -> Network {
     };
     Network {
         name: "a \"strange\" name; with\nparts".into(),
-        input: Input { shape: vec![inputs], range: Range::new(0, 255) },
+        input: Input::new(vec![inputs], Range::new(0, 255)),
         layers: vec![
             Layer { name: "fc1".into(), op: LayerOp::Dense(dense) },
             Layer { name: "act1".into(), op: LayerOp::Threshold(threshold) },
@@ -65,7 +65,8 @@ fn image() -> Network {
         LayerOp::ArgMax,
     ];
     let layers = ops.into_iter().map(|op| Layer { name: "layer".into(), op }).collect();
-    let input = Input { shape: vec![2, 4, 5], range: Range::new(0, 255) };
+    let ranges = Ranges::ByChannel(vec![Range::new(0, 255), Range::new(-3, 4)]);
+    let input = Input::new(vec![2, 4, 5], ranges);
     Network { name: "image".into(), input, layers }
 }
 
@@ -129,6 +130,13 @@ fn image_layers_are_read_as_written_and_hostile_ones_refused() {
     let text = write(&image(), &Task::default());
     assert_eq!(read(&text).unwrap().0, image());
     let refused = |from: &str, to: &str, message: &str| refused_in(&text, from, to, message);
+    refused("\"lo\": -3,\n        \"hi\": 4", "\"lo\": 4,\n        \"hi\": -3", "input.range: 4..=-3");
+    refused(
+        "\"shape\": [\n      2,",
+        "\"shape\": [\n      3,",
+        "input.range: 2 given; want one for all, or one for each of 3",
+    );
+    refused("\"lo\": 0", "\"low\": 0", "want {lo, hi}");
     refused("\"groups\": 2", "\"groups\": 0", "layers[0].weights");
     refused("\"groups\": 2", "\"groups\": 1", "layers[0].weights");
     refused("\"outputs\": 2", "\"outputs\": 18446744073709551615", "layers[0].weights");

@@ -34,7 +34,7 @@ impl Case {
     }
 
     fn network(&self, op: LayerOp) -> Network {
-        let input = Input { shape: self.window.input.to_vec(), range: Range::new(-4, 11) };
+        let input = Input::new(self.window.input.to_vec(), Range::new(-4, 11));
         Network { name: "image".into(), input, layers: vec![Layer { name: "layer".into(), op }] }
     }
 }
@@ -151,7 +151,7 @@ fn a_residual_adds_an_earlier_layer() {
         layer(dense(vec![0, 1, -1, 0])),
         layer(LayerOp::Add { from: 0 }),
     ];
-    let input = Input { shape: vec![2], range: Range::new(0, 9) };
+    let input = Input::new(vec![2], Range::new(0, 9));
     let mut network = Network { name: "residual".into(), input, layers };
     assert_eq!(evaluate(&network, &[3, 5]).unwrap(), [[8, 5], [5, -8], [13, -3]]);
     assert_eq!(network.ranges().unwrap()[2], [Range::new(0, 27), Range::new(-18, 9)]);

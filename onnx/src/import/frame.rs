@@ -192,10 +192,8 @@ impl Importer<'_> {
         let padding = [0, 1].map(|axis| before[axis] + after[axis]);
         let window = Window { input, kernel: padding.map(|p| p + 1), stride: [1, 1], padding };
         window.check(x.len(), channels, window.kernel[0] * window.kernel[1])?;
-        if !channels.is_multiple_of(x.parts()) {
-            return Err("elements of an image with scales of their own; want them by channel at most".into());
-        }
-        self.is_last(&x)?;
+        x.within_channels(channels)?;
+        self.bring(&x)?;
         let [height, width] = window.kernel;
         let mut weights = vec![0; channels * height * width];
         (0..channels).for_each(|c| weights[(c * height + after[0]) * width + after[1]] = 1);

@@ -1,17 +1,18 @@
 //! `Conv`, `Gemm` and `MatMul`: integer weights as they are, scales and biases as functions behind them.
 
-use num_traits::One;
-use sterna_ir::{Conv2d, Dense, LayerOp, MAX_ELEMENTS, Window};
+use num_traits::{One, Zero};
+use sterna_ir::{Conv2d, Dense, LayerOp, MAX_ELEMENTS};
 
 use crate::constant::{Constant, Quantised};
 use crate::exact::{Ratio, as_integer, ratio, whole};
 use crate::fold::transposed;
 use crate::model::Node;
 use crate::signal::{Signal, narrow, one, zero};
-use crate::stairs::{Params, of_part};
+use crate::stairs::{Params, Step, of_part};
 
 use super::Importer;
 use super::frame::Frame;
+use super::sparse::sparse;
 
 impl Importer<'_> {
     /// `alpha * x @ w + beta * c`, `x` being one vector a sample.
@@ -58,7 +59,7 @@ impl Importer<'_> {
             }
             moved.push(by_part.iter().zip(offset).map(|(w, o)| whole(*w) * o).sum::<Ratio>());
         }
-        self.is_last(&x)?;
+        self.bring(&x)?;
         let layer = self.push(node, LayerOp::Dense(Dense { inputs, outputs, weights, bias: Vec::new() }));
         let scaled: Params = scale.iter().map(|w| w * &s).collect();
         let moved = crate::stairs::zip(&moved, &scale, |m, w| m * w).ok_or("scales and outputs differ")?;
@@ -99,9 +100,7 @@ impl Importer<'_> {
             groups.ok_or(format!("groups that do not fit {channels} channels and weights {:?}", w.shape))?;
         let x = if window.padding == [0, 0] || x.is_centred() { x } else { self.centre(node, x)? };
         let (scales, offsets) = x.scaled()?;
-        if !channels.is_multiple_of(x.parts()) {
-            return Err("elements of an image with scales of their own; want them by channel at most".into());
-        }
+        x.within_channels(channels)?;
         let scale = by_output(&w)?;
         let weights = w.ints.iter().map(|w| small(*w)).collect::<Result<Vec<i16>, _>>()?;
         self.spend(outputs * depth * window.kernel[0] * window.kernel[1])?;
@@ -124,7 +123,7 @@ impl Importer<'_> {
             moved.push(sums.sum::<Ratio>() * of_weights);
             scaled.push(s * of_weights);
         }
-        self.is_last(&x)?;
+        self.bring(&x)?;
         let [height, width] = window.output();
         let conv = Conv2d { window, outputs, groups, weights, bias: Vec::new() };
         let layer = self.push(node, LayerOp::Conv2d(conv));
@@ -159,6 +158,11 @@ impl Importer<'_> {
     /// The same values from integers of which 0 stands for 0, as padding needs it: one more layer, `m * x + b` by channel.
     pub(super) fn centre(&mut self, node: &Node, x: Signal) -> Result<Signal, String> {
         let (scales, offsets) = x.scaled()?;
+        if scales.iter().any(Zero::is_zero) {
+            return Err(
+                "padding around constants; want values that depend on the sample in every channel".into()
+            );
+        }
         let zeros = crate::stairs::zip(offsets, scales, |o, s| o / s).ok_or("scales and offsets differ")?;
         let most = zeros.iter().map(Ratio::denom).max().expect("one at least").clone();
         let factor = as_integer(&Ratio::from_integer(most)).filter(|m| *m <= i64::from(i8::MAX));
@@ -175,7 +179,7 @@ impl Importer<'_> {
         y.affine(scale, zero())
     }
 
-    /// The integers of `x`, all multiplied and moved by channel: a convolution of one place, or a diagonal matrix.
+    /// The integers of `x`, all multiplied and moved by channel.
     pub(super) fn multiplied(
         &mut self,
         node: &Node,
@@ -183,45 +187,15 @@ impl Importer<'_> {
         by: i16,
         bias: Vec<i64>,
     ) -> Result<Signal, String> {
-        self.is_last(x)?;
-        let n = x.shape[0];
-        let op = match *x.shape.as_slice() {
-            [channels, height, width] if x.order.is_none() => LayerOp::Conv2d(Conv2d {
-                window: Window {
-                    input: [channels, height, width],
-                    kernel: [1, 1],
-                    stride: [1, 1],
-                    padding: [0, 0],
-                },
-                outputs: channels,
-                groups: channels,
-                weights: vec![by; channels],
-                bias,
-            }),
-            [_] if x.order.is_none() && n * n <= sterna_ir::MAX_WEIGHTS >> 8 => diagonal(&vec![by; n], bias),
-            _ => {
-                return Err(format!(
-                    "a tensor of shape {:?} to be rescaled; want an image or a vector",
-                    x.shape
-                ));
-            }
-        };
+        if x.order.is_some() || ![1, 3].contains(&x.shape.len()) {
+            return Err(format!("a tensor of shape {:?} to be rescaled; want an image or a vector", x.shape));
+        }
+        let channels = x.shape[0];
+        let op = sparse(&x.shape, channels, (0..channels).map(|c| (c, c, by)), bias)?;
+        self.bring(x)?;
         let layer = self.push(node, op);
-        Ok(Signal {
-            layer: Some(layer),
-            steps: vec![crate::stairs::Step::identity()],
-            codes: None,
-            ..x.clone()
-        })
+        Ok(Signal { layer: Some(layer), steps: vec![Step::identity()], codes: None, ..x.clone() })
     }
-}
-
-/// A layer that multiplies each element by a weight of its own.
-pub(super) fn diagonal(weights: &[i16], bias: Vec<i64>) -> LayerOp {
-    let n = weights.len();
-    let mut all = vec![0; n * n];
-    weights.iter().enumerate().for_each(|(i, w)| all[i * n + i] = *w);
-    LayerOp::Dense(Dense { inputs: n, outputs: n, weights: all, bias })
 }
 
 /// Scales of the outputs of a matrix or convolution, whose first axis they are.

@@ -1,10 +1,10 @@
-//! What a node makes of one tensor that depends on the sample.
+//! What a node makes of its inputs, of which one depends on the sample, or several that it joins, or none.
 
 use num_traits::{One, Zero};
 
 use crate::constant::Constant;
 use crate::exact::{Ratio, Rounding, ratio, sqrt};
-use crate::fold::along_axis;
+use crate::fold::{along_axis, fold};
 use crate::model::Node;
 use crate::quantiser::{self, Codes};
 use crate::signal::{Signal, one, zero};
@@ -12,14 +12,79 @@ use crate::signal::{Signal, one, zero};
 use super::{Importer, Outcome, Value};
 
 impl<'a> Importer<'a> {
+    /// What a node makes of its inputs.
+    pub(super) fn node(&mut self, node: &'a Node) -> Outcome {
+        let value = |name: &String| match name.as_str() {
+            "" => Ok(None),
+            name => match &self.values[name] {
+                Value::Unknown(Some(reason)) => Err(reason.to_string()),
+                value => Ok(Some(value.clone())),
+            },
+        };
+        let inputs: Vec<Option<Value>> =
+            node.inputs.iter().map(value).collect::<std::result::Result<_, _>>()?;
+        if inputs.iter().any(|v| matches!(v, Some(Value::Unknown(_)))) {
+            return Ok(Vec::new());
+        }
+        let constants: Vec<Option<Constant>> = inputs
+            .iter()
+            .map(|v| match v {
+                Some(Value::Constant(c)) => Some(c.clone()),
+                _ => None,
+            })
+            .collect();
+        let mut signals = inputs.into_iter().enumerate().filter_map(|(i, v)| match v {
+            Some(Value::Signal(s)) => Some((i, s)),
+            _ => None,
+        });
+        let class = node.inputs.first().and_then(|n| match self.values.get(n.as_str()) {
+            Some(Value::Class(s)) => Some(s.clone()),
+            _ => None,
+        });
+        if let Some(class) = class {
+            return match node.op.as_str() {
+                "Identity" | "Cast" | "Squeeze" | "Unsqueeze" | "Reshape" | "Flatten" => {
+                    Ok(vec![Value::Class(class)])
+                }
+                _ => Err("computes with the class; the class is the last that a network gives".into()),
+            };
+        }
+        match (signals.next(), signals.next()) {
+            (None, _) => {
+                let folded = fold(node, &constants)?.ok_or("this operator is not known for constants")?;
+                let size = folded.shape().iter().product::<usize>().max(1);
+                self.spend(size)?;
+                Ok(vec![Value::Constant(folded)])
+            }
+            (Some((at, x)), None) => {
+                let outcome = self.on_signal(node, at, x, &constants)?;
+                for value in &outcome {
+                    if let Value::Signal(y) = value {
+                        self.spend(y.parts() + y.order.as_ref().map_or(0, Vec::len))?;
+                    }
+                }
+                Ok(outcome)
+            }
+            (Some(first), Some(second)) if JOINS.contains(&node.op.as_str()) => {
+                let mut joined = Vec::new();
+                for (at, x) in [first, second].into_iter().chain(signals) {
+                    joined.push(self.coded(node, &node.inputs[at], x)?);
+                }
+                if joined.len() < node.inputs.len() {
+                    return Err(
+                        "joins a constant with tensors that depend on the sample; want such alone".into()
+                    );
+                }
+                let y = if node.op == "Add" { self.add(node, joined)? } else { self.concat(node, joined)? };
+                self.spend(y.parts())?;
+                Ok(vec![Value::Signal(y)])
+            }
+            _ => Err("two tensors that depend on the sample; only Add and Concat join such".into()),
+        }
+    }
+
     /// A node over one tensor that depends on the sample, its input number `at`.
-    pub(super) fn on_signal(
-        &mut self,
-        node: &'a Node,
-        at: usize,
-        x: Signal,
-        constants: &[Option<Constant>],
-    ) -> Outcome {
+    fn on_signal(&mut self, node: &'a Node, at: usize, x: Signal, constants: &[Option<Constant>]) -> Outcome {
         let input = |i: usize| constants.get(i).and_then(Option::as_ref);
         let need = |i: usize| input(i).ok_or(format!("input {i} is no constant"));
         let op = node.op.as_str();
@@ -28,7 +93,7 @@ impl<'a> Importer<'a> {
             return Err(format!("input {at} depends on the sample; want that of input 0 alone to"));
         }
         let other = 1 - at.min(1);
-        let x = if JOINS.contains(&op) { self.coded(node, &node.inputs[at], x)? } else { x };
+        let x = if ADDERS.contains(&op) { self.coded(node, &node.inputs[at], x)? } else { x };
         let y = match op {
             "Shape" => return Ok(vec![Value::Constant(self.shape(&x))]),
             "ArgMax" => return Ok(vec![Value::Class(self.arg_max(node, x)?)]),
@@ -117,7 +182,12 @@ impl<'a> Importer<'a> {
             "Pad" => self.pad(node, x, constants)?,
             "MaxPool" => self.max_pool(node, x)?,
             "AveragePool" | "GlobalAveragePool" | "ReduceMean" => self.average_pool(node, x, input(1))?,
-            "Concat" => return Err("joins channels; an integer network is a chain without such joins".into()),
+            "Concat" if node.inputs.len() == 1 => x,
+            "Concat" => {
+                return Err(
+                    "joins a constant with a tensor that depends on the sample; want such alone".into()
+                );
+            }
             "Gather" => return Err("picks elements of a sample; leave them out of the input instead".into()),
             _ => return Err("this operator is known for constants only".into()),
         };
@@ -125,8 +195,11 @@ impl<'a> Importer<'a> {
     }
 }
 
+/// Operators over several tensors that depend on the sample.
+const JOINS: &[&str] = &["Add", "Concat"];
+
 /// Operators that add up or compare elements, as layers do.
-const JOINS: &[&str] =
+const ADDERS: &[&str] =
     &["AveragePool", "Conv", "Gemm", "GlobalAveragePool", "MatMul", "MaxPool", "Pad", "ReduceMean"];
 
 /// `gamma * (x - mean) / sqrt(var + epsilon) + beta`, with the means and variances of training time, or those `measured`.

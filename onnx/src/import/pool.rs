@@ -79,10 +79,8 @@ impl Importer<'_> {
 
     fn pooled(&mut self, node: &Node, x: &Signal, window: Window, op: LayerOp) -> Result<Signal, String> {
         let channels = window.input[0];
-        if !channels.is_multiple_of(x.parts()) {
-            return Err("elements of an image with scales of their own; want them by channel at most".into());
-        }
-        self.is_last(x)?;
+        x.within_channels(channels)?;
+        self.bring(x)?;
         let [height, width] = window.output();
         let layer = self.push(node, op);
         Ok(Signal::new(Some(layer), vec![channels, height, width], None))

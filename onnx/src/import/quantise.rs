@@ -3,14 +3,14 @@
 use sterna_ir::{Input, LayerOp, Network, Range};
 
 use crate::constant::Constant;
-use crate::exact::{Ratio, Rounding, as_integer, near, whole};
+use crate::exact::{Ratio, Rounding, as_integer, whole};
 use crate::fold::along_axis;
 use crate::model::Node;
 use crate::quantiser::{self, Codes};
 use crate::signal::{Signal, zero};
 use crate::stairs::{Found, Params, Stairs, Step, zip};
 
-use super::{Encoder, Importer};
+use super::Importer;
 
 impl Importer<'_> {
     pub(super) fn zero_point(
@@ -34,7 +34,10 @@ impl Importer<'_> {
         if x.layer.is_none() && x.codes.is_none() {
             return self.open_input(x, stairs);
         }
-        let parts = x.layer.map_or_else(|| image(&self.model.input.shape), |layer| self.channels(layer));
+        let parts = match self.sizes_of(x.layer) {
+            [channels, _, _] => *channels,
+            _ => 1,
+        };
         let found = stairs.thresholds(&x.steps, x.len(), parts);
         let Found { layer: t, edges, first } =
             found.ok_or("channels that differ from those of the scale, or more than 2^20 thresholds")?;
@@ -52,54 +55,13 @@ impl Importer<'_> {
                 return Ok(Signal { steps: vec![step], ..x });
             }
         }
-        self.is_last(&x)?;
+        self.bring(&x)?;
         let codes = Some((0, t.levels as i64));
         let offset = offset(first as i64)?;
         let layer = self.push(node, LayerOp::Threshold(t));
         self.edges.insert(layer, edges);
         let y = Signal { layer: Some(layer), steps: vec![Step::identity()], codes, ..x };
         y.affine(stairs.unit, offset)
-    }
-
-    /// Channels of the image that a layer gives, or 1.
-    fn channels(&self, layer: usize) -> usize {
-        match &self.layers[layer].op {
-            LayerOp::Conv2d(c) => c.outputs,
-            LayerOp::MaxPool(w) | LayerOp::SumPool(w) => w.input[0],
-            LayerOp::Threshold(t) => t.channels,
-            LayerOp::Add { from } => self.channels(*from),
-            LayerOp::Dense(_) | LayerOp::ArgMax => 1,
-        }
-    }
-
-    /// The quantiser of an input of floats: its codes are the integers that the network takes.
-    fn open_input(&mut self, x: Signal, stairs: Stairs) -> Result<Signal, String> {
-        if stairs.edges.len() > 1 || stairs.unit.len() > 1 || stairs.base.len() > 1 || x.parts() > 1 {
-            return Err("quantises the input by channel; want one scale for all, or say --input".into());
-        }
-        let (unit, base) = (stairs.unit[0].clone(), stairs.base[0].clone());
-        // Codes as they are multiplied, so that 0 is 0 where it can be.
-        let lowest = as_integer(&(&base / &unit)).unwrap_or(0);
-        let range = Range::new(lowest, lowest + stairs.levels() as i64);
-        let offset = base - &unit * whole(lowest);
-        let codes = Some((range.lo, range.hi));
-        let step = Step::Affine { scale: vec![unit.clone()], offset: vec![offset] };
-        self.range = Some(range);
-        let encoder = Encoder { steps: x.steps.clone(), stairs, lowest };
-        match &self.encoder {
-            Some(first) if *first != encoder => {
-                return Err(
-                    "quantises the input a second time, in another way; want one quantiser for all".into()
-                );
-            }
-            Some(_) => {}
-            None => self.notes.push(format!(
-                "samples are the codes of the model's input quantiser, {range}, each {:.6e} wide",
-                near(&unit)
-            )),
-        }
-        self.encoder = Some(encoder);
-        Ok(Signal { steps: vec![step], codes, ..x })
     }
 
     /// `Trunc` of QONNX: drops low bits.
@@ -145,7 +107,7 @@ impl Importer<'_> {
     /// Ranges of the integers of the last layer, or of the input.
     pub(super) fn ranges(&mut self) -> Result<Vec<Range>, String> {
         let range = self.range.ok_or("reads an input of floats; quantise it first")?;
-        let input = Input { shape: vec![self.model.input.shape.iter().product()], range };
+        let input = Input::new(vec![self.model.input.shape.iter().product()], range);
         if self.layers.is_empty() {
             return Ok(vec![range; input.elements()]);
         }
@@ -156,9 +118,9 @@ impl Importer<'_> {
         Ok(ranges.map_err(|e| e.to_string())?.pop().expect("one for each layer"))
     }
 
-    /// The integers around all values of `x`, which the last layer makes.
+    /// The integers around all values of `x`.
     fn bounds(&mut self, x: &Signal) -> Result<(i64, i64), String> {
-        self.is_last(x)?;
+        self.bring(x)?;
         let ranges = self.ranges()?;
         let all = ranges.into_iter().reduce(Range::union).ok_or("no values")?;
         let ends = [all.lo, all.hi].map(whole);
@@ -173,9 +135,4 @@ impl Importer<'_> {
         let hi = values.iter().max().map(Ratio::ceil).and_then(|v| as_integer(&v));
         lo.zip(hi).ok_or_else(|| "values past 60 bits".into())
     }
-}
-
-/// Channels of a sample that is an image, or 1.
-fn image(shape: &[usize]) -> usize {
-    if shape.len() == 3 { shape[0] } else { 1 }
 }

@@ -1,7 +1,7 @@
 //! The end of a network: the index of the largest score, exactly that of the model.
 
 use num_traits::Zero;
-use sterna_ir::{Dense, LayerOp};
+use sterna_ir::LayerOp;
 
 use crate::constant::Constant;
 use crate::exact::{Ratio, as_integer, near, whole};
@@ -9,12 +9,9 @@ use crate::model::Node;
 use crate::signal::Signal;
 use crate::stairs::{Params, of_part};
 
-use super::linear::diagonal;
+use super::sparse::sparse;
 use super::weigh::weigh;
 use super::{Importer, Scores};
-
-/// Most scores that a diagonal matrix is made for.
-const MOST_CLASSES: usize = 1 << 10;
 
 /// Bits of the low part of a factor that is two weights.
 const LOW_BITS: u32 = 14;
@@ -58,7 +55,7 @@ impl Importer<'_> {
         if x.order.is_some() {
             return Err("scores in another layout than that of the layer before".into());
         }
-        self.is_last(&x)?;
+        self.bring(&x)?;
         let offset = (0..x.len()).map(|c| near(of_part(offset, c, x.len()))).collect();
         self.scores = Some(Scores { scale: near(&scale), offset });
         Ok(())
@@ -74,7 +71,7 @@ impl Importer<'_> {
         if scales.iter().any(|s| *s <= Ratio::zero()) {
             return Err("scores that fall as their integers rise".into());
         }
-        self.is_last(&x)?;
+        self.bring(&x)?;
         let offset: Params = (0..classes).map(|c| of_part(offset, c, classes).clone()).collect();
         if let [scale] = scales.as_slice() {
             let offset: Params = offset.iter().map(|o| o / scale).collect();
@@ -86,7 +83,7 @@ impl Importer<'_> {
             let scales: Params = (0..classes).map(|c| of_part(scales, c, classes).clone()).collect();
             self.weighed(&scales, &offset)?;
         }
-        self.layers.push(sterna_ir::Layer { name: self.class_name.clone(), op: LayerOp::ArgMax });
+        self.push_named(self.class_name.clone(), LayerOp::ArgMax);
         Ok(())
     }
 
@@ -101,25 +98,27 @@ impl Importer<'_> {
         self.notes.push(format!(
             "each score has a scale of its own: they are multiplied by up to {most} in layers of their own"
         ));
-        let mut push = |name: &str, op| self.layers.push(sterna_ir::Layer { name: name.into(), op });
         let narrow: Option<Vec<i16>> = factors.iter().map(|f| i16::try_from(*f).ok()).collect();
         if let Some(weights) = narrow {
-            push("scores", diagonal(&weights, bias));
-            return Ok(());
+            return self.by_class(&weights, bias);
         }
         // A factor past 16 bits is two: first all classes times the high parts, then all times the low ones.
-        let (mut split, mut joined) = (vec![0; 2 * classes * classes], vec![0; 2 * classes * classes]);
-        for (c, factor) in factors.iter().enumerate() {
-            let parts = [(factor >> LOW_BITS, 1 << LOW_BITS), (factor % (1 << LOW_BITS), 1)];
-            for (half, (part, worth)) in parts.into_iter().enumerate() {
-                let row = half * classes + c;
-                split[row * classes + c] = part as i16;
-                joined[c * 2 * classes + row] = worth;
-            }
-        }
-        let dense = |inputs, outputs, weights, bias| LayerOp::Dense(Dense { inputs, outputs, weights, bias });
-        push("scores in parts", dense(classes, 2 * classes, split, Vec::new()));
-        push("scores", dense(2 * classes, classes, joined, bias));
+        let halves = |c: usize| {
+            [(c, c, (factors[c] >> LOW_BITS) as i16), (classes + c, c, (factors[c] % (1 << LOW_BITS)) as i16)]
+        };
+        let split = sparse(&[classes], 2 * classes, (0..classes).flat_map(halves), Vec::new())?;
+        self.push_named("scores in parts".into(), split);
+        let worths = |c: usize| [(c, c, 1 << LOW_BITS), (c, classes + c, 1)];
+        let joined = sparse(&[2 * classes], classes, (0..classes).flat_map(worths), bias)?;
+        self.push_named("scores".into(), joined);
+        Ok(())
+    }
+
+    /// A layer that multiplies each score by a weight of its own.
+    fn by_class(&mut self, weights: &[i16], bias: Vec<i64>) -> Result<(), String> {
+        let each = weights.iter().enumerate().map(|(c, weight)| (c, c, *weight));
+        let op = sparse(&[weights.len()], weights.len(), each, bias)?;
+        self.push_named("scores".into(), op);
         Ok(())
     }
 
@@ -135,19 +134,12 @@ impl Importer<'_> {
             };
             return Ok(());
         }
-        if classes > MOST_CLASSES {
-            return Err(format!(
-                "biases of {classes} scores; want at most {MOST_CLASSES}, or whole multiples of the step"
-            ));
-        }
         if factor > 1 {
             self.notes.push(format!(
                 "biases of the scores are fractions of a step: scores are multiplied by {factor} in a layer of their own"
             ));
         }
-        let op = diagonal(&vec![factor; classes], bias);
-        self.layers.push(sterna_ir::Layer { name: "scores".into(), op });
-        Ok(())
+        self.by_class(&vec![factor; classes], bias)
     }
 }
 

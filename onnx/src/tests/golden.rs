@@ -20,21 +20,24 @@ fn check(name: &str) {
         serde_json::from_slice(&std::fs::read(path.with_extension("json")).unwrap()).unwrap();
     let (x, y) = (rows(&outcomes["x"]), rows(&outcomes["y"]));
     assert_eq!((x.len(), y.len()), (60, 60));
+    let y_width = y[0].len();
     let classes = import(&model, &Options::default()).unwrap();
     let scores = import(&model, &Options { scores: true, ..Options::default() });
     for (sample, (x, y)) in x.iter().zip(&y).enumerate() {
         let x: Vec<f32> = x.iter().map(|v| *v as f32).collect();
         assert_eq!(classes.compare(&x, y).unwrap(), None, "sample {sample}");
-        // The values of a softmax are not those of its integers.
+        // The values of a softmax are not those of its integers, and a class has no scores.
         let Ok(scores) = &scores else { continue };
+        let Some(meaning) = &scores.scores else { continue };
         let trace = eval::evaluate(&scores.network, &scores.encode(&x).unwrap()).unwrap();
-        let meaning = scores.scores.as_ref().unwrap();
         let found: Vec<f64> = (trace[trace.len() - 1].iter().zip(&meaning.offset))
             .map(|(v, o)| *v as f64 * meaning.scale + o)
             .collect();
         assert_eq!(&found, y, "sample {sample}");
     }
     assert_eq!(scores.is_err(), name == "shapes");
+    let has_scores = scores.is_ok_and(|s| s.scores.is_some());
+    assert_eq!(has_scores, y_width > 1 && name != "shapes");
 }
 
 #[test]
@@ -70,6 +73,23 @@ fn windows_beyond_the_image_with_gaps_and_uneven_pads() {
 #[test]
 fn shapes_computed_in_the_graph() {
     check("shapes");
+}
+
+#[test]
+fn branches_that_meet_in_sums_and_as_channels() {
+    check("branches");
+}
+
+#[test]
+fn low_bits_dropped_with_a_scale_of_their_own() {
+    check("truncated");
+}
+
+#[test]
+fn operators_as_they_changed_over_the_versions() {
+    for version in [11, 13, 18, 21, 25] {
+        check(&format!("opset-{version}"));
+    }
 }
 
 #[test]

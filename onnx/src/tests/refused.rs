@@ -64,8 +64,18 @@ fn floats_between_layers() {
 
 #[test]
 fn joins() {
-    check(start().node("Concat", "q m", "y", &[("axis", Attr::Int(1))]), "only Add joins");
-    check(start().node("MatMul", "q w", "d", &[]).node("Add", "m d", "y", &[]), "reads the input again");
+    check(start().node("Mul", "q m", "y", &[]), "only Add and Concat join");
+    check(start().node("Concat", "q w", "y", &[("axis", Attr::Int(1))]), "joins a constant");
+    check(start().node("Concat", "q m", "y", &[("axis", Attr::Int(0))]), "want channels, axis 1");
+    check(start().node("Concat", "q m", "y", &[]), "no axis");
+    let image = quantised(Builder::new(&[2, 4, 4]), "x", "q");
+    let pool = [("kernel_shape", Attr::Ints(&[2, 2]))];
+    let sizes = image.node("MaxPool", "q", "p", &pool).node("Concat", "q p", "y", &[("axis", Attr::Int(1))]);
+    check(sizes, "joins tensors of shapes [2, 4, 4] and [2, 3, 3]");
+    // What is multiplied by 0 has steps of 0.
+    let zeros = start().floats("o", &[], &[0.0]).node("Mul", "m o", "n", &[]);
+    check(zeros.clone().node("Add", "n q", "y", &[]), "quantise both with one scale");
+    check(zeros.node("Add", "q n", "a", &[]).node("Add", "n a", "y", &[]), "quantise both with one scale");
     let scales = quantised(start(), "m", "c").floats("k", &[], &[0.3]).node("MatMul", "c w", "d", &[]);
     let scales = scales.node("Mul", "d k", "e", &[]).node("Add", "e m", "y", &[]);
     check(scales, "quantise both with one scale");

@@ -43,7 +43,7 @@ impl Draw {
 fn network(ops: Vec<LayerOp>, shape: Vec<usize>, range: Range) -> Network {
     let layers =
         ops.into_iter().enumerate().map(|(i, op)| Layer { name: format!("layer {i}"), op }).collect();
-    let network = Network { name: "a name".into(), input: Input { shape, range }, layers };
+    let network = Network { name: "a name".into(), input: Input::new(shape, range), layers };
     network.check().unwrap();
     network
 }

@@ -8,6 +8,7 @@ import json
 import os
 
 import numpy as np
+import onnx
 import qonnx.core.onnx_exec as executor
 from onnx import TensorProto, helper, numpy_helper
 from qonnx.core.modelwrapper import ModelWrapper
@@ -18,10 +19,11 @@ SAMPLES = 60
 
 
 class Graph:
-    """A chain of nodes; constants are given as arrays where they are used."""
+    """Nodes of a model; constants are given as arrays where they are used. `opset` and `quantisers` are versions of operators."""
 
-    def __init__(self, name, *shape):
+    def __init__(self, name, *shape, opset=16, quantisers=1):
         self.name, self.shape, self.nodes, self.constants = name, shape, [], []
+        self.opset, self.quantisers = opset, quantisers
         self.random = np.random.default_rng(len(name))
 
     def constant(self, value, kind=np.float32):
@@ -50,18 +52,20 @@ class Graph:
         return self.add("BatchNormalization", x, gamma, r.integers(-4, 5, channels) / 4, r.integers(-4, 5, channels) / 4,
                         r.choice([0.25, 1.0, 4.0], channels), epsilon=0.0)
 
-    def write(self, output, spread=2.0):
-        def info(name, shape):
-            return helper.make_tensor_value_info(name, TensorProto.FLOAT, shape)
-        graph = helper.make_graph(self.nodes, self.name, [info("x", [SAMPLES, *self.shape])], [info(output, None)], self.constants)
-        sets = [helper.make_opsetid("", 16), helper.make_opsetid("qonnx.custom_op.general", 1)]
+    def write(self, output, spread=2.0, kind=TensorProto.FLOAT):
+        def info(name, shape, kind=TensorProto.FLOAT):
+            return helper.make_tensor_value_info(name, kind, shape)
+        graph = helper.make_graph(self.nodes, self.name, [info("x", [SAMPLES, *self.shape])], [info(output, None, kind)], self.constants)
+        sets = [helper.make_opsetid("", self.opset), helper.make_opsetid("qonnx.custom_op.general", self.quantisers)]
         model = helper.make_model(graph, opset_imports=sets, ir_version=8)
         path = os.path.join(HERE, self.name)
         with open(f"{path}.onnx", "wb") as file:
             file.write(model.SerializeToString())
         # Multiples of 1/32: some lie halfway between two codes.
         x = (np.clip(self.random.normal(0, spread, (SAMPLES, *self.shape)), -4, 4) * 32).round() / 32
-        y = executor.execute_onnx(ModelWrapper(f"{path}.onnx").transform(InferShapes()), {"x": x.astype(np.float32)})[output]
+        model = ModelWrapper(f"{path}.onnx").transform(InferShapes())
+        onnx.checker.check_model(model.model)
+        y = executor.execute_onnx(model, {"x": x.astype(np.float32)})[output]
         rows = {"x": x.reshape(SAMPLES, -1).tolist(), "y": np.asarray(y, float).reshape(SAMPLES, -1).tolist()}
         with open(f"{path}.json", "w") as file:
             file.write(json.dumps(rows, separators=(",", ":")).replace(".0,", ",").replace(".0]", "]") + "\n")
@@ -149,7 +153,58 @@ def windows():
     g.write(g.add("Gemm", g.add("Flatten", x), g.weights(6, 5)))
 
 
+def branches():
+    """Branches from the input and within, as long as each other or not, that meet in sums and as channels."""
+    g = Graph("branches", 2, 6, 6)
+    def conv(x, outputs, inputs, size, scale=0.5, bits=3, signed=1, **attributes):
+        x = g.add("Conv", x, g.weights(outputs, inputs, size, size), pads=[size // 2] * 4, **attributes)
+        return g.quant(x if signed else g.add("Relu", x), scale, bits, signed=signed)
+    x = g.quant("x", 0.5, 3)
+    both = g.add("Concat", conv(x, 4, 2, 3, bits=2, signed=0), conv(x, 3, 2, 1), x, axis=1)
+    down = conv(both, 4, 9, 3, scale=0.25, signed=0, strides=[2, 2])
+    # Smaller by another road, and in steps twice as wide.
+    pooled = g.add("MaxPool", both, kernel_shape=[2, 2], strides=[2, 2])
+    x = g.add("Concat", pooled, down, axis=-3)
+    x = g.quant(g.add("Add", conv(x, 4, 13, 1, scale=1.0), conv(down, 4, 4, 1)), 0.5, 4)
+    flat = g.add("Flatten", x)
+    x = g.quant(g.add("MatMul", flat, g.weights(36, 6)), 0.5, 3)
+    # Steps too far apart for integers of one: compared channel by channel instead.
+    fine = g.add("Mul", x, 2.0 ** -17)
+    x = g.add("Concat", x, fine, x, g.quant(g.add("MatMul", flat, g.weights(36, 3)), 0.5, 3), axis=1)
+    g.write(g.add("Gemm", g.quant(x, 2.0 ** -17, 4), g.weights(21, 5)))
+
+
+def truncated():
+    g = Graph("truncated", 8, quantisers=2)
+    x = g.quant(g.add("MatMul", g.quant("x", 0.25, 4), g.weights(8, 6)), 0.25, 6)
+    x = g.add("Trunc", x, 0.25, 2.0, 6.0, 1.0, 3.0, rounding_mode="CEIL", signed=1, narrow=1)
+    g.write(g.add("MatMul", x, g.weights(6, 4)))
+
+
+def version(opset):
+    """Operators whose inputs and attributes have changed since version 11, at the end the index of the largest score."""
+    g = Graph(f"opset-{opset}", 2, 5, 5, opset=opset)
+    def axes(op, x, since, *axes, **more):
+        if opset < since:
+            return g.add(op, x, axes=list(axes), **more)
+        return g.add(op, x, g.constant(axes, np.int64), **more)
+    def linear(x, scale):
+        scale, zero = g.constant(scale), g.constant(0, np.uint8)
+        return g.add("DequantizeLinear", g.add("QuantizeLinear", x, scale, zero), scale, zero)
+    x = g.add("Conv", linear("x", 0.125), g.weights(6, 2, 3, 3, scale=0.25), g.random.integers(-8, 9, 6) / 8)
+    x = g.add("BatchNormalization", x, *(np.full(6, v) for v in [1.0, 0.5, -0.25, 4.0]), epsilon=0.0)
+    x = g.quant(g.add("Clip", x, -1.0, 1.0), 0.25, 4)
+    x = axes("Squeeze", axes("Unsqueeze", x, 13, 1), 13, 1)
+    x = g.quant(axes("ReduceMean", x, 18, 2, 3, keepdims=0), 0.125, 4)
+    x = g.add("Gemm", x, g.weights(6, 4, scale=0.25), g.random.integers(-8, 9, 4) / 8)
+    g.add("TopK", x, g.constant([1], np.int64), axis=-1, largest=1)
+    g.nodes[-1].output.append("largest")
+    g.write("largest", kind=TensorProto.INT64)
+
+
 if __name__ == "__main__":
-    matrices(), residual(), bipolar(), staircases(), linear(), shapes(), windows()
+    matrices(), residual(), bipolar(), staircases(), linear(), shapes(), windows(), branches(), truncated()
+    for opset in [11, 13, 18, 21, onnx.defs.onnx_opset_version()]:
+        version(opset)
     for mode in ["HALF_EVEN", "HALF_UP", "HALF_DOWN", "CEIL", "FLOOR", "UP", "DOWN"]:
         rounding(mode)

@@ -108,13 +108,21 @@ class Network:
     """An integer network: the meaning that circuits are compiled from and proved against."""
 
     def __init__(
-        self, layers: Sequence[Layer], *, shape: tuple[int, ...], range: tuple[int, int], name: str = "network"
+        self,
+        layers: Sequence[Layer],
+        *,
+        shape: tuple[int, ...],
+        range: tuple[int, int] | Sequence[tuple[int, int]],
+        name: str = "network",
     ) -> None:
-        """A chain of layers on inputs of `shape`, (n,) or (channels, height, width), every element within `range`."""
+        """A chain of layers on inputs of `shape`, (n,) or (channels, height, width), every element within `range`, or within that
+        of its channel."""
 
     @staticmethod
-    def matrix(weights: ArrayLike, *, range: tuple[int, int], name: str = "matrix") -> Network:
-        """The bare product `y = x @ weights`, weights (inputs, outputs), each x within `range`."""
+    def matrix(
+        weights: ArrayLike, *, range: tuple[int, int] | Sequence[tuple[int, int]], name: str = "matrix"
+    ) -> Network:
+        """The bare product `y = x @ weights`, weights (inputs, outputs), each x within `range`, or within its own."""
 
     @staticmethod
     def from_text(text: str) -> Network:
@@ -131,7 +139,9 @@ class Network:
     @property
     def shape(self) -> tuple[int, ...]: ...
     @property
-    def range(self) -> tuple[int, int]: ...
+    def range(self) -> tuple[int, int]:
+        """The smallest range around all elements."""
+
     @property
     def notes(self) -> list[str]:
         """What the import of a model says of it; empty otherwise."""

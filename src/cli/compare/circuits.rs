@@ -8,7 +8,7 @@ use serde_json::json;
 use sterna_hdl::family::Family;
 use sterna_hdl::manifest::sha256;
 use sterna_hdl::synth;
-use sterna_hdl::{Folding, Options};
+use sterna_hdl::{Folding, Options, Style, layers};
 use sterna_ir::{Network, Task};
 
 use crate::build::{self, Build};
@@ -70,8 +70,25 @@ pub fn name(folding: &Folding) -> String {
     match folding {
         Folding::Unrolled => "unrolled".into(),
         Folding::Pes(pes) => format!("{pes} PEs"),
-        Folding::PerLayer(_) => "mixed".into(),
+        Folding::PerLayer(styles) => styles.iter().map(Style::to_string).collect::<Vec<_>>().join(", "),
     }
+}
+
+/// The elements of [`Folding::Pes`], but XNOR elements in the layers that they can build: those of binary weights over bits.
+/// `None` where there are none.
+pub fn with_xnor(network: &Network, pes: usize) -> Option<Folding> {
+    let infos = |folding| layers(network, &Options { folding, ..Options::default() });
+    let shared = infos(Folding::Pes(pes)).ok()?;
+    let folded = shared.iter().map(|layer| Some(Style::Folded { pes: layer.schedule?.pes }));
+    let mut styles: Vec<Style> = folded.collect::<Option<_>>()?;
+    for layer in 0..styles.len() {
+        let mut tried = styles.clone();
+        tried[layer] = Style::Xnor { pes: styles[layer].pes()? };
+        if infos(Folding::PerLayer(tried.clone())).is_ok() {
+            styles = tried;
+        }
+    }
+    styles.iter().any(|style| matches!(style, Style::Xnor { .. })).then_some(Folding::PerLayer(styles))
 }
 
 /// A circuit to be made.

@@ -1,6 +1,6 @@
 //! The weight methods that are compared, and the recipe of each.
 
-use anyhow::{Result, bail};
+use anyhow::Result;
 use clap::ValueEnum;
 use serde::{Deserialize, Serialize};
 use sterna_hdl::family::Family;
@@ -59,16 +59,8 @@ impl Method {
         }
     }
 
-    /// Whether it can train the model of `config`.
-    pub fn suits(self, config: &Config) -> bool {
-        self != Method::Cost || !config.reads_images()
-    }
-
     /// `base` with the weights of this method.
     pub fn config(self, base: &Config, dataset: &Dataset, dials: &Dials) -> Result<Config> {
-        if !self.suits(base) {
-            bail!("cost-aware training knows dense layers only; leave `cost` out of --methods");
-        }
         let weights = match self {
             Method::Float => Weights::Float { bits: 8 },
             Method::Binary => Weights::BinaryConnect,
@@ -86,10 +78,12 @@ impl Method {
                 other => other,
             },
             Method::Cost => {
-                let table = table(base, dataset, Goal::Luts(dials.family))?;
+                let mut table = table(base, dataset, Goal::Luts(dials.family))?;
                 let budget = match dials.budget {
                     Some(budget) => budget,
                     None => {
+                        // What the table says of one method is kept by the table in the other.
+                        table.circuit = None;
                         // Its check is that of the zeros.
                         Method::TopK.config(base, dataset, dials)?;
                         at_zeros(&table, base, dataset, &dials.zeros)?

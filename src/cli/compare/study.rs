@@ -9,7 +9,7 @@ use sterna_trainer::config::Config;
 use sterna_trainer::data::Dataset;
 use sterna_trainer::train::Spread;
 
-use super::circuits::{Circuit, Job};
+use super::circuits::{Circuit, Job, with_xnor};
 use super::method::{Dials, Method};
 use super::runs::{Run, Runs};
 use super::{Comparison, FORMAT, Row, published};
@@ -73,8 +73,10 @@ impl Study<'_> {
         };
         let designs = (0..trained.len()).flat_map(|row| {
             let small = build::additions(&trained[row][0].network.0) <= self.unroll;
-            let folded = Some((row, Folding::Pes(self.pes)));
-            folded.into_iter().chain(small.then_some((row, Folding::Unrolled)))
+            let unrolled = small.then_some(Folding::Unrolled);
+            let all =
+                [Some(Folding::Pes(self.pes)), unrolled, with_xnor(&trained[row][0].network.0, self.pes)];
+            all.into_iter().flatten().map(move |folding| (row, folding))
         });
         let jobs: Vec<(usize, Job)> = designs.map(job).collect();
         let bar = ui.bar("circuits", jobs.len() as u64, "circuits");

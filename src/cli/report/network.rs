@@ -87,7 +87,7 @@ fn levels(network: &Network) -> Vec<Level> {
         outputs: network.input.elements(),
         density: None,
         title: format!("input, {}", shape.join(" × ")),
-        detail: format!("values {}", network.input.range),
+        detail: format!("values {}", network.input.ranges),
         from: None,
     }];
     // Level of each layer's output.

@@ -9,7 +9,7 @@ use sterna_trainer::config::{Config, Teacher, TeacherSource, Weights};
 use sterna_trainer::data::Dataset;
 
 use super::super::estimate::parse_family;
-use crate::cost::{Goal, table};
+use crate::cost::{Goal, input_lanes, table};
 use crate::ui::thousands;
 
 /// Flags of the weight methods.
@@ -46,9 +46,9 @@ pub struct MethodArgs {
     /// Most cycles per sample of a folded circuit: trains for the best accuracy within them (method `cost`).
     #[arg(long, value_name = "CYCLES", requires = "pes")]
     cycles: Option<f64>,
-    /// Processing elements per layer that --cycles counts on.
+    /// Processing elements that --cycles counts on, of all layers together, as `compile --pes` shares them out.
     #[arg(long, value_name = "N", requires = "cycles")]
-    pes: Option<u32>,
+    pes: Option<usize>,
     /// Part of the training after which zeros stay zeros and the rest is retrained; for every method.
     #[arg(long, value_name = "FRACTION")]
     freeze: Option<f64>,
@@ -194,7 +194,10 @@ impl MethodArgs {
     pub fn budget(&self, c: &mut Config, dataset: &Dataset) -> Result<()> {
         let (goal, budget) = match (self.budget, self.cycles) {
             (Some(budget), _) => (Goal::Luts(self.target.unwrap_or(Family::Xcup)), budget),
-            (_, Some(cycles)) => (Goal::Cycles { elements: self.pes.unwrap_or(1) }, cycles),
+            (_, Some(cycles)) => {
+                let input_lanes = input_lanes(c, dataset, cycles)?;
+                (Goal::Cycles { pes: self.pes.unwrap_or(1), input_lanes }, cycles)
+            }
             _ => return Ok(()),
         };
         c.weights = Weights::cost(table(c, dataset, goal)?, budget);

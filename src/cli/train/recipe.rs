@@ -7,12 +7,13 @@ use clap::ValueEnum;
 use sterna_trainer::config::{Activation, Architecture, Config, Input, Optimiser, Schedule};
 
 use super::method::LeverArgs;
-use crate::store;
+use crate::{record, store};
 
 /// The training flags, the weight method aside; what is not given keeps the default recipe.
 #[derive(Clone, Debug, clap::Args)]
 pub struct Recipe {
-    /// JSON file with the whole recipe, as `--json` prints it under `config`; the flags below change it.
+    /// JSON file with the whole recipe, as `--json` prints it under `config`, or the `.training.json` beside a network; the flags
+    /// below change it.
     #[arg(long, value_name = "FILE")]
     config: Option<PathBuf>,
     /// Layers: `mlp`, `lenet5`, `vgg7`, `resnet20`, the last two also with a factor of their outputs as `vgg7:0.25`, or
@@ -118,9 +119,7 @@ impl Recipe {
     /// The trainer's configuration.
     pub fn config(&self) -> Result<Config> {
         let mut c = match &self.config {
-            Some(path) => {
-                serde_json::from_str(&store::read_text(path)?).with_context(|| path.display().to_string())?
-            }
+            Some(path) => record::recipe(path)?,
             None => Config::default(),
         };
         set(&mut c.model, &self.model.as_deref().map(read_model).transpose()?);

@@ -1,17 +1,20 @@
-//! The progress of a training, drawn or said.
+//! The progress of a training, drawn or said, and the price of its circuit.
 
 use std::time::{Duration, Instant};
 
 use indicatif::ProgressBar;
+use sterna_ir::Network;
+use sterna_ir::cost::Circuit;
 use sterna_trainer::train::EpochRecord;
 use sterna_trainer::{Control, Observer, Progress};
 
+use crate::cost::{Goal, price};
 use crate::ui::{Ui, percent};
 
 /// Longest silence while nobody watches a bar.
 const QUIET: Duration = Duration::from_secs(20);
 
-/// Draws the progress of a training.
+/// Draws the progress of a training and compiles what has a budget to keep.
 pub(super) struct Watch<'a> {
     bar: ProgressBar,
     ui: &'a Ui,
@@ -19,12 +22,14 @@ pub(super) struct Watch<'a> {
     said: Instant,
     /// Steps taken in this run.
     steps: usize,
+    /// What the budget counts in the circuit.
+    goal: Option<Goal>,
 }
 
 impl<'a> Watch<'a> {
-    /// A bar for the training of `what`.
-    pub(super) fn new(what: &str, ui: &'a Ui) -> Self {
-        Watch { bar: ui.bar(what, 0, "steps"), ui, said: Instant::now(), steps: 0 }
+    /// A bar for the training of `what`, whose budget counts `goal`.
+    pub(super) fn new(what: &str, goal: Option<Goal>, ui: &'a Ui) -> Self {
+        Watch { bar: ui.bar(what, 0, "steps"), ui, said: Instant::now(), steps: 0, goal }
     }
 
     /// Takes the bar away; gives the steps taken in this run.
@@ -65,5 +70,10 @@ impl Observer for Watch<'_> {
             self.ui.note(format!("epoch {}: loss {:.4}", record.epoch, record.loss));
         }
         Control::Continue
+    }
+    fn price(&mut self, network: &Network, _: &Circuit) -> Option<f64> {
+        let goal = self.goal?;
+        self.bar.set_message("compiling, for the budget");
+        price(network, goal)
     }
 }

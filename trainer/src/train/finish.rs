@@ -2,16 +2,17 @@
 
 use ndarray::Axis;
 use sterna_ir::Network;
-use sterna_ir::cost::MILLI;
 
 use super::Parts;
-use super::observe::EpochRecord;
+use super::observe::{EpochRecord, Observer};
+use super::price::Pricing;
 use crate::checkpoint::{Best, State};
-use crate::config::{Config, Weights};
+use crate::config::Config;
 use crate::data::Dataset;
 use crate::freeze::{Source, Statistics, freeze};
 use crate::model::{Model, accuracy, evaluate};
-use crate::{Error, Result, export, infer};
+use crate::net::Net;
+use crate::{Result, export, infer};
 
 /// Training samples that batch-norm statistics and ReLU steps are measured on at the end.
 const MEASURED: usize = 10_000;
@@ -41,27 +42,39 @@ pub struct Outcome {
     pub zeros: Vec<f64>,
     /// Weights that are not zero, in all dense layers.
     pub nonzeros: usize,
-    /// What the network costs by the table of cost-aware training, in its units; `None` for the other methods.
+    /// What the network costs, in units of the table of cost-aware training: by [`Observer::price`](super::Observer::price), or
+    /// else by the table; `None` for the other methods.
     pub cost: Option<f64>,
     /// Hidden neurons per layer whose code never changes.
     pub dead: Vec<usize>,
 }
 
-pub(super) fn finish(dataset: &Dataset, config: &Config, state: State, parts: Parts) -> Result<Outcome> {
+pub(super) fn finish(
+    dataset: &Dataset,
+    config: &Config,
+    state: State,
+    parts: Parts,
+    observer: &mut dyn Observer,
+) -> Result<Outcome> {
     let Parts { train, val_x, val_y } = parts;
-    let Best { epoch: best_epoch, net, .. } = state.best.expect("at least one epoch was trained");
+    let Best { epoch: best_epoch, mut net, .. } = state.best.expect("at least one epoch was trained");
     let widest = net.dense.iter().map(|d| d.elements().max(d.sums())).max().unwrap_or(1);
     let stride = train.len().div_ceil((MEASURED_SLAB / widest).clamp(1, MEASURED));
     let measured: Vec<usize> = train.iter().copied().step_by(stride).collect();
     let samples = dataset.train.x.select(Axis(0), &measured);
+    let pricing = Pricing::new(dataset, config, &train);
     let source = Source { name: &dataset.name, shape: &dataset.shape, range: dataset.range };
-    let candidate = |statistics| {
-        let model = freeze(&net, config, &source, samples.view(), statistics);
-        let validated = accuracy(&evaluate(&model, val_x.view()).classes, &val_y);
-        (statistics, model, validated)
+    let modelled = |net: &Net, statistics| freeze(net, config, &source, samples.view(), statistics);
+    let validated = |model: &Model| accuracy(&evaluate(model, val_x.view()).classes, &val_y);
+    let (running, fresh) = (modelled(&net, Statistics::Running), modelled(&net, Statistics::Measured));
+    let statistics = match validated(&running) > validated(&fresh) {
+        true => Statistics::Running,
+        false => Statistics::Measured,
     };
-    let (running, fresh) = (candidate(Statistics::Running), candidate(Statistics::Measured));
-    let (statistics, model, validated) = if running.2 > fresh.2 { running } else { fresh };
+    if let Some(pricing) = &pricing {
+        pricing.trim(&mut net, |net| export::export(&modelled(net, statistics)), observer)?;
+    }
+    let model = modelled(&net, statistics);
     let network = export::export(&model)?;
     let test = &dataset.test;
     let judged = |classes: Vec<u8>| (!test.y.is_empty()).then(|| accuracy(&classes, &test.y));
@@ -71,21 +84,15 @@ pub(super) fn finish(dataset: &Dataset, config: &Config, state: State, parts: Pa
     Ok(Outcome {
         test_accuracy: judged(evaluate(&model, test.x.view()).classes),
         float_accuracy: judged(infer::classes(&net, config, encoder, 1.0, test.x.view())),
-        validation_accuracy: (!val_y.is_empty()).then_some(validated),
+        validation_accuracy: (!val_y.is_empty()).then(|| validated(&model)),
         statistics,
         zeros: linears.iter().map(|l| 1.0 - nonzeros(l) as f64 / l.weights.len() as f64).collect(),
         nonzeros: linears.iter().map(|l| nonzeros(l)).sum(),
-        cost: priced(config, &network)?,
+        cost: pricing.map(|pricing| pricing.of(&network, observer)).transpose()?,
         dead: export::dead_neurons(&network, &model)?,
         history: state.history,
         best_epoch,
         network,
         model,
     })
-}
-
-fn priced(config: &Config, network: &Network) -> Result<Option<f64>> {
-    let Weights::Cost { table, .. } = &config.weights else { return Ok(None) };
-    let cost = table.of_network(network).map_err(|what| Error::config("weights.table", what))?;
-    Ok(Some(cost as f64 / MILLI as f64))
 }

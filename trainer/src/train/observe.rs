@@ -3,6 +3,8 @@
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
+use sterna_ir::Network;
+use sterna_ir::cost::Circuit;
 
 /// Whether to go on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -51,7 +53,7 @@ pub struct EpochRecord {
     pub zeros: Vec<f64>,
 }
 
-/// Follows a training. The methods do nothing unless overridden; `()` follows nothing.
+/// Follows a training, and may say what hardware costs. The methods do nothing unless overridden; `()` follows nothing.
 pub trait Observer {
     /// Called after each step.
     fn step(&mut self, _progress: &Progress<'_>) -> Control {
@@ -61,6 +63,12 @@ pub trait Observer {
     /// Called after each epoch, after its checkpoint is written.
     fn epoch(&mut self, _record: &EpochRecord, _elapsed: Duration) -> Control {
         Control::Continue
+    }
+
+    /// What `network` takes as this circuit, in the unit of the cost table; `None` leaves it to the table. Asked a few times
+    /// in training to a budget, whose result depends on the answers: equal networks must have equal ones.
+    fn price(&mut self, _network: &Network, _circuit: &Circuit) -> Option<f64> {
+        None
     }
 }
 

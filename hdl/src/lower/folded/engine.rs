@@ -5,8 +5,10 @@ use sterna_ir::Range;
 use sterna_ir::build::Builder;
 use sterna_ir::netlist::{MemoryId, NodeId, Term};
 
-use super::pe::{self, Shared};
-use super::schedule::{Schedule, Word};
+use super::pe::{self, Seen, Shared};
+use super::schedule::Schedule;
+use super::word::Word;
+use crate::family::Family;
 use crate::lower::adapt::{count_down, shift_out};
 use crate::lower::pipe::{Gate, Link};
 use crate::lower::position::{beat_counter, increment};
@@ -34,6 +36,8 @@ pub struct Built {
     pub roms: Vec<MemoryId>,
     /// ROM of the slot ends.
     pub last: MemoryId,
+    /// ROM of the cycles whose words count, where not all do.
+    pub live: Option<MemoryId>,
 }
 
 /// Opens the stage: it takes beats while a half of the buffer is free.
@@ -44,8 +48,9 @@ pub fn open(b: &mut Builder, y_ready: NodeId) -> Gate {
 }
 
 impl Folded {
-    /// Builds the stage behind `gate`. `x` carries a power of two of elements per beat.
-    pub fn build(&self, b: &mut Builder, gate: Gate, x: &Link) -> (Link, Built) {
+    /// Builds the stage behind `gate`. `x` carries a power of two of elements per beat, an XNOR array no more than it takes at
+    /// once.
+    pub fn build(&self, b: &mut Builder, gate: Gate, x: &Link, family: Option<Family>) -> (Link, Built) {
         let s = &self.schedule;
         // Writing side.
         let write = b.and(&[x.valid, gate.ready], "write");
@@ -55,8 +60,12 @@ impl Folded {
             None => (b.constant(0), write),
         };
         let fill_bank = toggle(b, filled, 0, "write_bank");
+        let (write, at, lanes) = match s.word {
+            Word::Signs(_) => side_by_side(b, x, (write, at), s.word.lanes()),
+            _ => (write, at, x.data.clone()),
+        };
         let place = b.concat(&[at, fill_bank], "write_addr");
-        let lane_bits = x.data.len().ilog2();
+        let lane_bits = if matches!(s.word, Word::Signs(_)) { 0 } else { lanes.len().ilog2() };
         let address = b.range(at).width() + lane_bits;
 
         // Running: `waiting` samples are in the buffer and not begun.
@@ -127,16 +136,36 @@ impl Folded {
             first_late: first,
             bank: bank2,
             write: (write, place),
-            lanes: &x.data,
+            lanes: &lanes,
             lane_bits,
             address,
             word: s.word,
             acc: self.acc,
-            x: None,
+            group: family.map_or(4, Family::lut_inputs) as usize / 2,
+            seen: Seen::Own,
         };
-        if s.word == Word::DENSE {
-            shared.x = Some(pe::next_activation(b, &shared));
-        }
+        let (mut bits, mut live) = (Vec::new(), None);
+        shared.seen = match s.word {
+            Word::Sparse { .. } => Seen::Own,
+            Word::Dense => Seen::One(pe::next_activation(b, &shared)),
+            Word::Signs(lanes) => {
+                let word = pe::next_activation(b, &shared);
+                let mut counts = None;
+                if s.live.contains(&0) {
+                    let rom = b.rom(s.live.clone(), "live_cycles");
+                    live = Some(rom);
+                    let live1 = b.read(rom, pc, Some(ce), "live1");
+                    let live2 = b.reg(live1, Some(ce), "live2");
+                    counts = Some(b.reg(live2, Some(ce), "live3"));
+                }
+                for lane in 0..lanes {
+                    let bit = b.slice(word, lane, 1, format!("x_{lane}"));
+                    bits.push(counts.map_or(bit, |live| b.and(&[bit, live], format!("x_{lane}_live"))));
+                }
+                let pc1 = b.reg(pc, Some(ce), "pc1");
+                Seen::Bits { x: &bits, pc: b.reg(pc1, Some(ce), "pc2") }
+            }
+        };
         let (mut accs, mut roms) = (Vec::new(), Vec::new());
         for (p, words) in s.words.iter().enumerate() {
             b.enter(format!("{}_pe{p}", b.module().name), self.about.clone());
@@ -159,9 +188,37 @@ impl Folded {
         let (valid, step) = count_down(b, out, load, fill);
         let data = shift_out(b, (&accs, 1), load, step, "row");
         let order = s.order.iter().map(|r| self.rows[*r].element).collect();
-        let built = Built { order: x.order.clone(), roms, last: last_rom };
+        let built = Built { order: x.order.clone(), roms, last: last_rom, live };
         (Link { valid, data, order, positions: x.positions }, built)
     }
+}
+
+/// Beats gathered to one word of `lanes` bits, which so many beats fill: when it is written, where, and what.
+fn side_by_side(
+    b: &mut Builder,
+    x: &Link,
+    (write, at): (NodeId, NodeId),
+    lanes: usize,
+) -> (NodeId, NodeId, Vec<NodeId>) {
+    let mut all = vec![write; lanes];
+    let own = x.data.len();
+    for p in (0..lanes).rev() {
+        // A word ends with the beat that comes in, and begins with the oldest one that waits.
+        all[p] = match p + own < lanes {
+            true => b.reg(all[p + own], Some(write), format!("x{p}_waits")),
+            false => x.data[p + own - lanes],
+        };
+    }
+    let word = vec![b.concat(&all, "x_word")];
+    let bits = (lanes / own).ilog2();
+    if bits == 0 {
+        return (write, at, word);
+    }
+    let low: Vec<NodeId> = (0..bits).map(|k| b.slice(at, k, 1, format!("write_at_{k}"))).collect();
+    let complete = b.and(&[&[write][..], &low[..]].concat(), "word_complete");
+    let high = b.range(at).width() - bits;
+    let at = if high == 0 { b.constant(0) } else { b.slice(at, bits, high, "word_at") };
+    (complete, at, word)
 }
 
 /// A bit that flips when `step` is 1.

@@ -4,12 +4,14 @@
 //! cycle  0       1                  2        3            4             5
 //!        pc      word, first        addr     x            term          acc
 //! ```
+//!
+//! An XNOR element reads its word where it needs it: in cycle 3.
 
 use sterna_ir::Range;
 use sterna_ir::build::Builder;
 use sterna_ir::netlist::{MemoryId, NodeId, Term};
 
-use super::schedule::Word;
+use super::word::Word;
 
 /// What all PEs of a stage share.
 #[derive(Clone, Copy, Debug)]
@@ -36,8 +38,26 @@ pub struct Shared<'a> {
     pub word: Word,
     /// Every partial sum.
     pub acc: Range,
-    /// Cycle 3: the activation that all elements of a dense array see.
-    pub x: Option<NodeId>,
+    /// Lanes of an XNOR element that one table counts.
+    pub group: usize,
+    /// What all elements see.
+    pub seen: Seen<'a>,
+}
+
+/// What all elements of a stage see of the activations.
+#[derive(Clone, Copy, Debug)]
+pub enum Seen<'a> {
+    /// Nothing: each has a copy of its own.
+    Own,
+    /// Cycle 3: one activation, of a dense array.
+    One(NodeId),
+    /// Of an XNOR array.
+    Bits {
+        /// Cycle 3: activations of one bit.
+        x: &'a [NodeId],
+        /// Cycle 2: program counter.
+        pc: NodeId,
+    },
 }
 
 /// One position after the other of a row, from one copy of the activations.
@@ -61,14 +81,64 @@ fn step(b: &mut Builder, s: &Shared, terms: &[Term]) -> NodeId {
 
 /// Builds a PE; returns its accumulator and its ROM.
 pub fn build(b: &mut Builder, s: &Shared, words: Vec<i64>) -> (NodeId, MemoryId) {
-    let ce = Some(s.ce);
     let rom = b.rom(words, "schedule");
-    let word = b.read(rom, s.pc, ce, "word");
-    let (x, negate, adds) = match s.x {
-        Some(x) => (x, field(b, word, 1, 1, "negate"), field(b, word, 0, 1, "adds")),
-        None => walk(b, s, word),
+    let term = match s.seen {
+        Seen::Bits { x, pc } => {
+            let signs = b.read(rom, pc, Some(s.ce), "signs");
+            agreeing(b, x, signs, s.group)
+        }
+        _ => signed(b, s, rom),
     };
-    let shift = s.word.shift.map(|bits| field(b, word, s.word.delta + 2, bits, "shift"));
+    let zero = b.constant(0);
+    let term = b.reg(term, Some(s.ce), "term");
+    let acc = b.loop_reg(s.acc.word(), Some(s.ce), None, "acc");
+    let from = b.mux(s.first_late, acc, zero, "acc_from");
+    let sum = b.sum(&[Term::plus(from), Term::plus(term)], "acc_sum");
+    let next = b.wrap(sum, s.acc, "acc_next");
+    b.drive(acc, next);
+    (acc, rom)
+}
+
+/// How many of the bits `x` agree with those of `signs`: tables count those of `group` lanes, a tree adds them up.
+fn agreeing(b: &mut Builder, x: &[NodeId], signs: NodeId, group: usize) -> NodeId {
+    let mut counts = Vec::new();
+    for (g, x) in x.chunks(group).enumerate() {
+        let signs = (0..x.len()).map(|lane| field(b, signs, (g * group + lane) as u32, 1, "sign"));
+        let signs: Vec<NodeId> = signs.collect();
+        let lanes = x.len();
+        let agree = |i: u32| (!(i ^ i >> lanes) & ((1 << lanes) - 1)).count_ones();
+        let inputs: Vec<NodeId> = x.iter().copied().chain(signs).collect();
+        let bit = |b: &mut Builder, k: u32| {
+            let table =
+                (0..1u32 << (2 * lanes)).fold(0, |table, i| table | u64::from(agree(i) >> k & 1) << i);
+            b.lut(&inputs, table, format!("agree{g}_{k}"))
+        };
+        let bits: Vec<NodeId> = (0..=lanes.ilog2()).map(|k| bit(b, k)).collect();
+        counts.push(if bits.len() == 1 { bits[0] } else { b.concat(&bits, format!("agree{g}")) });
+    }
+    let mut made = 0;
+    while counts.len() > 1 {
+        let pair = |pair: &[NodeId]| match pair {
+            [one, two] => {
+                made += 1;
+                b.sum(&[Term::plus(*one), Term::plus(*two)], format!("agree_s{made}"))
+            }
+            _ => pair[0],
+        };
+        counts = counts.chunks(2).map(pair).collect();
+    }
+    counts[0]
+}
+
+/// The activation that a word leads to, shifted and with its sign, or 0.
+fn signed(b: &mut Builder, s: &Shared, rom: MemoryId) -> NodeId {
+    let ce = Some(s.ce);
+    let word = b.read(rom, s.pc, ce, "word");
+    let (x, negate, adds) = match s.seen {
+        Seen::One(x) => (x, field(b, word, 1, 1, "negate"), field(b, word, 0, 1, "adds")),
+        _ => walk(b, s, word),
+    };
+    let shift = s.word.shift().map(|bits| field(b, word, s.word.delta() + 2, bits, "shift"));
     let late = |b: &mut Builder, node: NodeId, name: &str| {
         let once = b.reg(node, ce, format!("{name}2"));
         b.reg(once, ce, format!("{name}3"))
@@ -87,25 +157,18 @@ pub fn build(b: &mut Builder, s: &Shared, words: Vec<i64>) -> (NodeId, MemoryId)
     let minus = b.sum(&[Term::minus(scaled)], "x_minus");
     let signed = b.mux(negate, scaled, minus, "x_signed");
     let zero = b.constant(0);
-    let term = b.mux(adds, zero, signed, "term_next");
-    let term = b.reg(term, ce, "term");
-
-    let acc = b.loop_reg(s.acc.word(), ce, None, "acc");
-    let from = b.mux(s.first_late, acc, zero, "acc_from");
-    let sum = b.sum(&[Term::plus(from), Term::plus(term)], "acc_sum");
-    let next = b.wrap(sum, s.acc, "acc_next");
-    b.drive(acc, next);
-    (acc, rom)
+    b.mux(adds, zero, signed, "term_next")
 }
 
 /// An element of its own walks by relative indices: the activation that a word leads to, and whether it is subtracted and
 /// counts at all.
 fn walk(b: &mut Builder, s: &Shared, word: NodeId) -> (NodeId, NodeId, NodeId) {
-    let delta = field(b, word, 0, s.word.delta, "delta");
-    let negate = field(b, word, s.word.delta, 1, "negate");
+    let bits = s.word.delta();
+    let delta = field(b, word, 0, bits, "delta");
+    let negate = field(b, word, bits, 1, "negate");
     let hop = b.eq_const(delta, i64::from(s.word.ones()), "hop");
-    let adds = match s.word.shift {
-        Some(_) => field(b, word, s.word.delta + 1, 1, "adds"),
+    let adds = match s.word.shift() {
+        Some(_) => field(b, word, bits + 1, 1, "adds"),
         None => {
             let none = b.eq_const(delta, 0, "none");
             let idle = b.or(&[none, hop], "idle");
@@ -113,7 +176,7 @@ fn walk(b: &mut Builder, s: &Shared, word: NodeId) -> (NodeId, NodeId, NodeId) {
         }
     };
     let mut terms = vec![Term::plus(delta)];
-    if s.word.shift.is_none() {
+    if s.word.shift().is_none() {
         terms.push(Term::minus(hop));
     }
     let addr = step(b, s, &terms);

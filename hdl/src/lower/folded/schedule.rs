@@ -3,87 +3,9 @@
 //! Rows are sorted by length and dealt out in slots of one row per PE; a slot lasts as long as its longest row. So the PEs
 //! need no control of their own, and rows leave in the order slot by slot, PE by PE.
 
+use super::word::{Entry, Word};
 use crate::lower::digits::digits;
 use crate::lower::rows::Row;
-
-/// What one PE does in one cycle.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Entry {
-    /// Positions to move ahead before the addition.
-    pub delta: u32,
-    /// The digit to add at the new position, as (shift, negate); `None` only moves.
-    pub add: Option<(u8, bool)>,
-}
-
-/// Layout of a ROM word, from the low bit: delta, sign, then for digits of several powers a valid bit and the shift.
-///
-/// Ternary words have no valid bit: delta 0 does nothing, and delta all-ones moves by one less without an addition. Words of a
-/// dense array have no delta: a bit that says whether to add, then the sign; every word moves by one.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Word {
-    /// Bits of the delta; 0 for words of a dense array.
-    pub delta: u32,
-    /// Bits of the shift; `None` for ternary words.
-    pub shift: Option<u32>,
-}
-
-impl Word {
-    /// The word of a dense array.
-    pub const DENSE: Word = Word { delta: 0, shift: None };
-
-    /// Bits of a word.
-    pub fn width(self) -> u32 {
-        if self == Word::DENSE {
-            return 2;
-        }
-        self.delta + 1 + self.shift.map_or(0, |bits| 1 + bits)
-    }
-
-    /// Largest delta code.
-    pub fn ones(self) -> u32 {
-        (1 << self.delta) - 1
-    }
-
-    /// Farthest move with an addition, and without.
-    fn reach(self) -> (u32, u32) {
-        if self.shift.is_some() { (self.ones(), self.ones()) } else { (self.ones() - 1, self.ones() - 1) }
-    }
-
-    /// The word of an entry.
-    pub fn pack(self, entry: Entry) -> i64 {
-        if self == Word::DENSE {
-            return entry.add.map_or(0, |(_, negate)| 1 + 2 * i64::from(negate));
-        }
-        let code = match (entry.add, self.shift) {
-            (None, None) if entry.delta > 0 => self.ones(),
-            _ => entry.delta,
-        };
-        let (shift, negate) = entry.add.unwrap_or((0, false));
-        let mut word = i64::from(code) | i64::from(negate) << self.delta;
-        if self.shift.is_some() {
-            word |= i64::from(entry.add.is_some()) << (self.delta + 1) | i64::from(shift) << (self.delta + 2);
-        }
-        word
-    }
-
-    /// The entry of a word.
-    pub fn unpack(self, word: i64) -> Entry {
-        if self == Word::DENSE {
-            return Entry { delta: 1, add: (word & 1 == 1).then_some((0, word >> 1 & 1 == 1)) };
-        }
-        let code = (word & i64::from(self.ones())) as u32;
-        let negate = word >> self.delta & 1 == 1;
-        match self.shift {
-            Some(_) => {
-                let valid = word >> (self.delta + 1) & 1 == 1;
-                let shift = (word >> (self.delta + 2)) as u8;
-                Entry { delta: code, add: valid.then_some((shift, negate)) }
-            }
-            None if code == self.ones() => Entry { delta: code - 1, add: None },
-            None => Entry { delta: code, add: (code > 0).then_some((0, negate)) },
-        }
-    }
-}
 
 /// A compiled schedule.
 #[derive(Clone, Debug)]
@@ -96,6 +18,8 @@ pub struct Schedule {
     pub words: Vec<Vec<i64>>,
     /// Per cycle, 1 in the last of a slot.
     pub last: Vec<i64>,
+    /// Per cycle, 1 where words count; empty where each says so itself.
+    pub live: Vec<i64>,
     /// Row of each output position.
     pub order: Vec<usize>,
     /// Additions of all rows: one per nonzero weight, or per signed digit of a wider one.
@@ -111,7 +35,7 @@ pub struct ScheduleInfo {
     pub cycles: usize,
     /// Additions: one per nonzero ternary weight, one per signed digit of a wider one.
     pub additions: usize,
-    /// Additions per PE and cycle: 1 is an addition in every PE in every cycle.
+    /// Additions of those that the PEs could do in these cycles.
     pub utilisation: f64,
     /// Bits of all weight ROMs.
     pub rom_bits: usize,
@@ -142,7 +66,7 @@ impl Schedule {
         let widest = farthest.ilog2() + 2;
         let plans: Vec<_> = (2..=widest)
             .map(|delta| {
-                let word = Word { delta, shift };
+                let word = Word::Sparse { delta, shift };
                 let order = order(&lists, word, sorted);
                 let lengths: Vec<usize> = order.iter().map(|r| length(&lists[*r], word)).collect();
                 let cycles: usize = lengths
@@ -175,12 +99,48 @@ impl Schedule {
                 words.resize(last.len(), 0);
                 for (element, weight) in slot.get(pe).iter().flat_map(|row| &row.terms) {
                     let entry = Entry { delta: 1, add: Some((0, *weight < 0)) };
-                    words[start + position[*element as usize] as usize] = Word::DENSE.pack(entry);
+                    words[start + position[*element as usize] as usize] = Word::Dense.pack(&[entry]);
                 }
             }
         }
         let additions = rows.iter().map(|r| r.terms.len()).sum();
-        Schedule { pes, word: Word::DENSE, words, last, order: (0..rows.len()).collect(), additions }
+        let order = (0..rows.len()).collect();
+        Schedule { pes, word: Word::Dense, words, last, live: Vec::new(), order, additions }
+    }
+
+    /// Rows as they are, `lanes` of the `positions` elements that come in per cycle, which `lanes` divides. Weights are -1 and 1.
+    pub fn signs(rows: &[Row], position: &[u32], (positions, lanes): (usize, usize), pes: usize) -> Self {
+        let pes = pes.min(rows.len());
+        let word = Word::Signs(lanes as u32);
+        let reads = positions / lanes;
+        let cycles = reads.max(shortest(pes));
+        let plus = Entry { delta: 1, add: Some((0, false)) };
+        let mut words = vec![Vec::new(); pes];
+        let (mut last, mut live) = (Vec::new(), Vec::new());
+        for slot in rows.chunks(pes) {
+            live.resize(live.len() + reads, 1);
+            last.resize(last.len() + cycles, 0);
+            live.resize(last.len(), 0);
+            *last.last_mut().expect("a slot has cycles") = 1;
+            for (pe, words) in words.iter_mut().enumerate() {
+                let mut entries = vec![plus; positions];
+                for (element, weight) in slot.get(pe).iter().flat_map(|row| &row.terms) {
+                    entries[position[*element as usize] as usize].add = Some((0, *weight < 0));
+                }
+                words.extend(entries.chunks(lanes).map(|entries| word.pack(entries)));
+                words.resize(last.len(), word.pack(&vec![plus; lanes]));
+            }
+        }
+        let additions = rows.iter().map(|r| r.terms.len()).sum();
+        Schedule { pes, word, words, last, live, order: (0..rows.len()).collect(), additions }
+    }
+
+    /// What the sums of `row` are raised by: an XNOR array counts the weights that agree with their bits, -1 with 0 too.
+    pub fn lift(&self, row: &Row) -> i64 {
+        match self.word {
+            Word::Signs(_) => row.terms.iter().filter(|(_, weight)| *weight < 0).count() as i64,
+            _ => 0,
+        }
     }
 
     fn lay_out(
@@ -202,7 +162,7 @@ impl Schedule {
                 row.resize(last.len(), 0);
             }
         }
-        Schedule { pes, word, words, last, order, additions }
+        Schedule { pes, word, words, last, live: Vec::new(), order, additions }
     }
 
     /// Length in cycles.
@@ -218,13 +178,14 @@ impl Schedule {
     /// Figures for reports.
     pub fn info(&self) -> ScheduleInfo {
         let steps = self.pes * self.cycles();
+        let most = steps * self.word.lanes();
         ScheduleInfo {
             pes: self.pes,
             cycles: self.cycles(),
             additions: self.additions,
-            utilisation: self.additions as f64 / steps as f64,
+            utilisation: self.additions as f64 / most as f64,
             rom_bits: steps * self.word.width() as usize,
-            delta_bits: self.word.delta,
+            delta_bits: self.word.delta(),
         }
     }
 }
@@ -273,8 +234,8 @@ fn encode(list: &[(u32, u8, bool)], word: Word) -> Vec<i64> {
     for (gap, shift, negate) in gaps(list) {
         let (moves, rest) = hops(gap, word);
         let hop = Entry { delta: word.reach().1, add: None };
-        out.extend((0..moves).map(|_| word.pack(hop)));
-        out.push(word.pack(Entry { delta: rest, add: Some((shift, negate)) }));
+        out.extend((0..moves).map(|_| word.pack(&[hop])));
+        out.push(word.pack(&[Entry { delta: rest, add: Some((shift, negate)) }]));
     }
     out
 }

@@ -3,7 +3,7 @@
 use sterna_ir::{LayerOp, Range, Threshold};
 
 use super::{Flow, Planner, Unit, clean, codes};
-use crate::lower::folded::{Folded, MOST_LANES, Schedule};
+use crate::lower::folded::{Folded, MOST_LANES, Schedule, Word};
 use crate::lower::maps::{elements_of, regroup};
 use crate::lower::rows::{Levels, Row};
 use crate::lower::sums::Sums;
@@ -71,11 +71,9 @@ impl Planner<'_> {
                 self.flow.range = bound;
                 self.unrolled(rows, threshold, nodes);
             }
-            Style::Folded { pes } | Style::Dense { pes } => {
-                let skips = matches!(style, Style::Folded { .. });
-                if !skips && rows.iter().flat_map(|r| &r.terms).any(|(_, w)| w.abs() != 1) {
+            Style::Folded { .. } | Style::Dense { .. } | Style::Xnor { .. } => {
+                if let Some(what) = self.cannot_be(style, &rows, &exact) {
                     let name = clean(&self.network.layers[index].name);
-                    let what = "a dense array of weights other than -1, 0 and 1";
                     return Err(Error::Unsupported { layer: index, name, what });
                 }
                 let top = rows.iter().flat_map(|r| &r.terms).map(|(_, w)| w.unsigned_abs().ilog2() + 1).max();
@@ -83,7 +81,7 @@ impl Planner<'_> {
                 if reach >= sterna_ir::range::MAX_WIDTH {
                     return Err(too_wide());
                 }
-                self.folded(index, rows, threshold, (pes, skips, !ends), &exact);
+                self.folded(index, rows, threshold, (style, !ends), &exact);
             }
         }
         Ok(())
@@ -112,12 +110,37 @@ impl Planner<'_> {
         self.units.push(Unit::Unrolled(Unrolled { rows, thermometer, x, sums: Sums::default() }));
     }
 
+    /// What a style is not made for.
+    fn cannot_be(&self, style: Style, rows: &[Row], exact: &[Range]) -> Option<&'static str> {
+        let mut terms = rows.iter().flat_map(|r| &r.terms);
+        match style {
+            Style::Dense { .. } if terms.any(|(_, w)| w.abs() != 1) => {
+                Some("a dense array of weights other than -1, 0 and 1")
+            }
+            Style::Xnor { .. }
+                if terms.any(|(_, w)| w.abs() != 1)
+                    || rows.iter().any(|r| r.terms.len() != self.flow.order.len()) =>
+            {
+                Some("an XNOR array of weights other than -1 and 1")
+            }
+            Style::Xnor { .. }
+                if self.flow.order.iter().any(|e| {
+                    let range = exact[*e as usize];
+                    range.lo < 0 || range.hi > 1
+                }) =>
+            {
+                Some("an XNOR array over values other than 0 and 1")
+            }
+            _ => None,
+        }
+    }
+
     fn folded(
         &mut self,
         index: usize,
         rows: Vec<Row>,
         threshold: Option<&Threshold>,
-        (pes, skips, sorted): (usize, bool, bool),
+        (style, sorted): (Style, bool),
         exact: &[Range],
     ) {
         let rows: Vec<Row> = rows.into_iter().map(Row::risen).collect();
@@ -129,9 +152,15 @@ impl Planner<'_> {
                 row.partial_sums(|e| exact[e as usize]).expect("bounded above by the range of all elements")
             })
             .fold(zero, Range::union);
-        let schedule = match skips {
-            true => Schedule::new(&rows, &position, pes, sorted),
-            false => Schedule::dense(&rows, &position, self.flow.order.len(), pes),
+        let positions = self.flow.order.len();
+        let (schedule, acc) = match style {
+            Style::Xnor { pes } => {
+                let lanes = MOST_LANES.min(1 << positions.trailing_zeros());
+                (Schedule::signs(&rows, &position, (positions, lanes), pes), Range::new(0, positions as i64))
+            }
+            Style::Dense { pes } => (Schedule::dense(&rows, &position, positions, pes), acc),
+            Style::Folded { pes } => (Schedule::new(&rows, &position, pes, sorted), acc),
+            Style::Unrolled => unreachable!("has no elements"),
         };
         let info = schedule.info();
         self.about.push(format!(
@@ -142,11 +171,17 @@ impl Planner<'_> {
             info.additions,
             100.0 * info.utilisation
         ));
-        self.about.push(match skips {
-            true => format!("Relative index of {} bits, {} ROM bits.", info.delta_bits, info.rom_bits),
-            false => format!("Every weight has its cycle, zeros too; {} ROM bits.", info.rom_bits),
+        self.about.push(match schedule.word {
+            Word::Sparse { .. } => {
+                format!("Relative index of {} bits, {} ROM bits.", info.delta_bits, info.rom_bits)
+            }
+            Word::Dense => format!("Every weight has its cycle, zeros too; {} ROM bits.", info.rom_bits),
+            Word::Signs(lanes) => {
+                format!("{lanes} weights of one bit per PE and cycle; {} ROM bits.", info.rom_bits)
+            }
         });
-        let lanes = self.lanes_for(info.cycles);
+        let most = if matches!(style, Style::Xnor { .. }) { schedule.word.lanes() } else { MOST_LANES };
+        let lanes = self.lanes_for(info.cycles, most);
         self.serialise(lanes);
         self.about.push(format!(
             "A new {} at most every {} cycles; elements in per beat: {lanes}, out: 1.",
@@ -155,12 +190,13 @@ impl Planner<'_> {
         ));
         self.about
             .push("Elements leave in the order of the schedule; see the comment on the data port.".into());
+        let lift = |row: &Row| schedule.lift(row);
         let table = match threshold {
-            Some(_) => Some(self.threshold_table(self.small_threshold(index + 1), &rows)),
-            None if rows.iter().any(|r| r.bias != 0) => {
+            Some(_) => Some(self.threshold_table(self.small_threshold(index + 1), &rows, lift)),
+            None if rows.iter().any(|r| r.bias != lift(r)) => {
                 let most = rows.iter().map(|r| r.element as usize + 1).max().unwrap_or(0);
                 let mut bias = vec![0; most];
-                rows.iter().for_each(|r| bias[r.element as usize] = r.bias);
+                rows.iter().for_each(|r| bias[r.element as usize] = r.bias - lift(r));
                 let range = self.ranges[index].iter().copied().fold(zero, Range::union);
                 Some(Table::Bias { bias, range })
             }
@@ -180,21 +216,23 @@ impl Planner<'_> {
         }
     }
 
-    /// Elements per beat so that all have come in `cycles`, as far as the stream gives them: a power of two, the number of a
-    /// lane being part of an address.
-    fn lanes_for(&self, cycles: usize) -> usize {
+    /// Elements per beat, up to `most`, so that all have come in `cycles`, as far as the stream gives them: a power of two, the
+    /// number of a lane being part of an address.
+    fn lanes_for(&self, cycles: usize, most: usize) -> usize {
         let Flow { lanes, order, .. } = &self.flow;
         let divides = |n: &usize| *n <= *lanes && (self.flow.beats() == 1 || lanes.is_multiple_of(*n));
-        let powers = || (0..=MOST_LANES.ilog2()).map(|bits| 1 << bits).filter(divides);
+        let powers = || (0..=most.ilog2()).map(|bits| 1 << bits).filter(divides);
         powers().find(|n| order.len().div_ceil(*n) <= cycles).or(powers().next_back()).unwrap_or(1)
     }
 
-    fn threshold_table(&self, t: &Threshold, rows: &[Row]) -> Table {
+    /// The thresholds of `rows`, whose sums come raised by `lift`.
+    fn threshold_table(&self, t: &Threshold, rows: &[Row], lift: impl Fn(&Row) -> i64) -> Table {
         let blank = Levels { thresholds: vec![0; t.levels], falling: false };
         let most = rows.iter().map(|r| r.element as usize + 1).max().unwrap_or(0);
         let mut levels = vec![blank; most];
         for row in rows {
-            levels[row.element as usize] = row.levels.clone().expect("rows before a threshold have levels");
+            let own = row.levels.clone().expect("rows before a threshold have levels");
+            levels[row.element as usize] = own.raised(lift(row));
         }
         Table::Threshold { levels, thermometer: t.thermometer }
     }

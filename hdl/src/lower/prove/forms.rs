@@ -1,228 +1,123 @@
-//! The value of every node of an unrolled stage as a linear form, compared with the rows.
+//! Linear forms: integer combinations of atoms, which are the inputs of a stage and comparisons of forms.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::HashMap;
 
-use sterna_ir::netlist::{Netlist, NodeId, Op};
 use sterna_ir::range::Range;
 
-use super::atoms::{Atoms, Form};
-use super::{Difference, tables};
-use crate::lower::rows::{Levels, Row};
-use crate::lower::unrolled::{Built, Unrolled};
-
-/// What a node is.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Meaning {
-    /// A linear form.
-    Linear(Form),
-    /// The unsigned word of these bits, the first low, which are truth tables (or selections between some) or linear.
-    Bits(Vec<NodeId>),
+/// `sum coefficient * atom + constant`, the atoms ascending, no coefficient zero.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
+pub struct Form {
+    /// Atoms and their coefficients.
+    pub terms: Vec<(u32, i128)>,
+    /// Added to them.
+    pub constant: i128,
 }
 
-/// A meaning and how many clock edges it lies behind the inputs; constants have no age.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Value {
-    /// What it is.
-    pub meaning: Meaning,
-    age: Option<u32>,
-}
-
-impl Value {
-    fn linear(form: Form, age: Option<u32>) -> Self {
-        Value { meaning: Meaning::Linear(form), age }
+impl Form {
+    /// A constant.
+    pub fn constant(value: i64) -> Self {
+        Form { terms: Vec::new(), constant: i128::from(value) }
     }
-}
 
-/// Compares every output of an unrolled stage with its row.
-pub fn prove(netlist: &Netlist, unit: &Unrolled, built: &Built) -> Result<(), Difference> {
-    let mut atoms = Atoms::default();
-    let mut values: HashMap<NodeId, Value> = HashMap::new();
-    let mut atom_of: HashMap<NodeId, u32> = HashMap::new();
-    for (node, element) in &built.inputs {
-        let atom = *atom_of.entry(*node).or_insert_with(|| atoms.input(netlist.node(*node).range));
-        atoms.inputs.insert(*element, atom);
-        // An input that never changes is never delayed.
-        let age = (!matches!(netlist.node(*node).op, Op::Const(_))).then_some(0);
-        values.insert(*node, Value::linear(Form::atom(atom), age));
+    /// An atom alone.
+    pub fn atom(atom: u32) -> Self {
+        Form { terms: vec![(atom, 1)], constant: 0 }
     }
-    let mut outputs = built.outputs.iter();
-    for row in &unit.rows {
-        let wanted = expected(&mut atoms, row, unit.thermometer);
-        for form in wanted {
-            let place = || format!("neuron {}", row.element);
-            let node = outputs.next().ok_or_else(|| (place(), "an output is missing".to_string()))?;
-            let value =
-                walk(netlist, built, &mut atoms, &mut values, *node).map_err(|what| (place(), what))?;
-            let same = match &value.meaning {
-                // A comparison of one bit may have become that bit.
-                Meaning::Linear(own) => {
-                    *own == form || tables::equals(netlist, &atoms, &values, &[*node], &form).unwrap_or(false)
+
+    /// So many times the form.
+    pub fn scaled(mut self, factor: i128) -> Self {
+        self.terms.iter_mut().for_each(|t| t.1 *= factor);
+        self.constant *= factor;
+        self
+    }
+
+    /// The sum of two.
+    pub fn plus(self, other: Form) -> Self {
+        let mut terms = Vec::with_capacity(self.terms.len() + other.terms.len());
+        let (mut a, mut b) = (self.terms.into_iter().peekable(), other.terms.into_iter().peekable());
+        loop {
+            let next = match (a.peek(), b.peek()) {
+                (Some(x), Some(y)) if x.0 == y.0 => {
+                    let sum = (x.0, x.1 + y.1);
+                    a.next();
+                    b.next();
+                    sum
                 }
-                Meaning::Bits(bits) => {
-                    let equals = tables::equals(netlist, &atoms, &values, bits, &form);
-                    equals.map_err(|what| (place(), what))?
-                }
+                (Some(x), Some(y)) if x.0 < y.0 => a.next().expect("peeked"),
+                (_, Some(_)) => b.next().expect("peeked"),
+                (Some(_), None) => a.next().expect("peeked"),
+                (None, None) => break,
             };
-            if !same {
-                return Err((place(), "weights or thresholds differ from the network's".into()));
-            }
-            if value.age.is_some_and(|age| age != built.latency) {
-                return Err((place(), "the output comes in another cycle than its valid bit".into()));
+            if next.1 != 0 {
+                terms.push(next);
             }
         }
-    }
-    match outputs.next() {
-        Some(_) => Err(("the last neuron".into(), "an output too many".into())),
-        None => prove_valid(netlist, built.ce, built.valid, built.latency),
+        Form { terms, constant: self.constant + other.constant }
     }
 }
 
-/// The valid bit passes as many registers as the data, each cleared by reset and under the same enable.
-pub fn prove_valid(
-    netlist: &Netlist,
-    ce: NodeId,
-    (from, to): (NodeId, NodeId),
-    latency: u32,
-) -> Result<(), Difference> {
-    let mut at = to;
-    for age in (0..latency).rev() {
-        match netlist.node(at).op {
-            Op::Reg { d, enable, reset: Some(0) } if enable == Some(ce) => at = d,
-            _ => {
-                return Err((
-                    format!("the valid bit of cycle {}", age + 1),
-                    "no register of the pipeline".into(),
-                ));
-            }
-        }
-    }
-    match at == from {
-        true => Ok(()),
-        false => Err(("the valid bit".into(), "is later than the data".into())),
-    }
+/// Atoms by number. A comparison is `form >= 0` in a normal form, so that equal comparisons are one atom.
+#[derive(Debug, Default)]
+pub struct Atoms {
+    ranges: Vec<Range>,
+    comparisons: HashMap<Form, u32>,
+    compared: HashMap<u32, Form>,
 }
 
-/// The forms of a row's outputs, from the network's numbers alone.
-fn expected(atoms: &mut Atoms, row: &Row, thermometer: bool) -> Vec<Form> {
-    let mut terms: BTreeMap<u32, i128> = BTreeMap::new();
-    row.terms.iter().for_each(|(e, w)| *terms.entry(atoms.inputs[e]).or_default() += i128::from(*w));
-    let terms = terms.into_iter().filter(|(_, w)| *w != 0).collect();
-    let sum = Form { terms, constant: i128::from(row.bias) };
-    let Some(Levels { thresholds, falling }) = &row.levels else { return vec![sum] };
-    let mut bit = |t: &i64| match falling {
-        false => atoms.compare(sum.clone().plus(Form::constant(-t))),
-        true => atoms.compare(sum.clone().scaled(-1).plus(Form::constant(*t))),
-    };
-    let bits: Vec<Form> = thresholds.iter().map(&mut bit).collect();
-    match thermometer {
-        true => bits,
-        false => vec![bits.into_iter().fold(Form::default(), Form::plus)],
+impl Atoms {
+    /// A new one, which is an input.
+    pub fn input(&mut self, range: Range) -> u32 {
+        self.ranges.push(range);
+        self.ranges.len() as u32 - 1
     }
-}
 
-/// The value of a node, after those of everything it reads.
-fn walk(
-    netlist: &Netlist,
-    built: &Built,
-    atoms: &mut Atoms,
-    values: &mut HashMap<NodeId, Value>,
-    node: NodeId,
-) -> Result<Value, String> {
-    let mut stack = vec![(node, false)];
-    while let Some((id, ready)) = stack.pop() {
-        if values.contains_key(&id) {
-            continue;
-        }
-        let op = &netlist.node(id).op;
-        let reads: Vec<NodeId> = match op {
-            Op::Reg { d, .. } => vec![*d],
-            Op::Sum(_) | Op::Ge(..) | Op::Not(_) | Op::Const(_) => op.operands(),
-            Op::Lut { .. } | Op::Mux { .. } | Op::Concat(_) | Op::Wrap(_) => op.operands(),
-            other => return Err(format!("{} is no part of an adder tree: {other:?}", netlist.node(id).name)),
+    /// Every value of an atom.
+    pub fn range(&self, atom: u32) -> Range {
+        self.ranges[atom as usize]
+    }
+
+    /// The form whose sign a comparison is (1 when not negative); `None` for an input.
+    pub fn compared(&self, atom: u32) -> Option<&Form> {
+        self.compared.get(&atom)
+    }
+
+    /// The bit `form >= 0`.
+    pub fn compare(&mut self, form: Form) -> Form {
+        let bound = |high: bool| -> i128 {
+            let term = |(atom, factor): &(u32, i128)| {
+                let range = self.ranges[*atom as usize];
+                factor * i128::from(if (*factor > 0) == high { range.hi } else { range.lo })
+            };
+            form.constant + form.terms.iter().map(term).sum::<i128>()
         };
-        if ready {
-            let value = value(netlist, built, atoms, values, id)?;
-            values.insert(id, value);
-        } else {
-            stack.push((id, true));
-            if stack.len() > netlist.nodes.len() * 4 {
-                return Err("a loop".into());
-            }
-            stack.extend(reads.into_iter().map(|r| (r, false)));
+        if bound(false) >= 0 {
+            return Form::constant(1);
+        }
+        if bound(true) < 0 {
+            return Form::constant(0);
+        }
+        // Integers: `f >= 0` is not `-f - 1 >= 0`; and common factors leave with the constant rounded down.
+        let turned = form.terms[0].1 < 0;
+        let mut form = match turned {
+            true => form.scaled(-1).plus(Form::constant(-1)),
+            false => form,
+        };
+        let divisor = form.terms.iter().fold(0, |d, t| gcd(d, t.1.abs()));
+        form.terms.iter_mut().for_each(|t| t.1 /= divisor);
+        form.constant = form.constant.div_euclid(divisor);
+        let fresh = self.ranges.len() as u32;
+        let atom = *self.comparisons.entry(form.clone()).or_insert(fresh);
+        if atom == fresh {
+            self.ranges.push(Range::BIT);
+            self.compared.insert(atom, form);
+        }
+        match turned {
+            true => Form::atom(atom).scaled(-1).plus(Form::constant(1)),
+            false => Form::atom(atom),
         }
     }
-    Ok(values[&node].clone())
 }
 
-fn value(
-    netlist: &Netlist,
-    built: &Built,
-    atoms: &mut Atoms,
-    values: &HashMap<NodeId, Value>,
-    id: NodeId,
-) -> Result<Value, String> {
-    let of = |id: &NodeId| values.get(id).cloned().ok_or("a loop".to_string());
-    let form_of = |id: &NodeId| {
-        let Value { meaning, age } = of(id)?;
-        match meaning {
-            Meaning::Linear(form) => Ok((form, age)),
-            Meaning::Bits(bits) => {
-                tables::linear(netlist, atoms, values, &bits, false).map(|form| (form, age))
-            }
-        }
-    };
-    let name = &netlist.node(id).name;
-    let together = |a: Option<u32>, b: Option<u32>| match (a, b) {
-        (Some(a), Some(b)) if a != b => Err(format!("{name} mixes values of different cycles")),
-        (a, b) => Ok(a.or(b)),
-    };
-    let ages = |of_all: &[NodeId]| of_all.iter().try_fold(None, |age, id| together(age, of(id)?.age));
-    Ok(match &netlist.node(id).op {
-        Op::Const(value) => Value::linear(Form::constant(*value), None),
-        Op::Reg { d, enable, reset } => {
-            if *enable != Some(built.ce) || reset.is_some() {
-                return Err(format!("register {name} is not under the stage's enable"));
-            }
-            let Value { meaning, age } = of(d)?;
-            Value { meaning, age: age.map(|age| age + 1) }
-        }
-        Op::Not(a) => {
-            let (form, age) = form_of(a)?;
-            Value::linear(form.scaled(-1).plus(Form::constant(1)), age)
-        }
-        Op::Ge(a, b) => {
-            let ((a, a_age), (b, b_age)) = (form_of(a)?, form_of(b)?);
-            let age = together(a_age, b_age)?;
-            Value::linear(atoms.compare(a.plus(b.scaled(-1))), age)
-        }
-        Op::Sum(terms) => {
-            let (mut form, mut age) = (Form::default(), None);
-            for t in terms {
-                let (x, x_age) = form_of(&t.node)?;
-                let factor = (1i128 << t.shift) * if t.negate { -1 } else { 1 };
-                age = together(age, x_age)?;
-                form = form.plus(x.scaled(factor));
-            }
-            Value::linear(form, age)
-        }
-        Op::Lut { inputs, .. } => Value { meaning: Meaning::Bits(vec![id]), age: ages(inputs)? },
-        Op::Mux { sel, zero, one } if netlist.node(id).range == Range::BIT => {
-            Value { meaning: Meaning::Bits(vec![id]), age: ages(&[*sel, *zero, *one])? }
-        }
-        Op::Concat(parts) if parts.iter().all(|p| netlist.node(*p).range.width() == 1) => {
-            Value { meaning: Meaning::Bits(parts.clone()), age: ages(parts)? }
-        }
-        // Two's complement of as many bits.
-        Op::Wrap(a) => {
-            let Value { meaning: Meaning::Bits(bits), age } = of(a)? else {
-                return Err(format!("{name} cuts a sum"));
-            };
-            let range = netlist.node(id).range;
-            if range.width() as usize != bits.len() {
-                return Err(format!("{name} is not as wide as its bits"));
-            }
-            Value::linear(tables::linear(netlist, atoms, values, &bits, range.is_signed())?, age)
-        }
-        other => return Err(format!("{name} is no part of an adder tree: {other:?}")),
-    })
+fn gcd(a: i128, b: i128) -> i128 {
+    if b == 0 { a } else { gcd(b, a % b) }
 }

@@ -5,7 +5,7 @@ use std::collections::{BTreeSet, HashMap};
 use sterna_ir::Range;
 use sterna_ir::netlist::{Netlist, NodeId, Op};
 
-use super::{Difference, forms};
+use super::{Difference, walk};
 use crate::lower::maxima::{Built, Maxima};
 
 /// The inputs that a node is the largest of, and how many clock edges it lies behind them; constants have no age.
@@ -43,7 +43,7 @@ pub fn prove(netlist: &Netlist, unit: &Maxima, built: &Built) -> Result<(), Diff
             return Err((place(), "comes in another cycle than its valid bit".into()));
         }
     }
-    forms::prove_valid(netlist, built.gate.ready, (built.x.valid, built.gate.state), built.latency)
+    walk::prove_valid(netlist, built.gate.ready, (built.x.valid, built.gate.state), built.latency)
 }
 
 /// The value of a node; trees are a few levels deep.
@@ -97,8 +97,7 @@ mod tests {
         for range in [Range::BIT, Range::signed(3)] {
             let window = Window { input: [2, 6, 7], kernel: [3, 4], stride: [2, 3], padding: [0, 0] };
             let layers = vec![Layer { name: "pool".into(), op: LayerOp::MaxPool(window) }];
-            let network =
-                Network { name: "pool".into(), input: Input { shape: vec![2, 6, 7], range }, layers };
+            let network = Network { name: "pool".into(), input: Input::new(vec![2, 6, 7], range), layers };
             let options = Options { levels_per_stage: 1, ..Options::default() };
             let plan = plan::plan(&network, &options).unwrap();
             let (design, claims, _) = build(&network, &options, &plan);

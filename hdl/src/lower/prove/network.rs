@@ -4,6 +4,7 @@
 use sterna_ir::{Conv2d, Dense, LayerOp, Network, Range, Threshold, Window};
 
 use super::Difference;
+use crate::lower::folded::Word;
 use crate::lower::maps::{positions, regroup};
 use crate::lower::plan::{Plan, Stage, Unit};
 use crate::lower::rows::{Levels, Row};
@@ -15,7 +16,7 @@ pub fn prove(network: &Network, plan: &Plan) -> Result<(), Difference> {
     let whole = |e: String| ("the network".to_string(), e);
     let ranges = network.ranges().map_err(|e| whole(e.to_string()))?;
     let positions = positions(network).map_err(|e| whole(e.to_string()))?;
-    let start = vec![network.input.range; network.input.elements()];
+    let start = network.input.of_elements();
     for stage in &plan.stages {
         let x = stage.first.checked_sub(1).map_or(&start, |before| &ranges[before]);
         let threshold = match &network.layers[stage.layer].op {
@@ -41,18 +42,28 @@ pub fn prove(network: &Network, plan: &Plan) -> Result<(), Difference> {
             _ => None,
         };
         let mut done: &[Row] = &[];
+        let mut lifted = false;
         let mut taps = 1;
         for (at, unit) in stage.units.iter().enumerate() {
             let rows = match unit {
                 Unit::Unrolled(unit) => &unit.rows[..],
-                Unit::Folded(unit) => &unit.rows[..],
+                Unit::Folded(unit) => {
+                    lifted = matches!(unit.schedule.word, Word::Signs(_));
+                    let is_sum = |row: &Row| row.levels.is_none() && row.bias == lift(row, lifted);
+                    let table = matches!(stage.units.get(at + 1), Some(Unit::Table(_)));
+                    if !table && !unit.rows.iter().all(is_sum) {
+                        return Err(in_stage("the table behind the elements is missing"));
+                    }
+                    &unit.rows[..]
+                }
                 Unit::Windows(unit) => {
                     taps = unit.window.kernel[0] * unit.window.kernel[1];
                     continue;
                 }
                 Unit::Table(table) => {
                     let original = threshold.filter(|_| matrix.is_none());
-                    table_follows(table, done, original).map_err(|what| (stage.name.clone(), what))?;
+                    table_follows(table, (done, lifted), original)
+                        .map_err(|what| (stage.name.clone(), what))?;
                     continue;
                 }
                 _ => continue,
@@ -218,8 +229,17 @@ fn encoder_row(t: &Threshold, row: &Row) -> Result<(), &'static str> {
     }
 }
 
-/// A table holds what the rows before it left to it, or a threshold layer as it is.
-fn table_follows(table: &Table, rows: &[Row], original: Option<&Threshold>) -> Result<(), String> {
+/// By how much the elements' sum of `row` is larger than it should be: an XNOR array adds 1 - x where the weight is -1.
+fn lift(row: &Row, lifted: bool) -> i64 {
+    if lifted { row.terms.iter().filter(|(_, weight)| *weight == -1).count() as i64 } else { 0 }
+}
+
+/// A table holds what the rows before it, with sums that are lifted or not, left to it, or a threshold layer as it is.
+fn table_follows(
+    table: &Table,
+    (rows, lifted): (&[Row], bool),
+    original: Option<&Threshold>,
+) -> Result<(), String> {
     let wrong = |element: u32| Err(format!("neuron {element}: the table is not the network's"));
     match (table, original) {
         (Table::Threshold { levels, .. }, Some(t)) => {
@@ -229,13 +249,14 @@ fn table_follows(table: &Table, rows: &[Row], original: Option<&Threshold>) -> R
             }
         }
         (Table::Threshold { levels, .. }, None) => {
-            match rows.iter().find(|r| levels.get(r.element as usize) != r.levels.as_ref()) {
+            let own = |row: &Row| row.levels.clone().map(|levels| levels.raised(lift(row, lifted)));
+            match rows.iter().find(|r| levels.get(r.element as usize) != own(r).as_ref()) {
                 Some(row) => wrong(row.element),
                 None => Ok(()),
             }
         }
         (Table::Bias { bias, .. }, _) => {
-            match rows.iter().find(|r| bias.get(r.element as usize) != Some(&r.bias)) {
+            match rows.iter().find(|r| bias.get(r.element as usize) != Some(&(r.bias - lift(r, lifted)))) {
                 Some(row) => wrong(row.element),
                 None => Ok(()),
             }

@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use sterna_ir::netlist::{MemoryId, MemoryKind, Netlist};
 
 use super::Difference;
-use crate::lower::folded::{Built, Entry, Folded};
+use crate::lower::folded::{Built, Entry, Folded, Word};
 use crate::lower::table::{self, Table};
 
 fn words(netlist: &Netlist, rom: MemoryId) -> Result<&[i64], Difference> {
@@ -30,6 +30,13 @@ pub fn prove_schedule(netlist: &Netlist, unit: &Folded, built: &Built) -> Result
     if let Some(slot) = spans.iter().position(|span| *span <= s.pes) {
         return Err((format!("slot {slot}"), "ends before the one before it has left".into()));
     }
+    let live = match built.live {
+        Some(rom) => words(netlist, rom)?.to_vec(),
+        None => vec![1; last.len()],
+    };
+    if live.len() != last.len() || live.iter().any(|bit| !(0..=1).contains(bit)) {
+        return Err(("live_cycles".into(), "is not a bit for every cycle of the schedule".into()));
+    }
     for (pe, rom) in built.roms.iter().enumerate() {
         let words = words(netlist, *rom)?;
         if words.len() != last.len() {
@@ -37,21 +44,33 @@ pub fn prove_schedule(netlist: &Netlist, unit: &Folded, built: &Built) -> Result
         }
         let mut start = 0;
         for (slot, span) in spans.iter().enumerate() {
-            let entries = &words[start..start + span];
+            let own = start..start + span;
+            let entries = &words[own.clone()];
             start += span;
             let row = s.order.get(slot * s.pes + pe).map(|r| &unit.rows[*r]);
             let name = || match row {
                 Some(row) => format!("pe{pe}, neuron {}", row.element),
                 None => format!("pe{pe}, slot {slot}"),
             };
-            let found = decode(entries.iter().map(|w| s.word.unpack(*w)), &built.order)
-                .map_err(|what| (name(), what))?;
+            // What is masked is 0, of which an XNOR element counts nothing while its weights are 1; without a row nothing is
+            // shown, and the words are the same.
+            let is_masked = |live: i64| live == 0 || (row.is_none() && matches!(s.word, Word::Signs(_)));
+            let timed =
+                || entries.iter().zip(&live[own.clone()]).map(|(word, live)| (*word, is_masked(*live)));
+            if timed().any(|(word, masked)| masked && word != (1 << s.word.width()) - 1) {
+                return Err((name(), "counts where there is nothing".into()));
+            }
+            let counted = timed().flat_map(|(word, masked)| {
+                let entries = s.word.unpack(word).into_iter();
+                entries.map(move |entry| Entry { add: entry.add.filter(|_| !masked), ..entry })
+            });
+            let found = decode(counted, &built.order).map_err(|what| (name(), what))?;
             let wanted: HashMap<u32, i64> =
                 row.map(|r| r.terms.iter().copied().collect()).unwrap_or_default();
             if found != wanted {
                 return Err((name(), "the schedule adds other weights than the network's".into()));
             }
-            if entries.iter().any(|w| *w >> s.word.width() != 0 || s.word.pack(s.word.unpack(*w)) != *w) {
+            if entries.iter().any(|w| *w >> s.word.width() != 0 || s.word.pack(&s.word.unpack(*w)) != *w) {
                 return Err((name(), "a word that the schedule never writes".into()));
             }
         }

@@ -4,8 +4,8 @@ use std::collections::HashMap;
 
 use sterna_ir::netlist::{Netlist, NodeId, Op};
 
-use super::atoms::{Atoms, Form};
-use super::forms::{Meaning, Value};
+use super::forms::{Atoms, Form};
+use super::walk::{Meaning, Value};
 
 /// Most bits that a tree may depend on: 2^20 combinations.
 const MOST_ATOMS: usize = 20;

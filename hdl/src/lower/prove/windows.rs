@@ -141,11 +141,7 @@ mod tests {
         let weights = (0..18).map(|i| [1, -1][i % 2]).collect();
         let conv = Conv2d { window, outputs: 1, groups: 1, weights, bias: vec![] };
         let layers = vec![Layer { name: "conv".into(), op: LayerOp::Conv2d(conv) }];
-        Network {
-            name: "walk".into(),
-            input: Input { shape: vec![2, 5, 13], range: Range::signed(8) },
-            layers,
-        }
+        Network { name: "walk".into(), input: Input::new(vec![2, 5, 13], Range::signed(8)), layers }
     }
 
     fn built(network: &Network) -> (Netlist, Vec<Claim>) {
