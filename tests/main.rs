@@ -11,5 +11,6 @@ mod mutants;
 mod report;
 mod reproducible;
 mod road;
+mod slice;
 mod targets;
 mod util;

@@ -32,8 +32,8 @@ pub enum Verdict {
     Open,
 }
 
-/// Longest that ABC may take.
-const LIMIT: Duration = Duration::from_secs(300);
+/// Longest that ABC may take; most proofs take it a second.
+const LIMIT: Duration = Duration::from_secs(600);
 
 /// Names of the two versions.
 const SIDES: [&str; 2] = ["meant", "built"];
@@ -76,10 +76,14 @@ fn abc(folder: &Path) -> Result<Verdict, Error> {
     let script = "read_aiger miter.aig; strash; scleanup; scorr; dc2; scorr; pdr";
     let mut command = Command::new("yosys-abc");
     command.args(["-c", script]).current_dir(folder).stdin(Stdio::null()).stdout(out).stderr(Stdio::null());
-    process::run(&mut command, LIMIT).map_err(failed)?;
+    match process::run(&mut command, LIMIT).map_err(failed)? {
+        None => return Ok(Verdict::Open),
+        Some(status) => synth::ended_by_itself(status, folder)?,
+    }
     Ok(parse(&std::fs::read_to_string(&log).map_err(failed)?))
 }
 
+/// The verdict in what ABC says.
 fn parse(said: &str) -> Verdict {
     let frame =
         |line: &str| line.split_once("was asserted in frame ")?.1.split('.').next()?.trim().parse().ok();
@@ -87,5 +91,21 @@ fn parse(said: &str) -> Verdict {
         Some(cycles) => Verdict::Differ { cycles },
         None if said.contains("Property proved") => Verdict::Equal,
         None => Verdict::Open,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn verdicts_are_read_from_what_abc_says() {
+        assert_eq!(
+            parse("Verification of invariant...\nProperty proved.  Time = 0.01 sec\n"),
+            Verdict::Equal
+        );
+        let differ = "Output 0 of miter \"miter\" was asserted in frame 12.  Time = 0.02 sec\n";
+        assert_eq!(parse(differ), Verdict::Differ { cycles: 12 });
+        assert_eq!(parse("Reached timeout"), Verdict::Open);
     }
 }

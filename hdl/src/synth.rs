@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
+use std::process::{Command, ExitStatus, Stdio};
 
 use serde::Serialize;
 
@@ -126,9 +126,18 @@ pub(crate) fn run(folder: &Path, name: &str, script: &str) -> Result<Result<(), 
     if output.status.success() {
         return Ok(Ok(()));
     }
+    ended_by_itself(output.status, folder)?;
     let text = String::from_utf8_lossy(&output.stderr);
     let said = text.lines().find_map(|l| l.split_once("ERROR: ")).map_or("no message", |(_, what)| what);
     Ok(Err(said.to_string()))
+}
+
+/// Refuses what a tool that somebody ended left behind: it says nothing about the circuit.
+pub(crate) fn ended_by_itself(status: ExitStatus, folder: &Path) -> Result<(), Error> {
+    match status.code() {
+        Some(_) => Ok(()),
+        None => Err(Error::Io { path: folder.into(), source: std::io::Error::other(format!("{status}")) }),
+    }
 }
 
 fn legal(name: &str) -> Result<(), Error> {

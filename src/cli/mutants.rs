@@ -29,7 +29,7 @@ pub struct Report {
     pub tried: usize,
     /// Those that a comparison found, or that ended the model.
     pub killed: usize,
-    /// Survivors that SAT proved to be the same circuit.
+    /// Survivors that are proved to be the same circuit.
     pub equivalent: usize,
     /// Killed among those not proved equivalent.
     pub kill_rate: f64,

@@ -62,8 +62,8 @@ pub struct Args {
     #[arg(long, value_name = "N")]
     slice: Option<Size>,
     /// Also break the Verilog in N places, one at a time, chosen by --seed: weights, signs, thresholds, tables, ROM words,
-    /// enables, resets. Says how many the comparison finds; survivors are tried to be proved equivalent by SAT. An
-    /// interrupted run goes on where it was.
+    /// enables, resets. Says how many the comparison finds; survivors are tried to be proved equivalent, which is quick for
+    /// small circuits. An interrupted run goes on where it was.
     #[arg(long, value_name = "N")]
     mutants: Option<usize>,
     #[command(flatten)]

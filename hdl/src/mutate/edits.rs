@@ -2,7 +2,8 @@
 
 use super::Kind;
 use super::literal::{self, Literal};
-use super::scan::{Instance, Item, Span, Token, TokenKind, tokens};
+use super::scan::{Instance, Item};
+use super::tokens::{Span, Token, TokenKind, tokens};
 
 /// One or more ways to break one place.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -1,6 +1,6 @@
 //! Literals of printed Verilog, and their neighbours.
 
-use super::scan::{Token, TokenKind};
+use super::tokens::{Token, TokenKind};
 
 /// `WIDTH'sdVALUE`, taken apart.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -7,6 +7,7 @@ mod edits;
 mod literal;
 mod scan;
 mod schema;
+mod tokens;
 
 use std::collections::BTreeSet;
 
@@ -15,7 +16,8 @@ use sterna_ir::bench::Stall;
 
 use crate::verilog::SourceFile;
 use edits::{Site, sites};
-use scan::{Item, Module, Span};
+use scan::{Item, Module};
+use tokens::Span;
 
 pub use schema::{PLUSARG, schema};
 

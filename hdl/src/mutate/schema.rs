@@ -3,7 +3,8 @@
 use std::collections::BTreeMap;
 
 use super::edits::outputs;
-use super::scan::{Instance, Item, Module, Span};
+use super::scan::{Instance, Item, Module};
+use super::tokens::Span;
 use super::{Mutant, extent, read};
 use crate::verilog::SourceFile;
 
