@@ -17,7 +17,7 @@ pub fn text(design: &Design, emitted: &Emitted) -> String {
         if name == clock {
             pins.iter_mut().for_each(|pins| *pins += &format!(".{name}(clk), "));
         } else if port.direction == Direction::Input {
-            let _ = write!(inputs, "    input wire [{}:0] raw{index},\n", width - 1);
+            let _ = writeln!(inputs, "    input wire [{}:0] raw{index},", width - 1);
             let value = driven(design, port, index);
             let _ = writeln!(body, "    wire [{}:0] in{index} = {value};", width - 1);
             pins.iter_mut().for_each(|pins| *pins += &format!(".{name}(in{index}), "));

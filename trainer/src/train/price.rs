@@ -107,7 +107,8 @@ impl<'a> Pricing<'a> {
         made: impl Fn(&Net) -> Result<Network>,
         observer: &mut dyn Observer,
     ) -> Result<()> {
-        let (mut best, mut before): (Option<(f64, Vec<Vec<bool>>)>, Option<Figures>) = (None, None);
+        let mut best: Option<(f64, Vec<Vec<bool>>)> = None;
+        let mut before = None;
         let mut least = f64::INFINITY;
         for _ in 0..ROUNDS {
             let masks = cost::land(net, self.config, within).expect("the method is cost-aware");
