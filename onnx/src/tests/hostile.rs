@@ -139,7 +139,7 @@ fn branches_without_end() {
         doubled = doubled.node("Concat", &format!("{last} {last} q"), &format!("k{i}"), &axis);
         last = format!("k{i}");
     }
-    refused(&ending_in(doubled, &last), None, "constants that grow");
+    refused(&ending_in(doubled, &last), None, "elements to be moved in one layer");
     // The same two tensors by turns, each time behind the other.
     let mut turns = small().node("MatMul", "q w", "n", &[]);
     let mut last = "m".to_string();
