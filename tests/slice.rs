@@ -22,7 +22,7 @@ fn network() -> Network {
     let layer = |name: &str, op| Layer { name: name.into(), op };
     Network {
         name: "wide".into(),
-        input: Input { shape: vec![8], range: Range::new(0, 255) },
+        input: Input { shape: vec![8], ranges: Range::new(0, 255).into() },
         layers: vec![layer("fc", LayerOp::Dense(dense)), layer("act", LayerOp::Threshold(threshold))],
     }
 }
