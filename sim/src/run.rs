@@ -22,7 +22,7 @@ pub struct Options {
     /// Seed of the stalls; segment `s` uses `seed + s`.
     pub seed: u64,
     /// Whether one beat of every fourth segment has a wrong `last`, where the input has one, and, unless nothing stalls, the
-    /// results of another fourth are taken so seldom that the circuit fills up.
+    /// results of another fourth, and of half of that one, are taken so seldom that the circuit fills up.
     pub harsh: bool,
     /// Cycles without a move after which a circuit counts as stuck; by default 10,000 and four times the timing.
     pub patience: Option<u64>,
@@ -110,7 +110,9 @@ const MOST_INSIDE: u64 = 9;
 pub(crate) fn stalls(design: &Design, options: &Options, segment: usize) -> Stalls {
     let seed = options.seed.wrapping_add(segment as u64) & (u64::MAX >> 2);
     let mut stalls = Stalls::random(seed, options.stall_level);
-    if options.harsh && options.stall_level > 0 && segment % 4 == 2 {
+    // Of the segments with a faulty beat half, so that some such beat has to wait.
+    let is_seldom = segment % 4 == 2 || segment % 8 == 5;
+    if options.harsh && options.stall_level > 0 && is_seldom {
         let is_slow = design.timing.interval > 16;
         stalls.output.level = if is_slow { SELDOM } else { SELDOM_FAST };
     }
