@@ -178,7 +178,8 @@ fn mutants_are_counted_and_not_run_twice() {
     let folder = Folder::new();
     folder.put("net.sterna", small_network());
     folder.ok(&["compile", "net.sterna", "--pes", "3", "-o", "out"]);
-    let verify = ["verify", "out", "--samples", "12", "--mutants", "48", "--cache-dir", "cache"];
+    let verify =
+        ["verify", "out", "--samples", "12", "--mutants", "48", "--proof-time", "5", "--cache-dir", "cache"];
     let report = folder.json(0, &verify);
     let counts = &report["mutants"];
     let number = |key: &str| counts[key].as_u64().unwrap();

@@ -32,13 +32,11 @@ pub enum Verdict {
     Open,
 }
 
-/// Longest that ABC may take; most proofs take it a second.
-const LIMIT: Duration = Duration::from_secs(600);
-
 /// Names of the two versions.
 const SIDES: [&str; 2] = ["meant", "built"];
 
-/// Compares two versions of the Verilog of `design`, printed as `emitted` before anybody changed it, inside `folder`.
+/// Compares two versions of the Verilog of `design`, printed as `emitted` before anybody changed it, inside `folder`, for at most
+/// `limit` of search.
 ///
 /// # Errors
 /// Yosys missing, or Verilog that it cannot read.
@@ -47,6 +45,7 @@ pub fn prove(
     emitted: &Emitted,
     versions: [&[SourceFile]; 2],
     folder: &Path,
+    limit: Duration,
 ) -> Result<Verdict, Error> {
     synth::version()?;
     let (top, mut script) = (&emitted.top, String::new());
@@ -59,7 +58,7 @@ pub fn prove(
     script += MERGE;
     let failed = |what| Error::Unreadable { module: top.clone(), what };
     synth::run(folder, "miter", &script)?.map_err(failed)?;
-    abc(folder)
+    abc(folder, limit)
 }
 
 /// Both, with what compares them, as a graph. A word past the end of a memory is 0.
@@ -69,14 +68,14 @@ const MERGE: &str = "design -copy-from meant -as meant meant\ndesign -copy-from 
     dfflegalize -cell $_DFF_P_ 01\naigmap\nopt_clean\nwrite_aiger -zinit miter.aig\n";
 
 /// Runs ABC on the graph.
-fn abc(folder: &Path) -> Result<Verdict, Error> {
+fn abc(folder: &Path, limit: Duration) -> Result<Verdict, Error> {
     let failed = |source| Error::Io { path: folder.to_path_buf(), source };
     let log = folder.join("abc.log");
     let out = std::fs::File::create(&log).map_err(failed)?;
     let script = "read_aiger miter.aig; strash; scleanup; scorr; dc2; scorr; pdr";
     let mut command = Command::new("yosys-abc");
     command.args(["-c", script]).current_dir(folder).stdin(Stdio::null()).stdout(out).stderr(Stdio::null());
-    match process::run(&mut command, LIMIT).map_err(failed)? {
+    match process::run(&mut command, limit).map_err(failed)? {
         None => return Ok(Verdict::Open),
         Some(status) => synth::ended_by_itself(status, folder)?,
     }

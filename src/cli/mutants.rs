@@ -5,6 +5,7 @@ use std::fs::OpenOptions;
 use std::io::Write;
 use std::path::Path;
 use std::sync::Mutex;
+use std::time::Duration;
 
 use anyhow::{Context, Result, bail};
 use rayon::prelude::*;
@@ -67,15 +68,26 @@ struct Line {
     proof: Option<(bool, String)>,
 }
 
-/// Tries `count` mutants, chosen by `seed`, against the stimuli of `asked`.
-pub fn run(build: &Build, asked: &Request, count: usize, seed: u64, ui: &Ui) -> Result<Report> {
+/// How many mutants are tried, and how hard.
+#[derive(Clone, Copy, Debug)]
+pub struct Effort {
+    /// Mutants.
+    pub count: usize,
+    /// Chooses them.
+    pub seed: u64,
+    /// Longest search for a proof that a survivor is the same circuit.
+    pub limit: Duration,
+}
+
+/// Tries mutants against the stimuli of `asked`.
+pub fn run(build: &Build, asked: &Request, effort: Effort, ui: &Ui) -> Result<Report> {
     let all = Mutants::of(&build.sources);
-    let mutants = all.draw(count, seed);
+    let mutants = all.draw(effort.count, effort.seed);
     if mutants.is_empty() {
         bail!("nothing in the Verilog can be broken: no file in it was printed by this program");
     }
     let files = schema(&build.sources, &mutants);
-    let journal = Journal::open(asked.cache, &files, asked)?;
+    let journal = Journal::open(asked.cache, &files, asked, effort.limit)?;
     let bar = ui.bar("mutants", mutants.len() as u64, "mutants");
     let todo: Vec<usize> = (1..=mutants.len()).filter(|n| !journal.has(*n)).collect();
     bar.set_position((mutants.len() - todo.len()) as u64);
@@ -99,7 +111,7 @@ pub fn run(build: &Build, asked: &Request, count: usize, seed: u64, ui: &Ui) -> 
         }
         let left: Vec<usize> = todo.into_iter().filter(|n| !journal.has(*n)).collect();
         left.par_iter().try_for_each(|&number| {
-            let proof = prove(build, &mutants[number - 1])?;
+            let proof = prove(build, &mutants[number - 1], effort.limit)?;
             bar.inc(1);
             journal.add(Line { number, fate: Fate::Survived, proof: Some(proof) })
         })?;
@@ -109,15 +121,17 @@ pub fn run(build: &Build, asked: &Request, count: usize, seed: u64, ui: &Ui) -> 
 }
 
 /// Whether `mutant` is proved to be the same circuit, and how or why not.
-fn prove(build: &Build, mutant: &Mutant) -> Result<(bool, String)> {
+fn prove(build: &Build, mutant: &Mutant, limit: Duration) -> Result<(bool, String)> {
     let folder = tempfile::tempdir().context("no temporary folder")?;
     let versions = [&build.sources[..], &mutant.apply(&build.sources)];
-    Ok(match equal::prove(&build.design, &build.emitted, versions, folder.path()) {
+    Ok(match equal::prove(&build.design, &build.emitted, versions, folder.path(), limit) {
         Ok(Verdict::Equal) => (true, "proved: nothing that is done to the circuit tells them apart".into()),
         Ok(Verdict::Differ { cycles }) => {
             (false, format!("not the same: some input tells them apart in {cycles} cycles"))
         }
-        Ok(Verdict::Open) => (false, "neither proved nor disproved in time".into()),
+        Ok(Verdict::Open) => {
+            (false, "neither proved nor disproved in time; give more with --proof-time".into())
+        }
         Err(error @ Error::Unreadable { .. }) => (false, error.to_string()),
         Err(error) => return Err(error.into()),
     })
@@ -160,10 +174,10 @@ struct Journal {
 }
 
 impl Journal {
-    /// The journal of these files and stimuli.
-    fn open(cache: &Path, files: &[SourceFile], asked: &Request) -> Result<Self> {
+    /// The journal of these files, stimuli and limit.
+    fn open(cache: &Path, files: &[SourceFile], asked: &Request, limit: Duration) -> Result<Self> {
         let mut text: String = files.iter().map(|f| f.name.clone() + "\n" + &f.text).collect();
-        text += &format!("{:?} {:?} {:?}", asked.samples, asked.options, asked.before);
+        text += &format!("{:?} {:?} {:?} {limit:?}", asked.samples, asked.options, asked.before);
         let path = cache.join(format!("mutants-{}.jsonl", &sha256(&text)[..32]));
         let place = || format!("cannot write {}", path.display());
         let old = std::fs::read_to_string(&path).unwrap_or_default();

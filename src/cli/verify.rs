@@ -2,6 +2,7 @@
 
 use std::path::PathBuf;
 use std::sync::Mutex;
+use std::time::Duration;
 
 use anyhow::{Result, bail};
 use serde_json::json;
@@ -66,6 +67,9 @@ pub struct Args {
     /// small circuits. An interrupted run goes on where it was.
     #[arg(long, value_name = "N")]
     mutants: Option<usize>,
+    /// Longest search, for each fault that is not found, for a proof that it changes nothing.
+    #[arg(long, value_name = "SECONDS", default_value_t = 60, requires = "mutants")]
+    proof_time: u64,
     #[command(flatten)]
     report: ReportArgs,
     #[command(flatten)]
@@ -138,7 +142,11 @@ pub fn run(args: &Args, ui: &Ui) -> Result<Outcome> {
     args.report.write(&Report { verdict: Some(&verdict), ..Report::of(&build) }, ui)?;
     let equal = verdict.equal() && proofs.as_deref().is_none_or(formal::holds);
     let broken = match args.mutants.filter(|_| equal) {
-        Some(count) => Some(mutants::run(&build, &request, count, args.stimuli.seed, ui)?),
+        Some(count) => {
+            let limit = Duration::from_secs(args.proof_time);
+            let effort = mutants::Effort { count, seed: args.stimuli.seed, limit };
+            Some(mutants::run(&build, &request, effort, ui)?)
+        }
         None => None,
     };
     if let Some(broken) = &broken {
