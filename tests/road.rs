@@ -320,3 +320,15 @@ fn waveforms_and_json() {
     }
     assert!(folder.join("out/ulx3s-85f-board.lpf").exists());
 }
+
+/// Results of many beats, of which `verify` takes some in one cycle of 256: that is no circuit that is stuck.
+#[test]
+fn long_results_that_are_taken_seldom_are_waited_for() {
+    if !has("verilator", "--version") {
+        return;
+    }
+    let folder = Folder::new();
+    folder.put("w.npy", matrix(8, 96));
+    let report = folder.json(0, &["verify", "w.npy", "--input", "s4", "--pes", "8", "--samples", "16"]);
+    assert_eq!(report["equal"], true, "{report:#}");
+}

@@ -30,6 +30,6 @@ pub use error::{Error, Result};
 pub use packed::{Noise, Packed, Source, Wanted};
 pub use program::{Program, Watch};
 pub use rows::Rows;
-pub use run::{Options, Run, Segment, run, stream};
+pub use run::{Options, Run, Segment, run, stream, usual_patience};
 pub use simulator::{Bitwise, Simulator};
 pub use word::WordSize;

@@ -24,7 +24,8 @@ pub struct Options {
     /// Whether one beat of every fourth segment has a wrong `last`, where the input has one, and, unless nothing stalls, the
     /// results of another fourth, and of half of that one, are taken so seldom that the circuit fills up.
     pub harsh: bool,
-    /// Cycles without a move after which a circuit counts as stuck; by default 10,000 and four times the timing.
+    /// Cycles without a move after which a circuit counts as stuck; by default 10,000 and four times the timing,
+    /// and what a result takes whose beats are taken seldom.
     pub patience: Option<u64>,
     /// Keep the results and their cycles.
     pub results: bool,
@@ -128,9 +129,15 @@ pub(crate) fn stalls(design: &Design, options: &Options, segment: usize) -> Stal
     stalls
 }
 
-/// Cycles without a move that are still borne.
+/// Cycles without a beat that moves in or a result that is out that are still borne.
 pub(crate) fn patience(design: &Design, options: &Options) -> u64 {
-    options.patience.unwrap_or(10_000 + 4 * (design.timing.latency + design.timing.interval))
+    options.patience.unwrap_or_else(|| usual_patience(design))
+}
+
+/// The same where nothing else is asked for: a result may take many beats, each taken in one cycle of 256.
+pub fn usual_patience(design: &Design) -> u64 {
+    let result = design.output.beats() as u64 * 256;
+    10_000 + 4 * (design.timing.latency + design.timing.interval + result)
 }
 
 /// Refuses streams that carry nothing.

@@ -146,11 +146,6 @@ const MOST_PARTS: usize = 512;
 /// Samples in a waveform: enough to see the pipeline fill, few enough for a file that opens.
 const WAVE_SAMPLES: usize = 4;
 
-/// Cycles without a move after which a circuit counts as stuck.
-fn patience(build: &Build) -> u64 {
-    10_000 + 4 * (build.design.timing.latency + build.design.timing.interval)
-}
-
 /// Writes a waveform of the first few samples, or of the cycles asked for.
 fn write_wave(build: &Build, samples: &[Vec<i64>], args: &Args, stalls: Stalls, path: &Path) -> Result<()> {
     let netlist = &build.design.netlist;
@@ -170,7 +165,8 @@ fn write_wave(build: &Build, samples: &[Vec<i64>], args: &Args, stalls: Stalls, 
     store::ensure_replaceable(path, wave::beginning(path))?;
     let mut wave = Wave::create(netlist, circuit, &names, window, path)?;
     let few = &samples[..samples.len().min(count)];
-    bench::run(&build.design, &mut wave, few, stalls, patience(build)).map_err(anyhow::Error::msg)?;
+    bench::run(&build.design, &mut wave, few, stalls, sim::usual_patience(&build.design))
+        .map_err(anyhow::Error::msg)?;
     Ok(wave.finish()?)
 }
 
@@ -193,7 +189,7 @@ pub fn run(args: &Args, ui: &Ui) -> Result<Outcome> {
         write_wave(&build, &samples, args, stalls, path)?;
     }
     let dual = match args.dual {
-        true => sim::dual::run(&build.design, &samples, stalls, patience(&build))?,
+        true => sim::dual::run(&build.design, &samples, stalls, sim::usual_patience(&build.design))?,
         false => None,
     };
     let accuracy = classes.as_deref().and_then(|c| accuracy(&build.network, &run, c));
