@@ -134,7 +134,8 @@ fn shared_out(pes: usize, matrices: &[Place]) -> Result<Vec<u32>> {
     Ok(matrices.iter().map(|p| 1 + (spare * load(p) / total).round() as u32).collect())
 }
 
-/// What the circuit of `network` takes: look-up tables by the estimate, or cycles between samples. `None` for a network that does not compile; compiling it says why.
+/// What the circuit of `network` takes: look-up tables by the estimate, or cycles between samples. `None` for a network that
+/// does not compile; compiling it says why.
 pub fn price(network: &Network, goal: Goal) -> Option<f64> {
     match goal {
         Goal::Luts(family) => {

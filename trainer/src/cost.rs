@@ -134,8 +134,9 @@ pub(crate) fn steer(net: &mut Net, config: &Config, space: &Workspace, part: f64
     }
 }
 
-/// The weights to keep: the largest over their dead zones, as many as the budget pays for at the net's charge. Layers that share a budget share the
-/// ranking; one whose random weights were within its own keeps its dead zone. With an earlier choice, no weight outside it.
+/// The weights to keep: the largest over their dead zones, as many as the budget pays for at the net's charge. Layers
+/// that share a budget share the ranking; one whose random weights were within its own keeps its dead zone. With an earlier
+/// choice, no weight outside it.
 pub(crate) fn land(net: &Net, config: &Config, within: Option<&[Vec<bool>]>) -> Option<Vec<Vec<bool>>> {
     let Weights::Cost { table, budget, .. } = &config.weights else { return None };
     let chain = chain(net);

@@ -204,9 +204,6 @@ impl Net {
             blend(&mut d.weight.value, &new.weight.value);
             blend(&mut d.threshold.value, &new.threshold.value);
             d.control = new.control;
-            if d.mask.is_none() {
-                d.mask.clone_from(&new.mask);
-            }
         }
         for (n, new) in self.norm.iter_mut().zip(&other.norm) {
             blend(&mut n.gamma.value, &new.gamma.value);

@@ -140,7 +140,10 @@ fn epochs(
             }
         }
         let part = (epoch + 1) as f64 / config.epochs as f64;
-        freeze_late(&mut state, config, part, pricing.as_ref(), observer)?;
+        // A training of few steps had no step left to freeze in; a budget is kept all the same.
+        if part >= 1.0 && config.freeze_at() < 1.0 {
+            fix_mask(&mut state.net, config, part, pricing.as_ref(), observer)?;
+        }
         if let Some(pricing) = &pricing {
             pricing.after(&mut state.net, part, observer)?;
         }
@@ -242,21 +245,6 @@ fn fix_mask(
     };
     let masks = sca_masks(net, config).unwrap_or_else(|| chosen(net));
     net.dense.iter_mut().zip(masks).for_each(|(dense, mask)| dense.mask = Some(mask));
-    Ok(())
-}
-
-/// Freezes at the end what a training of few steps had no step left to freeze, so that a budget is kept all the same.
-fn freeze_late(
-    state: &mut State,
-    config: &Config,
-    part: f64,
-    pricing: Option<&Pricing<'_>>,
-    observer: &mut dyn Observer,
-) -> Result<()> {
-    if part < 1.0 || config.freeze_at() >= 1.0 {
-        return Ok(());
-    }
-    fix_mask(&mut state.net, config, part, pricing, observer)?;
     Ok(())
 }
 

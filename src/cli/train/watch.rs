@@ -4,7 +4,6 @@ use std::time::{Duration, Instant};
 
 use indicatif::ProgressBar;
 use sterna_ir::Network;
-use sterna_ir::cost::Circuit;
 use sterna_trainer::train::EpochRecord;
 use sterna_trainer::{Control, Observer, Progress};
 
@@ -71,7 +70,8 @@ impl Observer for Watch<'_> {
         }
         Control::Continue
     }
-    fn price(&mut self, network: &Network, _: &Circuit) -> Option<f64> {
+
+    fn price(&mut self, network: &Network) -> Option<f64> {
         let goal = self.goal?;
         self.bar.set_message("compiling, for the budget");
         price(network, goal)

@@ -64,17 +64,22 @@ pub(super) fn finish(
     let samples = dataset.train.x.select(Axis(0), &measured);
     let pricing = Pricing::new(dataset, config, &train);
     let source = Source { name: &dataset.name, shape: &dataset.shape, range: dataset.range };
-    let modelled = |net: &Net, statistics| freeze(net, config, &source, samples.view(), statistics);
-    let validated = |model: &Model| accuracy(&evaluate(model, val_x.view()).classes, &val_y);
-    let (running, fresh) = (modelled(&net, Statistics::Running), modelled(&net, Statistics::Measured));
-    let statistics = match validated(&running) > validated(&fresh) {
-        true => Statistics::Running,
-        false => Statistics::Measured,
+    let modelled = |net: &Net, statistics| {
+        let model = freeze(net, config, &source, samples.view(), statistics);
+        let validated = accuracy(&evaluate(&model, val_x.view()).classes, &val_y);
+        (statistics, model, validated)
     };
+    let (running, fresh) = (modelled(&net, Statistics::Running), modelled(&net, Statistics::Measured));
+    let (statistics, mut model, mut validated) = if running.2 > fresh.2 { running } else { fresh };
+    let mut price = None;
     if let Some(pricing) = &pricing {
-        pricing.trim(&mut net, |net| export::export(&modelled(net, statistics)), observer)?;
+        let made = |net: &Net| export::export(&freeze(net, config, &source, samples.view(), statistics));
+        let is_trimmed;
+        (is_trimmed, price) = pricing.trim(&mut net, made, observer)?;
+        if is_trimmed {
+            (_, model, validated) = modelled(&net, statistics);
+        }
     }
-    let model = modelled(&net, statistics);
     let network = export::export(&model)?;
     let test = &dataset.test;
     let judged = |classes: Vec<u8>| (!test.y.is_empty()).then(|| accuracy(&classes, &test.y));
@@ -84,11 +89,14 @@ pub(super) fn finish(
     Ok(Outcome {
         test_accuracy: judged(evaluate(&model, test.x.view()).classes),
         float_accuracy: judged(infer::classes(&net, config, encoder, 1.0, test.x.view())),
-        validation_accuracy: (!val_y.is_empty()).then(|| validated(&model)),
+        validation_accuracy: (!val_y.is_empty()).then_some(validated),
         statistics,
         zeros: linears.iter().map(|l| 1.0 - nonzeros(l) as f64 / l.weights.len() as f64).collect(),
         nonzeros: linears.iter().map(|l| nonzeros(l)).sum(),
-        cost: pricing.map(|pricing| pricing.of(&network, observer)).transpose()?,
+        cost: match (price, pricing) {
+            (None, Some(pricing)) => Some(pricing.by_table(&network)?),
+            (price, _) => price,
+        },
         dead: export::dead_neurons(&network, &model)?,
         history: state.history,
         best_epoch,

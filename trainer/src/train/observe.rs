@@ -4,7 +4,6 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 use sterna_ir::Network;
-use sterna_ir::cost::Circuit;
 
 /// Whether to go on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -65,9 +64,9 @@ pub trait Observer {
         Control::Continue
     }
 
-    /// What `network` takes as this circuit, in the unit of the cost table; `None` leaves it to the table. Asked a few times
-    /// in training to a budget, whose result depends on the answers: equal networks must have equal ones.
-    fn price(&mut self, _network: &Network, _circuit: &Circuit) -> Option<f64> {
+    /// What `network` takes as the circuit of the cost table, in its unit; `None` leaves it to the table. Asked a few times
+    /// in training to a budget of a circuit, whose result depends on the answers: equal networks must have equal ones.
+    fn price(&mut self, _network: &Network) -> Option<f64> {
         None
     }
 }

@@ -43,7 +43,7 @@ impl<'a> Pricing<'a> {
 
     /// Price of the circuit of `network` and its cost by the table; `None` where nobody knows a price.
     fn figures(&self, network: &Network, observer: &mut dyn Observer) -> Result<Option<Figures>> {
-        let Some(price) = self.asked(network, observer) else { return Ok(None) };
+        let Some(price) = observer.price(network) else { return Ok(None) };
         Ok(Some(Figures { price: price.max(1.0), cost: self.by_table(network)?.max(1.0) }))
     }
 
@@ -53,11 +53,8 @@ impl<'a> Pricing<'a> {
         export::export(&model)
     }
 
-    fn asked(&self, network: &Network, observer: &mut dyn Observer) -> Option<f64> {
-        observer.price(network, self.table.circuit.as_ref()?)
-    }
-
-    fn by_table(&self, network: &Network) -> Result<f64> {
+    /// What `network` costs by the table.
+    pub(super) fn by_table(&self, network: &Network) -> Result<f64> {
         let cost = self.table.of_network(network).map_err(|what| Error::config("weights.table", what))?;
         Ok(cost as f64 / MILLI as f64)
     }
@@ -68,7 +65,7 @@ impl<'a> Pricing<'a> {
             return Ok(());
         }
         if net.dense.iter().any(|d| d.mask.is_some()) {
-            return self.trim(net, |net| self.network(net), observer);
+            return self.trim(net, |net| self.network(net), observer).map(|_| ());
         }
         if let Some(figures) = self.figures(&self.network(net)?, observer)? {
             net.charge = figures.price / figures.cost;
@@ -78,35 +75,37 @@ impl<'a> Pricing<'a> {
 
     /// Freezes the largest choice of weights found that the budget pays for.
     pub(super) fn land(&self, net: &mut Net, observer: &mut dyn Observer) -> Result<()> {
-        self.choose(net, None, |net| self.network(net), observer)
+        self.choose(net, None, |net| self.network(net), observer).map(|_| ())
     }
 
-    /// Takes weights out of the choice until the circuit of the network that `made` makes is within the budget, if it is not.
+    /// Takes weights out of the choice until the circuit of the network that `made` makes is within the budget, if it is not;
+    /// whether that changed anything, and what the circuit takes then, where somebody knows.
     pub(super) fn trim(
         &self,
         net: &mut Net,
         made: impl Fn(&Net) -> Result<Network>,
         observer: &mut dyn Observer,
-    ) -> Result<()> {
+    ) -> Result<(bool, Option<f64>)> {
         if self.table.circuit.is_none() {
-            return Ok(());
+            return Ok((false, None));
         }
-        let Some(figures) = self.figures(&made(net)?, observer)? else { return Ok(()) };
+        let Some(figures) = self.figures(&made(net)?, observer)? else { return Ok((false, None)) };
         if figures.price <= self.budget {
-            return Ok(());
+            return Ok((false, Some(figures.price)));
         }
         net.charge = figures.price / figures.cost;
         let masks: Option<Vec<_>> = net.dense.iter().map(|d| d.mask.clone()).collect();
-        self.choose(net, masks.as_deref(), made, observer)
+        Ok((true, self.choose(net, masks.as_deref(), made, observer)?))
     }
 
+    /// Freezes the largest choice found that is within the budget; what its circuit takes, where somebody knows.
     fn choose(
         &self,
         net: &mut Net,
         within: Option<&[Vec<bool>]>,
         made: impl Fn(&Net) -> Result<Network>,
         observer: &mut dyn Observer,
-    ) -> Result<()> {
+    ) -> Result<Option<f64>> {
         let mut best: Option<(f64, Vec<Vec<bool>>)> = None;
         let mut before = None;
         let mut least = f64::INFINITY;
@@ -117,9 +116,9 @@ impl<'a> Pricing<'a> {
             }
             freeze_at(net, &masks);
             if self.table.circuit.is_none() {
-                return Ok(());
+                return Ok(None);
             }
-            let Some(figures) = self.figures(&made(net)?, observer)? else { return Ok(()) };
+            let Some(figures) = self.figures(&made(net)?, observer)? else { return Ok(None) };
             least = least.min(figures.price);
             if figures.price <= self.budget && best.as_ref().is_none_or(|(price, _)| figures.price > *price) {
                 best = Some((figures.price, masks));
@@ -130,17 +129,12 @@ impl<'a> Pricing<'a> {
             net.charge = self.budget / figures.cost_at(AIM * self.budget, before);
             before = Some(figures);
         }
-        let Some((_, masks)) = best else {
+        let Some((price, masks)) = best else {
             let what = format!("{}; the smallest circuit found takes {least:.0}; give more", self.budget);
             return Err(Error::config("weights.budget", what));
         };
         freeze_at(net, &masks);
-        Ok(())
-    }
-
-    /// What the circuit of a finished network takes, or its cost by the table where nobody knows.
-    pub(super) fn of(&self, network: &Network, observer: &mut dyn Observer) -> Result<f64> {
-        self.asked(network, observer).map_or_else(|| self.by_table(network), Ok)
+        Ok(Some(price))
     }
 }
 
