@@ -179,9 +179,7 @@ pub(crate) fn build(network: &Network, options: &Options, plan: &Plan) -> (Desig
     opened.reverse();
     queues.joins.reverse();
     queues.buffers.reverse();
-    let input = shell::frame(&mut b, &inputs, ready);
-
-    let mut link = inputs.link.clone();
+    let (input, mut link) = shell::frame(&mut b, &inputs, ready);
     let (mut probes, mut claims) = (Vec::new(), Vec::new());
     let mut forked: BTreeMap<usize, (Link, NodeId)> = BTreeMap::new();
     for (k, (stage, (module, gates, y_ready))) in plan.stages.iter().zip(&opened).enumerate() {

@@ -6,7 +6,7 @@
 //! 2. In every cycle, the input generator draws first, then the output generator ([`Stall::draw`]).
 //! 3. Input `valid` is 1 when a beat waits and either it was already offered or the input draw is no stall. While it is 0,
 //!    data and `last` are 0. `last` is 1 in the last beat of a sample, but for the one beat of [`Stalls::fault`], where it
-//!    is wrong.
+//!    is wrong: where it is 1 too early, the packet ends there and the beat after it is the first of the next sample.
 //! 4. Output `ready` is 1 when the output draw is no stall.
 //! 5. Combinational logic settles; a beat moves where `valid` and `ready` are both 1; the clock rises.
 
@@ -62,6 +62,21 @@ impl Stalls {
         let (input, output) = (Stall::new(2 * seed, level), Stall::new(2 * seed + 1, level));
         Stalls { input, output, fault: None }
     }
+
+    /// The sample that is cut short, and how many of its `beats` beats come.
+    pub fn cut(&self, beats: usize) -> Option<(usize, usize)> {
+        let fault = self.fault? as usize;
+        let (sample, come) = (fault / beats, fault % beats + 1);
+        (come < beats).then_some((sample, come))
+    }
+}
+
+/// What is taken in place of a sample of which only so many beats come: zeros where it is cut off.
+pub fn filled(input: &Stream, sample: &[i64], beats: usize) -> Vec<i64> {
+    let mut sample = sample.to_vec();
+    let missing = input.order.iter().skip(beats * input.data.len());
+    missing.for_each(|element| sample[*element as usize] = 0);
+    sample
 }
 
 /// Collects the vectors that move over a stream.
@@ -145,7 +160,7 @@ pub fn run(
                 started.push(cycle);
             }
             beat += 1;
-            if beat == input.beats() {
+            if faulty || beat == input.beats() {
                 (beat, sample) = (0, sample + 1);
             }
             moved = cycle;

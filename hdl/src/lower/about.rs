@@ -39,7 +39,7 @@ pub fn network(network: &Network, plan: &Plan) -> Vec<String> {
         Some(LayerOp::ArgMax) => format!("the class, 0 to {}", network.classes() - 1),
         _ => format!("{} outputs", network.classes()),
     };
-    vec![
+    let mut lines = vec![
         format!(
             "Network {}: {elements} elements of {} in, {result} out.",
             clean(&network.name),
@@ -51,10 +51,15 @@ pub fn network(network: &Network, plan: &Plan) -> Vec<String> {
             plan.lanes,
             plural(plan.lanes)
         ),
-        "Beats are counted: a tlast in the wrong beat, or none in the last, sets frame_error until reset;"
-            .into(),
-        "the count goes on regardless, so after a frame_error the core must be reset.".into(),
-    ]
+        "A tlast in the wrong beat, or none in the last, sets frame_error until reset.".into(),
+    ];
+    if beats > 1 {
+        lines.extend([
+            "A sample that it ends too early is filled up with zeros; without one the next beat begins a sample:".into(),
+            "the beat after a tlast always does, so packets behind a wrong one give their own results.".into(),
+        ]);
+    }
+    lines
 }
 
 /// Which element each position carries, short enough for a comment.

@@ -1,4 +1,4 @@
-//! The AXI-Stream shell: ports of the top module, frame check, packing.
+//! The AXI-Stream shell: ports of the top module, frame check and recovery, packing.
 
 use sterna_ir::build::Builder;
 use sterna_ir::design::Stream;
@@ -55,23 +55,40 @@ pub fn of_lanes(input: &Input, lanes: usize, positions: usize) -> Vec<Range> {
     ranges
 }
 
-/// Creates the ready port and the sticky frame check.
-pub fn frame(b: &mut Builder, inputs: &Inputs, ready: NodeId) -> Stream {
-    let link = inputs.link.flat();
-    let ready = b.or(&[ready], "s_axis_tready");
-    let moved = b.and(&[link.valid, ready], "s_moved");
-    let early = b.not(inputs.last, "s_no_last");
-    let wrong = match beat_counter(b, link.beats(), moved, "s_beat") {
-        Some((_, last)) => b.mux(last, inputs.last, early, "s_last_wrong"),
-        None => early,
+/// Creates the ready port and the sticky frame check. Returns the stream at the ports, and what the first stage reads, which
+/// is `ready`: the same, and zeros that fill up a sample whose packet has ended early, so that the next packet finds
+/// the beats counted from its first one.
+pub fn frame(b: &mut Builder, inputs: &Inputs, ready: NodeId) -> (Stream, Link) {
+    let (link, last) = (inputs.link.flat(), inputs.last);
+    let no_last = b.not(last, "s_no_last");
+    let mut x = inputs.link.clone();
+    let (s_ready, wrong) = if link.beats() == 1 {
+        (b.or(&[ready], "s_axis_tready"), no_last)
+    } else {
+        let fill = b.loop_reg(Range::BIT, None, Some(0), "s_fill");
+        let no_fill = b.not(fill, "s_no_fill");
+        let zero = b.constant(0);
+        x.valid = b.or(&[link.valid, fill], "x_valid");
+        x.data = (link.data.iter().enumerate())
+            .map(|(lane, node)| b.mux(fill, *node, zero, format!("x{lane}_filled")))
+            .collect();
+        b.bus("x_data", x.data.clone(), "as s_axis_tdata, or zeros");
+        let moved = b.and(&[x.valid, ready], "x_moved");
+        let (_, at_end) = beat_counter(b, link.beats(), moved, "s_beat").expect("several beats");
+        let ended = b.or(&[fill, last], "s_ended");
+        let short = b.not(at_end, "s_short");
+        let next = b.and(&[ended, short], "s_fill_next");
+        b.gate(fill, moved);
+        b.drive(fill, next);
+        (b.and(&[ready, no_fill], "s_axis_tready"), b.mux(at_end, last, no_last, "s_last_wrong"))
     };
-    let wrong = b.and(&[moved, wrong], "s_frame_wrong");
+    let wrong = b.and(&[link.valid, s_ready, wrong], "s_frame_wrong");
     let error = b.loop_reg(Range::BIT, None, Some(0), "frame_error");
     let next = b.or(&[error, wrong], "frame_error_next");
     b.drive(error, next);
-    b.output(ready);
+    b.output(s_ready);
     b.output(error);
-    Stream { valid: link.valid, ready, last: Some(inputs.last), data: link.data, order: link.order }
+    (Stream { valid: link.valid, ready: s_ready, last: Some(last), data: link.data, order: link.order }, x)
 }
 
 /// Creates the result ports.

@@ -106,7 +106,7 @@ fn threshold(draw: &mut Draw, values: &[Range], channels: usize, thermometer: bo
 }
 
 /// Input beats of a whole pixel, or of a part that divides it.
-fn options(draw: &mut Draw, network: &Network) -> Options {
+pub fn options(draw: &mut Draw, network: &Network) -> Options {
     let lanes = draw.chance(30).then_some(1);
     Options { input_lanes: lanes, ..random::options(draw, network) }
 }

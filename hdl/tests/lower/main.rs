@@ -3,6 +3,7 @@
 mod edges;
 mod explore;
 mod found;
+mod frames;
 mod images;
 mod random;
 mod scale;
@@ -47,23 +48,27 @@ fn port(design: &Design, name: &str) -> NodeId {
 
 fn expect_equal(network: &Network, design: &Design, samples: &[Vec<i64>], run: &Run, place: &str) {
     for (n, sample) in samples.iter().enumerate() {
-        let trace = evaluate(network, sample).unwrap();
-        assert_eq!(&run.outputs[n], trace.last().unwrap(), "output of sample {n}, {place}");
-        for (p, probe) in design.probes.iter().enumerate() {
-            // The last result may be out before the last pixels have passed, where it does not depend on them.
-            let seen = &run.probes[p][n];
-            if seen.is_empty() {
-                assert_eq!(n + 1, samples.len(), "vectors of layer {}, {place}", probe.layer);
-                continue;
-            }
-            for element in &probe.stream.order {
-                let e = *element as usize;
-                assert_eq!(
-                    seen[e], trace[probe.layer][e],
-                    "sample {n}, layer {}, element {e}, {place}",
-                    probe.layer
-                );
-            }
+        expect_trace(design, n, &evaluate(network, sample).unwrap(), run, place);
+    }
+}
+
+/// What the run shows of sample `n` is what the evaluator says.
+fn expect_trace(design: &Design, n: usize, trace: &[Vec<i64>], run: &Run, place: &str) {
+    assert_eq!(&run.outputs[n], trace.last().unwrap(), "output of sample {n}, {place}");
+    for (p, probe) in design.probes.iter().enumerate() {
+        // The last result may be out before the last pixels have passed, where it does not depend on them.
+        let seen = &run.probes[p][n];
+        if seen.is_empty() {
+            assert_eq!(n + 1, run.outputs.len(), "vectors of layer {}, {place}", probe.layer);
+            continue;
+        }
+        for element in &probe.stream.order {
+            let e = *element as usize;
+            assert_eq!(
+                seen[e], trace[probe.layer][e],
+                "sample {n}, layer {}, element {e}, {place}",
+                probe.layer
+            );
         }
     }
 }
@@ -92,34 +97,6 @@ fn circuits_equal_their_networks_under_stalls() {
         }
     }
     assert!(wide < 40, "{wide} of 400 networks are too wide");
-}
-
-#[test]
-fn a_wrong_last_sets_frame_error_until_reset() {
-    let network = scale::network(&[6, 4], 50);
-    for lanes in [1, 2, 6] {
-        let options = Options { input_lanes: Some(lanes), ..Options::default() };
-        let design = lower(&network, &options).unwrap();
-        let error = port(&design, "frame_error");
-        let beats = design.input.beats();
-        for wrong in 0..2 * beats {
-            let mut circuit = Interpreter::new(&design.netlist);
-            bench::reset(&design, &mut circuit);
-            circuit.set(design.output.ready, 1);
-            for beat in 0..2 * beats + 1 {
-                bench::offer(&design.input, &mut circuit, Some((&[1; 6], beat % beats)), false);
-                let last = beat % beats + 1 == beats;
-                circuit.set(design.input.last.unwrap(), i64::from(last != (beat == wrong)));
-                circuit.settle();
-                assert_eq!(circuit.get(design.input.ready), 1);
-                assert_eq!(circuit.get(error), i64::from(beat > wrong), "{lanes} lanes, beat {beat}");
-                circuit.clock();
-            }
-            bench::reset(&design, &mut circuit);
-            circuit.settle();
-            assert_eq!(circuit.get(error), 0);
-        }
-    }
 }
 
 #[test]
