@@ -1,5 +1,7 @@
 //! Checks of a compiled network: evaluator against simulator, simulator against Verilator and Icarus, with zero tolerance.
 
+use std::borrow::Cow;
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result};
@@ -7,7 +9,7 @@ use rayon::prelude::*;
 use serde_json::{Value, json};
 use sterna_ir::design::{Probe, Stream};
 use sterna_ir::netlist::{NodeId, Op};
-use sterna_ir::{Design, LayerOp, Network, Range, eval};
+use sterna_ir::{Design, Error, LayerOp, Network, Range, bench, eval};
 use sterna_sim::verilator::{
     self, Mismatch, Pins, Place, Source, StreamPins, Tool, VerifyReport, VerifyRequest,
 };
@@ -30,7 +32,8 @@ pub fn options(percent: u8, seed: u64) -> Result<sim::Options> {
     Ok(sim::Options { stall_level, seed, ..sim::Options::default() })
 }
 
-/// What the network evaluator says of each sample: the layers that probes and output show.
+/// What the network evaluator says of each sample: the layers that probes and output show. Nothing of a sample whose end is
+/// missing where inputs cannot be 0.
 pub struct Expected {
     outputs: Vec<Vec<i64>>,
     layers: Vec<Vec<Vec<i64>>>,
@@ -38,20 +41,31 @@ pub struct Expected {
     pub edges: Edges,
 }
 
-/// Evaluates `samples` for comparison with runs of `build`.
-pub fn expected(build: &Build, samples: &[Vec<i64>]) -> Result<Expected> {
-    let last = build.network.layers.len() - 1;
+/// Evaluates `samples` for comparison with a run of `build` in which some were `cut` short.
+pub fn expected(build: &Build, samples: &[Vec<i64>], cut: &BTreeMap<usize, usize>) -> Result<Expected> {
+    let network = &build.network;
+    let taken = |at: usize| match cut.get(&at) {
+        Some(beats) => Cow::Owned(bench::filled(&build.design.input, &samples[at], *beats)),
+        None => Cow::Borrowed(&samples[at]),
+    };
+    let trace = |at: &usize| match eval::evaluate(network, &taken(*at)) {
+        Err(Error::Sample(_)) if cut.contains_key(at) => Ok(vec![]),
+        trace => trace,
+    };
     let wanted: Vec<usize> = build.design.probes.iter().map(|p| p.layer).collect();
     let mut edges = Edges::of(&build.network)?;
     let (mut outputs, mut probes) = (Vec::new(), Vec::new());
     // In parts, because the whole trace of every sample would fill the memory.
-    for part in samples.chunks(1024) {
-        let traces: Vec<_> =
-            part.par_iter().map(|s| eval::evaluate(&build.network, s)).collect::<Result<_, _>>()?;
-        for (sample, mut trace) in part.iter().zip(traces) {
-            edges.see(&build.network, sample, &trace);
-            probes.push(wanted.iter().map(|l| trace[*l].clone()).collect::<Vec<_>>());
-            outputs.push(trace.swap_remove(last));
+    let all: Vec<usize> = (0..samples.len()).collect();
+    for part in all.chunks(1024) {
+        let traces: Vec<_> = part.par_iter().map(trace).collect::<Result<_, _>>()?;
+        for (at, mut trace) in part.iter().zip(traces) {
+            if !trace.is_empty() {
+                edges.see(network, &taken(*at), &trace);
+            }
+            probes
+                .push(wanted.iter().map(|l| trace.get(*l).cloned().unwrap_or_default()).collect::<Vec<_>>());
+            outputs.push(trace.pop().unwrap_or_default());
         }
     }
     let layers = (0..wanted.len()).map(|k| probes.iter().map(|p| p[k].clone()).collect()).collect();
@@ -62,7 +76,8 @@ pub fn expected(build: &Build, samples: &[Vec<i64>]) -> Result<Expected> {
 pub fn difference(build: &Build, expected: &Expected, run: &Run) -> Option<String> {
     for (probe, (want, got)) in build.design.probes.iter().zip(expected.layers.iter().zip(&run.probes)) {
         for (sample, (want, got)) in want.iter().zip(got).enumerate() {
-            let differs = |e: &&u32| got.get(**e as usize).is_some_and(|got| *got != want[**e as usize]);
+            let both = |e: u32| want.get(e as usize).zip(got.get(e as usize));
+            let differs = |e: &&u32| both(**e).is_some_and(|(want, got)| want != got);
             let element = probe.stream.order.iter().find(differs);
             if let Some(&e) = element {
                 let layer = &build.network.layers[probe.layer].name;
@@ -74,16 +89,19 @@ pub fn difference(build: &Build, expected: &Expected, run: &Run) -> Option<Strin
             }
         }
     }
-    let sample = (0..run.outputs.len()).find(|&s| expected.outputs[s] != run.outputs[s])?;
+    let differs = |s: &usize| !expected.outputs[*s].is_empty() && expected.outputs[*s] != run.outputs[*s];
+    let sample = (0..run.outputs.len()).find(differs)?;
     let (want, got) = (&expected.outputs[sample], &run.outputs[sample]);
     Some(format!("sample {sample}, output: network {want:?}, simulator {got:?}"))
 }
 
-/// Fraction of results that are the right class; `None` for a network that does not end in an arg max.
+/// Fraction of the results of whole samples that are the right class; `None` for a network that does not end in an arg max.
 pub fn accuracy(network: &Network, run: &Run, classes: &[u8]) -> Option<f64> {
     let last = network.layers.last()?;
-    let right = run.outputs.iter().zip(classes).filter(|(o, c)| o[0] == i64::from(**c)).count();
-    (last.op == LayerOp::ArgMax && !classes.is_empty()).then(|| right as f64 / classes.len() as f64)
+    let whole = || run.outputs.iter().zip(classes).enumerate().filter(|(s, _)| !run.cut.contains_key(s));
+    let right = whole().filter(|(_, (o, c))| o[0] == i64::from(**c)).count();
+    let all = whole().count();
+    (last.op == LayerOp::ArgMax && all > 0).then(|| right as f64 / all as f64)
 }
 
 /// What `verify` found.
@@ -234,7 +252,7 @@ pub fn check(
     let samples = request.samples;
     let with_probes = sim::Options { probes: true, ..request.options };
     let run = sim::run(&build.design, samples, &with_probes, &|done, _| progress(Progress::Simulated(done)))?;
-    let expected = expected(build, samples)?;
+    let expected = expected(build, samples, &run.cut)?;
     let difference = difference(build, &expected, &run);
     let wires = Wires::new(build, request.part)?;
     let mut reports = Vec::new();

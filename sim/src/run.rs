@@ -7,6 +7,7 @@ use crate::fold::Watched;
 use crate::packed::{Layout, Packed, Source};
 use crate::{Error, Result};
 use dispatch::dispatch;
+use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicU64, Ordering};
 use sterna_ir::bench::{Stall, Stalls};
 use sterna_ir::design::{Design, Stream};
@@ -21,8 +22,8 @@ pub struct Options {
     pub stall_level: u8,
     /// Seed of the stalls; segment `s` uses `seed + s`.
     pub seed: u64,
-    /// Whether one beat of every fourth segment has a wrong `last`, where the input has one, and, unless nothing stalls, the
-    /// results of another fourth, and of half of that one, are taken so seldom that the circuit fills up.
+    /// Whether one beat of every fourth segment has a wrong `last`, where the input has one, so that its packet is cut short or
+    /// does not end; and whether, unless nothing stalls, the results of another fourth, and of half of that one, are taken so seldom that the circuit fills up.
     pub harsh: bool,
     /// Cycles without a move after which a circuit counts as stuck; by default 10,000 and four times the timing,
     /// and what a result takes whose beats are taken seldom.
@@ -73,6 +74,8 @@ pub struct Segment {
 /// Results in the order of the samples.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Run {
+    /// Samples that were cut short, and how many of their beats came.
+    pub cut: BTreeMap<usize, usize>,
     /// One result vector per sample, unless not kept.
     pub outputs: Vec<Vec<i64>>,
     /// For each probe, one vector per sample; elements absent from the stream's order are 0. The last vector of a segment is
@@ -106,8 +109,8 @@ const SELDOM_FAST: u8 = 240;
 /// Samples inside a circuit that a faulty beat may find before it.
 const MOST_INSIDE: u64 = 9;
 
-/// Stalls of a segment. A faulty beat is the first or the last of one of its first samples, or of one that finds the circuit
-/// full of others, as far as a segment is that long.
+/// Stalls of a segment. A faulty beat is the last, the first or any other of one of its first samples, or of one that finds the
+/// circuit full of others, as far as a segment is that long.
 pub(crate) fn stalls(design: &Design, options: &Options, segment: usize) -> Stalls {
     let seed = options.seed.wrapping_add(segment as u64) & (u64::MAX >> 2);
     let mut stalls = Stalls::random(seed, options.stall_level);
@@ -122,7 +125,11 @@ pub(crate) fn stalls(design: &Design, options: &Options, segment: usize) -> Stal
         // The first states of neighbouring seeds are alike.
         (0..4).for_each(|_| _ = dice.draw());
         let beats = design.input.beats() as u64;
-        let place = if dice.state >> 32 & 1 == 0 { 0 } else { beats - 1 };
+        let place = match dice.state >> 32 & 3 {
+            0 => 0,
+            1 => (dice.state >> 34) % beats,
+            _ => beats - 1,
+        };
         let inside = (design.timing.latency / design.timing.interval.max(1)).min(MOST_INSIDE);
         stalls.fault = Some(dice.state % (3 + inside) * beats + place);
     }
@@ -219,6 +226,7 @@ pub(crate) fn run_hashed(
         words.chunks_exact(layout.words * layout.beats).map(|words| layout.unpack(words)).collect::<Vec<_>>()
     };
     let mut run = Run {
+        cut: BTreeMap::new(),
         outputs: vec![],
         probes: vec![vec![]; if bench.probes { design.probes.len() } else { 0 }],
         started: vec![],
@@ -226,6 +234,8 @@ pub(crate) fn run_hashed(
         segments: vec![],
     };
     for (job, outcome) in jobs.iter().zip(outcomes) {
+        let cut = job.stalls.cut(design.input.beats()).map(|(sample, beats)| (job.first + sample, beats));
+        run.cut.extend(cut.filter(|(sample, _)| *sample < job.end));
         run.outputs.extend(vectors(&design.output, &outcome.outputs));
         run.started.extend(outcome.started);
         run.finished.extend(outcome.finished);

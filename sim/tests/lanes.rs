@@ -1,26 +1,36 @@
 //! Lanes, threads and segments give what the interpreter gives under the test bench protocol.
 
 use crate::common::designs;
-use sterna_ir::bench::{self, Stalls};
+use sterna_ir::bench::{self, Stalls, filled};
 use sterna_ir::interpret::Interpreter;
 use sterna_sim::{Error, Options, Rows, dual, run, stream};
 
 #[test]
 fn every_lane_follows_the_protocol_to_the_cycle() {
-    for (design, level) in [
-        (designs::accumulator(), 0),
-        (designs::accumulator(), 90),
-        (designs::wide(), 0),
-        (designs::wide(), 120),
+    for (design, level, harsh) in [
+        (designs::accumulator(), 0, false),
+        (designs::accumulator(), 90, false),
+        (designs::wide(), 0, false),
+        (designs::wide(), 120, false),
+        (designs::wide(), 0, true),
+        (designs::wide(), 120, true),
     ] {
         let samples = designs::samples(&design, 150, 4);
+        let segments = if harsh { 37 } else { 20 };
         let options =
-            Options { stall_level: level, seed: 9, probes: true, segments: 20, ..Options::default() };
+            Options { stall_level: level, seed: 9, probes: true, segments, harsh, ..Options::default() };
         let all = run(&design, &samples, &options, &|_, _| ()).unwrap();
+        assert_eq!(all.cut.len() > 2, harsh, "{:?}", all.cut);
         for (s, segment) in all.segments.iter().enumerate() {
             let range = segment.first..segment.first + segment.samples;
             let mut circuit = Interpreter::new(&design.netlist);
-            let stalls = Stalls::random(9 + s as u64, level);
+            let cut = all.cut.range(range.clone()).next();
+            let fault = cut.map(|(sample, beats)| ((sample - segment.first) * 2 + beats - 1) as u64);
+            let stalls = Stalls { fault, ..Stalls::random(9 + s as u64, level) };
+            // Those whose results are taken seldom.
+            if harsh && level > 0 && (s % 4 == 2 || s % 8 == 5) {
+                continue;
+            }
             let one = bench::run(&design, &mut circuit, &samples[range.clone()], stalls, 1000).unwrap();
             assert_eq!(all.outputs[range.clone()], one.outputs);
             assert_eq!(all.probes[0][range.clone()], one.probes[0]);
@@ -42,6 +52,20 @@ fn every_lane_follows_the_protocol_to_the_cycle() {
             assert_eq!(run(&design, &samples, &other, &|_, _| ()).unwrap(), all);
         }
         assert_eq!(dual::run(&design, &samples[..20], Stalls::random(3, level), 1000).unwrap(), None);
+    }
+}
+
+#[test]
+fn a_sample_that_is_cut_short_is_filled_up_and_the_next_is_right() {
+    let design = designs::wide();
+    let samples = designs::samples(&design, 150, 4);
+    let options = Options { stall_level: 60, segments: 37, harsh: true, ..Options::default() };
+    let all = run(&design, &samples, &options, &|_, _| ()).unwrap();
+    assert!(all.cut.len() > 2);
+    for (n, (sample, output)) in samples.iter().zip(&all.outputs).enumerate() {
+        let taken = all.cut.get(&n).map_or(sample.clone(), |beats| filled(&design.input, sample, *beats));
+        let raised: Vec<i64> = taken.iter().map(|value| value + 1).collect();
+        assert_eq!(output, &raised, "sample {n}");
     }
 }
 

@@ -36,6 +36,22 @@ fn verilog_written_by_hand_is_equal_in_every_cycle_and_built_once() {
     assert!(!folder.path().join("wave.vcd").exists());
 }
 
+#[test]
+fn packets_cut_short_are_the_same_in_all_simulators() {
+    let folder = tempfile::tempdir().unwrap();
+    let case = wide();
+    let harsh = Options { harsh: true, segments: 40, ..stalled() };
+    for tool in [Tool::Verilator, Tool::Icarus].into_iter().filter(|tool| has(*tool)) {
+        let report = case.verify_with(tool, WIDE, harsh, folder.path()).unwrap();
+        assert_eq!(report.mismatch, None);
+        // Nothing but a wrong packet is filled up.
+        let bad = WIDE.replace("fill ? 84'd0 : s_axis_tdata", "s_axis_tdata");
+        assert_eq!(case.verify_with(tool, &bad, stalled(), folder.path()).unwrap().mismatch, None);
+        let found = case.verify_with(tool, &bad, harsh, folder.path()).unwrap().mismatch.unwrap();
+        assert_eq!((found.kind, found.segment % 4), (Kind::Value, 1), "{found}");
+    }
+}
+
 fn mismatch(case: &Case, text: &str, change: (&str, &str), folder: &std::path::Path) -> Mismatch {
     assert!(text.contains(change.0));
     let report = case.verify(&text.replace(change.0, change.1), stalled(), folder).unwrap();

@@ -183,7 +183,7 @@ pub fn run(args: &Args, ui: &Ui) -> Result<Outcome> {
     let run = sim::run(&build.design, &samples, &options, &|done, _| bar.set_position(done))?;
     let seconds = start.elapsed().as_secs_f64();
     bar.finish_and_clear();
-    let difference = difference(&build, &expected(&build, &samples)?, &run);
+    let difference = difference(&build, &expected(&build, &samples, &run.cut)?, &run);
     let stalls = Stalls::random(options.seed, options.stall_level);
     if let Some(path) = &args.wave {
         write_wave(&build, &samples, args, stalls, path)?;

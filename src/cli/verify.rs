@@ -35,9 +35,10 @@ Examples:
 What is compared: all hidden codes and outputs of every sample, between the network evaluator and the simulator;
 and valid, ready and data of every stream in every cycle, between the simulator and the Verilog in the folder as it
 is there. Samples come in up to 64 parts, each from a reset that, but for the first, comes with data under way; the first
-is run from several random power-up states; in every fourth the tlast of one beat is wrong, and of another fourth the
-results are taken so seldom that the circuit fills up. Exit status 1 when anything differs; a mutant that survives is reported,
-with a proof that it changes nothing or without, and is no difference.")]
+is run from several random power-up states; in every fourth the tlast of one beat is wrong, so that a packet is too long or
+too short (then zeros must fill it up, and it does not count for the accuracy), and of another fourth the results are taken
+so seldom that the circuit fills up. Exit status 1 when anything differs; a mutant that survives is reported, with a proof
+that it changes nothing or without, and is no difference.")]
 pub struct Args {
     /// Build folder, or network file to be compiled with the flags below.
     input: PathBuf,

@@ -203,6 +203,11 @@ impl<'a, M: Lanes> Batch<'a, M> {
                 self.outcomes[l].started.push(cycle);
             }
         }
+        // A packet that is cut short ends as if all of it had come.
+        if self.faulty {
+            let cut = Mask::from_fn(self.jobs.len(), |l| self.fault(l));
+            (moves & cut).lanes().for_each(|l| self.input.beat[l] = self.input.beats - 1);
+        }
         for l in self.input.step(moves).lanes() {
             self.sample[l] += 1;
             if self.sample[l] == self.end[l] {

@@ -76,34 +76,57 @@ static inline uint64_t step(uint64_t hash, uint64_t word) {
     return (((hash << 5) | (hash >> 59)) ^ word) * 0x9e3779b97f4a7c15ull;
 }
 
+// The side of a segment that offers beats, each read as its turn comes.
+struct Sender {
+    const uint64_t samples, fault;
+    std::vector<uint64_t> words = std::vector<uint64_t>((IN_BITS + 63) / 64), nothing = words;
+    uint64_t sample = 0;
+    unsigned beat = 0;
+    bool valid = false, offered = false, loaded = false;
+    void offer(Model& m, bool hold) {
+        valid = sample < samples && (offered || !hold);
+        if (valid && !loaded) {
+            next(words.data(), words.size());
+            loaded = true;
+        }
+        const bool ends = (beat + 1 == IN_BEATS) != is_faulty();
+        drive(m, valid ? words.data() : nothing.data(), valid, valid && ends);
+    }
+    // Looks at a settled cycle; whether the beat moves.
+    bool observe(const Model& m) {
+        offered = valid && !STREAM[0].ready(m);
+        if (!valid || offered) return false;
+        const bool over = beat + 1 == IN_BEATS || is_faulty();
+        loaded = false;
+        ++beat;
+        if (over) {
+            skip(IN_BEATS - beat);
+            beat = 0;
+            ++sample;
+        }
+        return true;
+    }
+    // What the model did not take still stands in the file.
+    void end() { skip((samples - sample) * IN_BEATS - beat - (loaded ? 1 : 0)); }
+private:
+    bool is_faulty() const { return sample * IN_BEATS + beat == fault; }
+    void skip(uint64_t beats) {
+        for (uint64_t i = 0; i < beats * words.size(); ++i) next();
+    }
+};
+
 enum : uint64_t { BLOCK = 1, BEAT = 2, CYCLE = 3, END = 4, TIME = 5 };
 
 // Some cycles of a segment that nobody looks at, so that the reset comes in mid-stream; its samples are read again.
-static void disturb(Model& m, Stall in, Stall out, uint64_t samples, uint64_t cycles) {
-    const unsigned in_words = (IN_BITS + 63) / 64;
-    std::vector<uint64_t> words(in_words);
-    const std::vector<uint64_t> nothing(in_words);
+static void disturb(Model& m, Stall in, Stall out, Sender sender, uint64_t cycles) {
     const long start = ftell(stimulus);
-    uint64_t left = samples * IN_BEATS;
-    unsigned beat = 0;
-    bool offered = false, loaded = false;
     for (uint64_t cycle = 0; cycle < cycles; ++cycle) {
         const bool hold_in = in.draw(), hold_out = out.draw();
-        const bool valid = left > 0 && (offered || !hold_in);
-        if (valid && !loaded) {
-            next(words.data(), in_words);
-            loaded = true;
-        }
         set_clock(m, 0);
-        drive(m, valid ? words.data() : nothing.data(), valid, valid && beat + 1 == IN_BEATS);
+        sender.offer(m, hold_in);
         set_ready(m, !hold_out);
         m.eval();
-        offered = valid && !STREAM[0].ready(m);
-        if (valid && !offered) {
-            loaded = false;
-            --left;
-            beat = beat + 1 == IN_BEATS ? 0 : beat + 1;
-        }
+        sender.observe(m);
         set_clock(m, 1);
         m.eval();
     }
@@ -116,13 +139,12 @@ static void disturb(Model& m, Stall in, Stall out, uint64_t samples, uint64_t cy
 static void segment(Model& m, uint64_t patience, uint64_t from, uint64_t to) {
     Stall in{next(), next()}, out{next(), next()};
     const uint64_t samples = next(), cycles = next(), report = next(), before = next();
-    const uint64_t fault = next();
-    const unsigned in_words = (IN_BITS + 63) / 64, last = STREAMS - 1;
-    std::vector<uint64_t> beat_words(in_words), words(MOST_WORDS);
+    Sender sender{samples, next()};
+    const unsigned last = STREAMS - 1;
+    std::vector<uint64_t> words(MOST_WORDS);
     std::vector<unsigned> beats(STREAMS);
-    const std::vector<uint64_t> nothing(in_words);
-    disturb(m, in, out, samples, before);
-    drive(m, nothing.data(), false, false);
+    disturb(m, in, out, sender, before);
+    drive(m, sender.nothing.data(), false, false);
     set_ready(m, false);
     set_reset(m, true);
     // In mid-stream one cycle must be enough.
@@ -133,30 +155,15 @@ static void segment(Model& m, uint64_t patience, uint64_t from, uint64_t to) {
         m.eval();
     }
     set_reset(m, false);
-    uint64_t hash = 0, sample = 0, results = 0, moved = 0, cycle = 0;
-    unsigned beat = 0;
-    bool offered = false, loaded = false, stuck = false;
+    uint64_t hash = 0, results = 0, moved = 0, cycle = 0;
+    bool stuck = false;
     while (cycle < cycles || (patience && results < samples)) {
         const bool hold_in = in.draw(), hold_out = out.draw();
-        const bool valid = sample < samples && (offered || !hold_in);
-        if (valid && !loaded) {
-            next(beat_words.data(), in_words);
-            loaded = true;
-        }
         set_clock(m, 0);
-        const bool ends = (beat + 1 == IN_BEATS) != (sample * IN_BEATS + beat == fault);
-        drive(m, valid ? beat_words.data() : nothing.data(), valid, valid && ends);
+        sender.offer(m, hold_in);
         set_ready(m, !hold_out);
         m.eval();
-        offered = valid && !STREAM[0].ready(m);
-        if (valid && !offered) {
-            loaded = false;
-            if (++beat == IN_BEATS) {
-                beat = 0;
-                ++sample;
-            }
-            moved = cycle;
-        }
+        if (sender.observe(m)) moved = cycle;
         const bool dump = cycle >= from && cycle < to;
         if (dump) {
             tell(CYCLE);
@@ -209,9 +216,7 @@ static void segment(Model& m, uint64_t patience, uint64_t from, uint64_t to) {
             break;
         }
     }
-    // What the model did not take still stands in the file.
-    const uint64_t all = samples * IN_BEATS, taken = sample * IN_BEATS + beat + (loaded ? 1 : 0);
-    for (uint64_t i = 0; i < (all - taken) * in_words; ++i) next();
+    sender.end();
     tell(END);
     tell(results);
     tell(stuck);

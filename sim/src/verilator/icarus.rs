@@ -81,7 +81,7 @@ pub(super) fn harness(design: &Design, top: &str, pins: &Pins, probes: &[StreamP
     reg [63:0] raw, word, hash, patience, from, to, segments, in_state, in_level, out_state, out_level;
     reg [63:0] samples, cycles, report, before, fault, cycle, sample, results, moved;
     reg [{all}:0] beat_words;
-    reg offered, loaded, offers, accepts, dump, stuck;
+    reg offered, loaded, offers, accepts, faulty, dump, stuck;
 
     task next;
         begin
@@ -129,6 +129,7 @@ pub(super) fn harness(design: &Design, top: &str, pins: &Pins, probes: &[StreamP
                 end
                 loaded = 1'b1;
             end
+            faulty = sample * {in_beats} + beat == fault;
             clk = 1'b0;
             drive;
             #1;
@@ -136,7 +137,9 @@ pub(super) fn harness(design: &Design, top: &str, pins: &Pins, probes: &[StreamP
             if (offers && !offered) begin
                 loaded = 1'b0;
                 beat = beat + 1;
-                if (beat == {in_beats}) begin
+                if (beat == {in_beats} || faulty) begin
+                    left = ({in_beats} - beat) * {in_words};
+                    for (i = 0; i < left; i = i + 1) next;
                     beat = 0;
                     sample = sample + 1;
                 end

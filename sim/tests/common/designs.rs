@@ -78,7 +78,8 @@ module acc(input wire clk, input wire rst, input wire s_axis_tvalid, output wire
 endmodule
 ";
 
-/// Twenty values over two beats of twelve lanes, in reverse order, each raised by one; a register slice.
+/// Twenty values over two beats of twelve lanes, in reverse order, each raised by one; a register slice. Zeros take the place
+/// of the second beat where the first is said to be the last.
 pub fn wide() -> Design {
     let mut b = Builder::new("wide", vec![]);
     b.reset("rst");
@@ -88,22 +89,33 @@ pub fn wide() -> Design {
     let taken = b.input("m_axis_tready", Range::BIT);
     let full = b.loop_reg(Range::BIT, None, Some(0), "full");
     let empty = b.not(full, "empty");
-    let ready = b.or(&[empty, taken], "s_axis_tready");
-    let go = b.and(&[valid, ready], "go");
+    let room = b.or(&[empty, taken], "room");
+    let fill = b.loop_reg(Range::BIT, None, Some(0), "fill");
+    let offered = b.or(&[valid, fill], "offered");
+    let go = b.and(&[offered, room], "go");
+    let second = b.loop_reg(Range::BIT, Some(go), Some(0), "second");
+    let first = b.not(second, "first");
+    b.drive(second, first);
+    let cut = b.and(&[first, last], "cut");
+    b.gate(fill, go);
+    b.drive(fill, cut);
+    let open = b.not(fill, "open");
+    let ready = b.and(&[room, open], "s_axis_tready");
     let refused = b.not(taken, "refused");
     let keep = b.and(&[full, refused], "keep");
     let held = b.or(&[go, keep], "held");
     b.drive(full, held);
-    let one = b.constant(1);
+    let (zero, one) = (b.constant(0), b.constant(1));
     let raised: Vec<_> = data
         .iter()
         .enumerate()
         .map(|(i, x)| {
-            let sum = b.sum(&[Term::plus(*x), Term::plus(one)], format!("sum{i}"));
+            let x = b.mux(fill, *x, zero, format!("filled{i}"));
+            let sum = b.sum(&[Term::plus(x), Term::plus(one)], format!("sum{i}"));
             b.reg(sum, Some(go), format!("q{i}"))
         })
         .collect();
-    let end = b.reg(last, Some(go), "m_axis_tlast");
+    let end = b.reg(second, Some(go), "m_axis_tlast");
     b.output(ready);
     b.output(full);
     b.output(end);
@@ -129,21 +141,25 @@ pub const WIDE: &str = "
 module wide(input wire clk, input wire rst, input wire s_axis_tvalid, output wire s_axis_tready,
   input wire [83:0] s_axis_tdata, input wire s_axis_tlast, output wire m_axis_tvalid, input wire m_axis_tready,
   output wire [95:0] m_axis_tdata, output wire m_axis_tlast);
-  reg full, end_of_vector;
+  reg full, second, fill, end_of_vector;
   reg [95:0] q;
   wire [95:0] tapped = q;
-  wire go = s_axis_tvalid & s_axis_tready;
+  wire room = !full | m_axis_tready;
+  wire go = (s_axis_tvalid | fill) & room;
+  wire [83:0] x = fill ? 84'd0 : s_axis_tdata;
   integer i;
-  assign s_axis_tready = !full | m_axis_tready;
+  assign s_axis_tready = room & !fill;
   assign m_axis_tvalid = full;
   assign m_axis_tdata = tapped;
   assign m_axis_tlast = end_of_vector;
   always @(posedge clk) begin
     if (rst) full <= 1'b0; else full <= go | (full & !m_axis_tready);
+    if (rst) second <= 1'b0; else if (go) second <= !second;
+    if (rst) fill <= 1'b0; else if (go) fill <= s_axis_tlast & !second;
     if (go) begin
-      for (i = 0; i < 12; i = i + 1) q[8*i +: 8] <= {1'b0, s_axis_tdata[7*i +: 7]} + 8'd1;
-      if (s_axis_tlast) q[95:64] <= 32'hdeadbeef;
-      end_of_vector <= s_axis_tlast;
+      for (i = 0; i < 12; i = i + 1) q[8*i +: 8] <= {1'b0, x[7*i +: 7]} + 8'd1;
+      if (second) q[95:64] <= 32'hdeadbeef;
+      end_of_vector <= second;
     end
   end
 endmodule

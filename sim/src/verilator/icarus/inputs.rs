@@ -31,7 +31,7 @@ impl Inputs {
         put(&pins.input.valid, "offers".into());
         put(&pins.output.ready, "accepts".into());
         if let Some(last) = &pins.input.last {
-            put(last, format!("offers && (beat == {}) != (sample * {beats} + beat == fault)", beats - 1));
+            put(last, format!("offers && (beat == {}) != faulty", beats - 1));
         }
         let mut at = 0;
         for signal in &pins.input.data {
