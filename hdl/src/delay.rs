@@ -51,13 +51,13 @@ impl Delays {
     /// routes, so that nothing could be calibrated.
     ///
     /// Cells: as nextpnr's databases have them, read from its reports of critical paths (iCE40HX, nextpnr-ice40 0.4; ECP5 of
-    /// speed 6, nextpnr-ecp5 0.11). Routing: fitted to the clocks of the circuits in `scripts/measure/delay.csv`, and of a
-    /// network, unrolled and folded, that is to be routed again (by `scripts/measure/delay --fit`); without that flag the script measures how far off the clock is on other designs.
+    /// speed 6, nextpnr-ecp5 0.11). Routing: fitted by `scripts/measure/delay --fit` to the clocks of the circuits in
+    /// `scripts/measure/delay.csv`; without that flag the script measures how far off the clock is on other designs.
     pub fn new(family: Family, size: &Resources) -> Option<Self> {
         let doublings = size.lut.max(1.0).log2() - 10.0;
         let (route, worst) = match family {
-            Family::Ice40 => (700, 1460.0 + 250.0 * doublings),
-            Family::Ecp5 => (840, 840.0 + 180.0 * doublings),
+            Family::Ice40 => (560, 1460.0 + 390.0 * doublings),
+            Family::Ecp5 => (720, 1000.0 + 370.0 * doublings),
             Family::Gowin | Family::Xcup => return None,
         };
         Self::with_routing(family, route, worst.max(0.0) as u32)

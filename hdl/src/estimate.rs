@@ -4,10 +4,14 @@
 //! gates with look-up tables: no coefficient is fitted. `scripts/measure/estimate-error` measures how far off it is.
 
 mod chain;
+mod cut;
 mod gates;
+mod home;
 mod map;
 mod memory;
 mod needed;
+mod tables;
+mod timing;
 mod words;
 
 use std::collections::{BTreeMap, HashMap, HashSet};
@@ -17,7 +21,7 @@ use sterna_ir::netlist::{MemoryKind, ModuleId, Netlist, NodeId, Op};
 
 use crate::delay::Delays;
 use crate::family::Family;
-use map::{Cover, Tables};
+use map::Cover;
 use words::Words;
 
 /// Cells a netlist or a module is expected to take.
@@ -67,7 +71,7 @@ pub fn estimate(netlist: &Netlist, family: Family, printed: Option<Family>) -> E
     let live = live(netlist);
     let group = |module| layer_of(netlist, module).index();
     let words = Words::new(netlist, &live, (family, printed), group);
-    let cover = map::cover(&words.gates, tables(family));
+    let cover = map::cover(&words.gates, tables::of(family));
     let mut groups = words.cells.clone();
     for (group, luts) in std::iter::zip(&words.gates.groups, &cover.luts) {
         groups[*group as usize].lut += f64::from(*luts);
@@ -85,21 +89,6 @@ pub fn estimate(netlist: &Netlist, family: Family, printed: Option<Family>) -> E
     let period = Delays::new(family, &total).and_then(|delays| delays.period(netlist));
     let mhz = period.map(|period| (1e7 / f64::from(period)).round() / 10.0);
     Estimate { family, total, mhz, modules }
-}
-
-/// Look-up tables of `family`, and what they weigh when Yosys has ABC choose. A wide one is several with multiplexers behind.
-fn tables(family: Family) -> Tables {
-    const FOUR: [f32; 8] = [1.0, 1.0, 1.0, 1.0, 2.0, 4.0, 8.0, 16.0];
-    const SIX: [f32; 8] = [1.0, 1.0, 1.0, 1.0, 1.0, 1.0, 2.0, 4.0];
-    match family {
-        Family::Ice40 => Tables { weights: &FOUR[..4], counts: &FOUR[..4], inverters: true },
-        Family::Ecp5 => Tables { weights: &FOUR[..7], counts: &FOUR[..7], inverters: true },
-        Family::Gowin => Tables { weights: &FOUR, counts: &FOUR, inverters: true },
-        Family::Xcup => {
-            let (weights, counts) = (&[1.0, 2.0, 3.0, 3.0, 3.0, 5.0, 10.0, 20.0], &SIX);
-            Tables { weights, counts, inverters: false }
-        }
-    }
 }
 
 /// iCE40: tables and inverters that go into the table of a carry chain that alone they follow, per group.

@@ -105,16 +105,19 @@ impl Words<'_> {
                 }
                 let cells = if self.family == Family::Ecp5 { 2 * bits.div_ceil(2) } else { bits };
                 self.here().lut += cells as f64;
-                (0..bits).map(|_| self.gates.source()).collect()
+                let inputs = operands.iter().flat_map(|(p, q)| [*p, *q]).collect();
+                self.gates.chain(inputs, bits)
             }
             // A table in front of each bit, into which the logic before it goes.
             Family::Xcup => {
+                let mut inputs = Vec::new();
                 for (p, q) in operands {
                     let half = self.gates.xor(*p, *q);
                     self.gates.sink(half);
                     self.gates.sink(*p);
+                    inputs.extend([half, *p]);
                 }
-                (0..bits).map(|_| self.gates.source()).collect()
+                self.gates.chain(inputs, bits)
             }
         }
     }

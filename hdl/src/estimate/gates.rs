@@ -56,6 +56,11 @@ pub struct Gates {
     pub sinks: Vec<Lit>,
     /// Group of the gates to come.
     pub group: u32,
+    /// Bits of ROMs in logic.
+    pub roms: Vec<Lit>,
+    /// What each chain of carries reads, and by source the chain that it comes from.
+    chains: Vec<Vec<Lit>>,
+    from_chain: FxHashMap<usize, usize>,
     known: FxHashMap<(Lit, Lit), Lit>,
 }
 
@@ -67,6 +72,9 @@ impl Gates {
             groups: vec![0],
             sinks: Vec::new(),
             group: 0,
+            roms: Vec::new(),
+            chains: Vec::new(),
+            from_chain: FxHashMap::default(),
             known: FxHashMap::default(),
         }
     }
@@ -74,6 +82,19 @@ impl Gates {
     /// A new source.
     pub fn source(&mut self) -> Lit {
         self.push(Gate::Source)
+    }
+
+    /// New sources that come from a chain of carries, which reads `inputs`.
+    pub fn chain(&mut self, inputs: Vec<Lit>, outputs: usize) -> Vec<Lit> {
+        let made: Vec<Lit> = (0..outputs).map(|_| self.source()).collect();
+        self.from_chain.extend(made.iter().map(|lit| (lit.gate(), self.chains.len())));
+        self.chains.push(inputs);
+        made
+    }
+
+    /// What the chain reads that this source comes from, if it does from one.
+    pub fn before_chain(&self, source: usize) -> Option<&[Lit]> {
+        self.from_chain.get(&source).map(|chain| &self.chains[*chain][..])
     }
 
     fn push(&mut self, gate: Gate) -> Lit {

@@ -1,72 +1,18 @@
 //! Covers a graph of gates with look-up tables, for their number.
 //!
-//! Each gate keeps a few of its cuts, sets of signals that determine it and fit a table. The first passes choose by area
-//! flow, the cost of a cut shared out among its readers; the last choose by the tables that a cut really adds to the cover
-//! (Mishchenko, Chatterjee, Brayton: Improvements to technology mapping for LUT-based FPGAs, 2007).
+//! Each gate keeps a few of its cuts, sets of signals that determine it and fit a table. The first pass chooses the earliest;
+//! the next choose by area flow, the cost of a cut shared out among its readers, and the last by the tables that a cut really
+//! adds to the cover, both among the cuts that are early enough (Mishchenko, Chatterjee, Brayton: Improvements to technology
+//! mapping for LUT-based FPGAs, 2007).
 
+use super::cut::Cut;
 use super::gates::{Gate, Gates, Lit};
+use super::tables::Tables;
 
-/// Most inputs of a table, those with multiplexers behind included.
-const MOST: usize = 8;
 /// Cuts kept per gate.
 const KEPT: usize = 8;
-
-/// The tables of a family.
-#[derive(Clone, Copy, Debug)]
-pub struct Tables {
-    /// What a table of so many inputs weighs when cuts are chosen, from one input on.
-    pub weights: &'static [f32],
-    /// And how many look-up tables are counted for it.
-    pub counts: &'static [f32],
-    /// Whether an inverter of its own counts as a look-up table.
-    pub inverters: bool,
-}
-
-#[derive(Clone, Copy, Debug)]
-struct Cut {
-    leaves: [u32; MOST],
-    len: u8,
-    flow: f32,
-}
-
-impl Cut {
-    fn of(gate: usize) -> Self {
-        let mut leaves = [0; MOST];
-        leaves[0] = gate as u32;
-        Cut { leaves, len: 1, flow: 0.0 }
-    }
-
-    fn leaves(&self) -> &[u32] {
-        &self.leaves[..self.len as usize]
-    }
-
-    /// The union, where it has `most` leaves at most; leaves are in order.
-    fn join(&self, other: &Cut, most: usize) -> Option<Cut> {
-        let (a, b) = (self.leaves(), other.leaves());
-        let mut cut = Cut { leaves: [0; MOST], len: 0, flow: 0.0 };
-        let (mut i, mut k) = (0, 0);
-        while i < a.len() || k < b.len() {
-            let next = match (a.get(i), b.get(k)) {
-                (Some(x), Some(y)) => *x.min(y),
-                (Some(x), None) | (None, Some(x)) => *x,
-                (None, None) => unreachable!("one of them has a leaf left"),
-            };
-            i += usize::from(a.get(i) == Some(&next));
-            k += usize::from(b.get(k) == Some(&next));
-            if cut.len as usize == most {
-                return None;
-            }
-            cut.leaves[cut.len as usize] = next;
-            cut.len += 1;
-        }
-        Some(cut)
-    }
-
-    /// Whether every leaf of this one is one of `other`.
-    fn is_within(&self, other: &Cut) -> bool {
-        self.len <= other.len && self.leaves().iter().all(|leaf| other.leaves().contains(leaf))
-    }
-}
+/// Rounding of sums of delays.
+const SLACK: f32 = 0.01;
 
 /// A cover.
 #[derive(Debug)]
@@ -84,15 +30,23 @@ impl Cover {
     }
 }
 
-struct Mapper<'a> {
-    gates: &'a Gates,
-    tables: Tables,
-    cuts: Vec<Vec<Cut>>,
+/// A cover in the making.
+pub(super) struct Mapper<'a> {
+    pub gates: &'a Gates,
+    pub tables: Tables,
+    /// Per gate, the best first; the last is the gate by itself.
+    pub cuts: Vec<Vec<Cut>>,
     /// Readers in the current cover, sinks included.
-    readers: Vec<u32>,
+    pub readers: Vec<u32>,
     /// The same, smoothed over passes.
     expected: Vec<f32>,
-    flow: Vec<f32>,
+    pub flow: Vec<f32>,
+    /// When each gate is there by its first cut.
+    pub arrival: Vec<f32>,
+    /// And when it has to be.
+    pub required: Vec<f32>,
+    /// When the bits of ROMs can be there.
+    pub earliest: Vec<f32>,
 }
 
 /// Covers everything that sinks depend on.
@@ -107,13 +61,25 @@ pub fn cover(gates: &Gates, tables: Tables) -> Cover {
     }
     gates.sinks.iter().for_each(|s| fanout[s.gate()] += 1.0);
     let (cuts, readers, flow) = (vec![Vec::new(); size], vec![0; size], vec![0.0; size]);
-    let mut mapper = Mapper { gates, tables, cuts, readers, expected: fanout, flow };
-    for _ in 0..3 {
-        mapper.choose();
+    let (arrival, required) = (vec![0.0; size], vec![f32::INFINITY; size]);
+    let mut mapper = Mapper {
+        gates,
+        tables,
+        cuts,
+        readers,
+        expected: fanout,
+        flow,
+        arrival,
+        required,
+        earliest: Vec::new(),
+    };
+    for pass in 0..3 {
+        mapper.choose(pass == 0);
         mapper.derive();
     }
     for _ in 0..2 {
         mapper.recover();
+        mapper.require();
     }
     mapper.finish()
 }
@@ -123,18 +89,23 @@ impl Mapper<'_> {
         self.tables.weights.len()
     }
 
-    fn weight(&self, cut: &Cut) -> f32 {
-        self.tables.weights[cut.len as usize - 1]
+    pub fn weight(&self, cut: &Cut) -> f32 {
+        self.tables.weights[cut.len() - 1]
     }
 
-    /// Cuts of every gate, the one with the least flow first.
-    fn choose(&mut self) {
+    /// Cuts of every gate, the best first: the earliest, or that of the least flow of those that are early enough.
+    fn choose(&mut self, early: bool) {
         for gate in 1..self.gates.all.len() {
             let Gate::And(a, b) = self.gates.all[gate] else {
                 self.cuts[gate] = vec![Cut::of(gate)];
+                self.arrive(gate);
                 continue;
             };
             let mut found: Vec<Cut> = Vec::new();
+            if let Some(mut before) = self.cuts[gate].first().copied() {
+                self.judge(&mut before);
+                found.push(before);
+            }
             for x in &self.cuts[a.gate()] {
                 for y in &self.cuts[b.gate()] {
                     let Some(mut cut) = x.join(y, self.most()) else { continue };
@@ -142,14 +113,22 @@ impl Mapper<'_> {
                         continue;
                     }
                     found.retain(|other| !cut.is_within(other));
-                    cut.flow =
-                        self.weight(&cut) + cut.leaves().iter().map(|l| self.flow[*l as usize]).sum::<f32>();
+                    self.judge(&mut cut);
                     found.push(cut);
                 }
             }
-            found.sort_by(|x, y| x.flow.total_cmp(&y.flow).then(x.len.cmp(&y.len)));
+            let late = |cut: &Cut| cut.arrival > self.required[gate] + SLACK;
+            found.sort_by(|x, y| {
+                let by_flow = x.flow.total_cmp(&y.flow).then(x.len().cmp(&y.len()));
+                let by_arrival = x.arrival.total_cmp(&y.arrival);
+                match early {
+                    true => by_arrival.then(by_flow),
+                    false => late(x).cmp(&late(y)).then(by_flow).then(by_arrival),
+                }
+            });
             found.truncate(KEPT - 1);
             self.flow[gate] = found[0].flow / self.expected[gate].max(1.0);
+            self.arrival[gate] = found[0].arrival;
             // The gate by itself, for its readers.
             found.push(Cut::of(gate));
             self.cuts[gate] = found;
@@ -169,17 +148,25 @@ impl Mapper<'_> {
         for (expected, readers) in self.expected.iter_mut().zip(&self.readers) {
             *expected = (*expected + 2.0 * *readers as f32) / 3.0;
         }
+        self.require();
     }
 
     /// Takes for each gate of the cover the cut that adds the fewest tables.
     fn recover(&mut self) {
         for gate in 1..self.gates.all.len() {
-            if self.readers[gate] == 0 || self.gates.all[gate] == Gate::Source {
+            if self.gates.all[gate] == Gate::Source {
+                self.arrive(gate);
+                continue;
+            }
+            if self.readers[gate] == 0 {
                 continue;
             }
             let first = self.cuts[gate][0];
             self.release(&first);
-            let candidates = self.cuts[gate].len() - 1;
+            let mut judged = std::mem::take(&mut self.cuts[gate]);
+            let candidates = judged.len() - 1;
+            judged[..candidates].iter_mut().for_each(|cut| self.judge(cut));
+            self.cuts[gate] = judged;
             let cost = |mapper: &mut Self, k: usize| {
                 let cut = mapper.cuts[gate][k];
                 let cost = mapper.take(&cut);
@@ -188,6 +175,9 @@ impl Mapper<'_> {
             };
             let mut best = (cost(self, 0), 0);
             for k in 1..candidates {
+                if self.cuts[gate][k].arrival > self.required[gate] + SLACK {
+                    continue;
+                }
                 let cost = cost(self, k);
                 if cost < best.0 {
                     best = (cost, k);
@@ -195,6 +185,7 @@ impl Mapper<'_> {
             }
             self.cuts[gate].swap(0, best.1);
             let chosen = self.cuts[gate][0];
+            self.arrival[gate] = chosen.arrival;
             self.take(&chosen);
         }
     }
@@ -236,7 +227,7 @@ impl Mapper<'_> {
             luts[gate] = f32::from(u8::from(inverter));
             if self.readers[gate] > 0 && !is_source {
                 let cut = &self.cuts[gate][0];
-                luts[gate] += self.tables.counts[cut.len as usize - 1];
+                luts[gate] += self.tables.counts[cut.len() - 1];
                 reads[gate] = cut.leaves().to_vec();
             }
         }
@@ -248,7 +239,13 @@ impl Mapper<'_> {
 mod tests {
     use super::*;
 
-    const LUT4: Tables = Tables { weights: &[1.0; 4], counts: &[1.0; 4], inverters: true };
+    const LUT4: Tables = Tables {
+        weights: &[1.0; 4],
+        counts: &[1.0; 4],
+        delays: &[[1.0; 4].as_slice(); 4],
+        chain: None,
+        inverters: true,
+    };
 
     fn luts(gates: &Gates) -> f32 {
         cover(gates, LUT4).luts.iter().sum()
@@ -273,6 +270,40 @@ mod tests {
             gates.sink(both);
         }
         assert_eq!(luts(&gates), 3.0);
+    }
+
+    #[test]
+    fn tables_are_wide_where_time_is_short() {
+        const WIDE: Tables = Tables {
+            weights: &[1.0, 1.0, 1.0, 1.0, 2.0, 4.0],
+            counts: &[1.0, 1.0, 1.0, 1.0, 2.0, 4.0],
+            delays: &[[1.0; 6].as_slice(); 6],
+            ..LUT4
+        };
+        // Beside a parity of so many bits, six inputs that all count, in front of it or not, of a ROM or not.
+        let of_six = |others: usize, before_chain: bool, rom: bool| {
+            let mut gates = Gates::new();
+            let inputs: Vec<Lit> = (0..6).map(|_| gates.source()).collect();
+            let all = gates.all_of(&inputs);
+            gates.sink(all);
+            if rom {
+                gates.roms.push(all);
+            }
+            let mut others: Vec<Lit> = (0..others).map(|_| gates.source()).collect();
+            if before_chain {
+                others.extend(gates.chain(vec![all], 1));
+            }
+            if let Some(parity) = others.into_iter().reduce(|a, b| gates.xor(a, b)) {
+                gates.sink(parity);
+            }
+            let cover = cover(&gates, Tables { chain: Some(0.5), ..WIDE });
+            cover.luts[all.gate()] + inputs.len() as f32 - cover.reads(all.gate()).len() as f32
+        };
+        let (wide, narrow) = (4.0, of_six(7, false, false));
+        assert!(narrow < wide, "two tables of four inputs, where there is time");
+        assert_eq!(of_six(0, false, false), wide);
+        assert_eq!(of_six(7, true, false), wide, "a chain waits for it");
+        assert_eq!(of_six(7, false, true), wide);
     }
 
     #[test]

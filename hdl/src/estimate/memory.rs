@@ -1,80 +1,12 @@
-//! Memories: block RAM, distributed RAM, or logic, by the costs that Yosys's `memory_libmap` weighs.
+//! The cells of memories and registers.
 
 use sterna_ir::netlist::{Memory, MemoryId, MemoryKind, NodeId, Op};
 
 use super::gates::{FALSE, Lit, TRUE};
+use super::home::{Home, delays_writes, home};
 use super::needed::ones;
 use super::words::Words;
 use crate::family::Family;
-
-/// What a memory becomes.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub enum Home {
-    /// So many block RAMs, so many of them behind one another.
-    Block {
-        /// All of them.
-        blocks: u64,
-        /// Behind one another.
-        deep: u64,
-    },
-    /// Look-up tables that can be written: words of so many in one, and tables counted for each of those.
-    Distributed {
-        /// Words of each.
-        words: u64,
-        /// Tables of each.
-        luts: u64,
-    },
-    /// Gates, and flip-flops if it can be written.
-    Logic,
-}
-
-/// Where Yosys puts `depth` words of `width` bits on `family`.
-pub fn home(depth: u64, width: u64, rom: bool, family: Family) -> Home {
-    let (blocks, deep) = blocks(depth, width, family);
-    let bits = (depth * width) as f64;
-    // Costs of its libraries: of a block, of a bit in a ROM of logic. A RAMB36 costs 257, two RAMB18 258.
-    let (block, rom_bit) = match family {
-        Family::Ice40 => (64.0, 1.0 / 16.0),
-        Family::Ecp5 | Family::Gowin => (128.0, 1.0 / 16.0),
-        Family::Xcup => (128.5, 1.0 / 64.0),
-    };
-    let logic = bits * if rom { rom_bit } else { 1.0 };
-    let (distributed, found) = match family {
-        _ if rom => (f64::INFINITY, Home::Logic),
-        Family::Ice40 => (f64::INFINITY, Home::Logic),
-        // Sixteen words of four bits.
-        Family::Ecp5 | Family::Gowin => {
-            let luts = 4 * width.div_ceil(4);
-            ((luts * depth.div_ceil(16)) as f64, Home::Distributed { words: 16, luts })
-        }
-        // A slice of eight tables, 32 words of 14 bits or 64 of 7; its cost counts the bits used.
-        Family::Xcup => {
-            let words = if depth <= 32 { 32 } else { 64 };
-            let room = if words == 32 { 14 } else { 7 };
-            let cost = 16.0 * width as f64 / room as f64 * depth.div_ceil(words) as f64;
-            (cost, Home::Distributed { words, luts: 8 * width.div_ceil(room) })
-        }
-    };
-    let block = block * blocks as f64;
-    match () {
-        () if block < logic && block < distributed => Home::Block { blocks, deep },
-        () if distributed < logic => found,
-        () => Home::Logic,
-    }
-}
-
-/// Block RAMs for `depth` words of `width` bits, the cheapest of the shapes a block can take, and how many lie behind one
-/// another. Yosys makes an iCE40 block one bit wide by choosing among two.
-fn blocks(depth: u64, width: u64, family: Family) -> (u64, u64) {
-    let shapes: &[(u64, u64)] = match family {
-        Family::Ice40 => &[(256, 16), (512, 8), (1024, 4), (2048, 2), (4096, 1)],
-        Family::Ecp5 | Family::Gowin | Family::Xcup => {
-            &[(512, 36), (1024, 18), (2048, 9), (4096, 4), (8192, 2), (16384, 1)]
-        }
-    };
-    let shape = |(d, w): &(u64, u64)| (depth.div_ceil(*d) * width.div_ceil(*w), depth.div_ceil(*d));
-    shapes.iter().map(shape).min().expect("there are shapes")
-}
 
 impl Words<'_> {
     fn home_of(&self, memory: usize) -> Home {
@@ -89,12 +21,6 @@ impl Words<'_> {
             MemoryKind::Ram { .. } => (needed, false),
         };
         home(memory.depth as u64, u64::from(kept.count_ones()), rom, self.family)
-    }
-
-    /// Whether Yosys has to make a block RAM give the old word where it is written in the same cycle: it writes a cycle later, and
-    /// gives what waits to a read of that address.
-    fn delays_writes(&self) -> bool {
-        self.family != Family::Xcup
     }
 
     /// What a read port gives, by bit. Bits of a table of logic that are always the same, or the same as others, are one.
@@ -122,7 +48,7 @@ impl Words<'_> {
                 };
                 (0..own.width()).map(&mut column).collect()
             }
-            (MemoryKind::Ram { .. }, Home::Block { .. }) if self.delays_writes() => {
+            (MemoryKind::Ram { .. }, Home::Block { .. }) if delays_writes(self.family) => {
                 let collides = self.gates.source();
                 let word = |words: &mut Self| -> Vec<Lit> {
                     (0..own.width()).map(|_| words.gates.source()).collect()
@@ -159,7 +85,7 @@ impl Words<'_> {
                 let written: Vec<Lit> =
                     (0..64).filter(|k| bits >> k & 1 == 1).map(|k| self.bit(*data, k)).collect();
                 let enable = self.bit(*enable, 0);
-                if matches!(home, Home::Block { .. }) && self.delays_writes() {
+                if matches!(home, Home::Block { .. }) && delays_writes(self.family) {
                     // Memories that take the same words share what waits, and the copy for reads.
                     let waits = (address.clone(), written.clone(), enable);
                     if self.waiting.insert(waits) {
@@ -260,6 +186,9 @@ impl Words<'_> {
                 MemoryKind::Ram { .. } => (0..parts).map(|_| Some(self.gates.source())).collect(),
             };
             let d = self.gates.table(&address[inner..], &entries).expect("there are entries");
+            if matches!(found.kind, MemoryKind::Rom(_)) {
+                self.gates.roms.push(d);
+            }
             self.gates.sink(d);
             self.here().ff += 1.0;
         }
@@ -332,31 +261,5 @@ impl Words<'_> {
         // An enable can be low in ECP5 alone.
         self.gates.sink(if self.family == Family::Ecp5 && enable.is_inverted() { !enable } else { enable });
         self.gates.sink(cleared);
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn blocks_take_the_cheapest_shape() {
-        assert_eq!(blocks(256, 16, Family::Ice40), (1, 1));
-        assert_eq!(blocks(1568, 8, Family::Ice40), (4, 1));
-        assert_eq!(blocks(2396, 7, Family::Ice40), (5, 5));
-        assert_eq!(blocks(4087, 7, Family::Ice40), (7, 1));
-        assert_eq!(blocks(1568, 8, Family::Ecp5), (1, 1));
-        assert_eq!(blocks(2400, 6, Family::Xcup), (2, 1));
-    }
-
-    #[test]
-    fn small_memories_stay_out_of_blocks() {
-        let block = |depth, width, rom, family| matches!(home(depth, width, rom, family), Home::Block { .. });
-        assert!(block(130, 9, true, Family::Ice40));
-        assert!(!block(15, 33, true, Family::Ice40));
-        assert!(!block(130, 9, true, Family::Ecp5));
-        assert!(!block(400, 20, true, Family::Xcup));
-        assert_eq!(home(30, 2, false, Family::Ecp5), Home::Distributed { words: 16, luts: 4 });
-        assert_eq!(home(30, 2, false, Family::Ice40), Home::Logic);
     }
 }

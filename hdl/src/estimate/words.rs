@@ -249,12 +249,14 @@ impl<'a> Words<'a> {
 
     /// A sum in primitives that synthesis leaves as they are.
     fn primitives(&mut self, terms: &[Term], luts: u32, width: u32) -> Vec<Lit> {
+        let mut inputs = Vec::new();
         for t in terms {
             let own = self.netlist.node(t.node).range.width();
-            (0..own).for_each(|k| self.gates.sink(self.bit(t.node, k)));
+            inputs.extend((0..own).map(|k| self.bit(t.node, k)));
         }
+        inputs.iter().for_each(|bit| self.gates.sink(*bit));
         self.here().lut += f64::from(luts);
-        (0..width).map(|_| self.gates.source()).collect()
+        self.gates.chain(inputs, width as usize)
     }
 
     /// As `sterna_add2.v` has it: the last bit behind the chain.
@@ -291,6 +293,15 @@ impl<'a> Words<'a> {
         let signed = x.is_signed() || y.is_signed();
         let own = |r: sterna_ir::Range| r.width() + u32::from(signed && !r.is_signed());
         let width = own(x).max(own(y));
+        // Its `opt_expr` sees comparisons that some of the bits decide.
+        match constant(b) {
+            Some(0) if signed => return !self.bit(a, width - 1),
+            Some(value) if !signed && value.count_ones() == 1 => {
+                let low: Vec<Lit> = (value.trailing_zeros()..width).map(|k| !self.bit(a, k)).collect();
+                return !self.gates.all_of(&low);
+            }
+            _ => {}
+        }
         let fixed = constant(a).or(constant(b)).is_some();
         match crate::synth::few(self.family) {
             Some(few) if width <= if fixed { few } else { crate::synth::FEW_OF_TWO } => {
