@@ -1,5 +1,5 @@
-//! A circuit too large for Verilog simulators, verified by a slice: some outputs of its unrolled layers, chosen at random, with
-//! all that they depend on.
+//! A circuit too large for Verilog simulators, verified by a slice: some outputs of its unrolled layers, chosen at random,
+//! with all that they depend on.
 
 use std::collections::BTreeSet;
 use std::str::FromStr;

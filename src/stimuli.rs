@@ -126,7 +126,8 @@ impl Sum {
     }
 }
 
-/// Which thresholds have been tried at their edge: with the last value that does not reach them, and with the first that does.
+/// Which thresholds have been tried at their edge: with the last value that does not reach them, and with the first that
+/// does.
 #[derive(Clone, Debug)]
 pub struct Edges {
     /// Per layer `[elements][levels]`: can both values occur, has the lower one been seen, has the upper one.

@@ -72,8 +72,8 @@ impl Ui {
 /// A rule under the header and nothing else.
 const RULED: TableStyle = presets::NOTHING.header_separator(LineStyle::none().fill('─').junction('─'));
 
-/// A plain table: a rule under the header, the first column and prose to the left, numbers to the right. Cells are broken into lines
-/// where a terminal is too narrow.
+/// A plain table: a rule under the header, the first column and prose to the left, numbers to the right. Cells are broken
+/// into lines where a terminal is too narrow.
 pub fn table(header: &[&str], rows: &[Vec<String>]) -> String {
     let mut table = Table::new();
     table.load_style(presets::NOTHING).set_content_arrangement(ContentArrangement::Disabled);

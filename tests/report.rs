@@ -29,8 +29,8 @@ fn reports(folder: &Folder) -> Vec<&'static str> {
     names
 }
 
-/// Opens a file in headless Chromium, at the width of a telephone: the page as the browser understood it, and what the console
-/// says.
+/// Opens a file in headless Chromium, at the width of a telephone: the page as the browser understood it, and what the
+/// console says.
 fn open(folder: &Folder, page: &Path) -> (String, String) {
     let output = Command::new("chromium")
         .args(["--headless", "--no-sandbox", "--disable-gpu", "--disable-background-networking"])

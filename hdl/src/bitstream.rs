@@ -1,4 +1,5 @@
-//! From Verilog to a bitstream with the open tools: Yosys, nextpnr, and the packer of the family; or a script for the vendor's.
+//! From Verilog to a bitstream with the open tools: Yosys, nextpnr, and the packer of the family; or a script for the
+//! vendor's.
 
 mod step;
 

@@ -35,8 +35,8 @@ pub enum Verdict {
 /// Names of the two versions.
 const SIDES: [&str; 2] = ["meant", "built"];
 
-/// Compares two versions of the Verilog of `design`, printed as `emitted` before anybody changed it, inside `folder`, for at most
-/// `limit` of search.
+/// Compares two versions of the Verilog of `design`, printed as `emitted` before anybody changed it, inside `folder`, for at
+/// most `limit` of search.
 ///
 /// # Errors
 /// Yosys missing, or Verilog that it cannot read.

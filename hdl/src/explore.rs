@@ -1,9 +1,10 @@
 //! Automatic folding: the style and the processing elements of every layer, for so many cells or cycles.
 //!
-//! Every layer has candidates: unrolled, and folded on numbers of elements that are worth their cost (`candidates.rs`). Layers
-//! work at the same time, so a design is as slow as its slowest layer: of every layer those candidates are left that keep a
-//! pace, and sets of sums that nothing beats combine them (`combine.rs`). A combination is a guess, since layers are estimated
-//! among neighbours of their own kind; what is returned was built as a whole, and its figures are those of that very netlist.
+//! Every layer has candidates: unrolled, and folded on numbers of elements that are worth their cost (`candidates.rs`).
+//! Layers work at the same time, so a design is as slow as its slowest layer: of every layer those candidates are left that
+//! keep a pace, and sets of sums that nothing beats combine them (`combine.rs`). A combination is a guess, since layers are
+//! estimated among neighbours of their own kind; what is returned was built as a whole, and its figures are those of that
+//! very netlist.
 
 mod candidates;
 mod combine;
@@ -43,8 +44,8 @@ pub struct Budget {
 
 impl Budget {
     /// The budget for estimates that leaves room for their error: the most that Yosys 0.23 counted beyond the estimate of ten
-    /// designs, unrolled, folded and of images (those of `scripts/measure/estimate-error`), rounded up. `scripts/measure/budget`
-    /// says whether it is enough; where it must be, ask Yosys.
+    /// designs, unrolled, folded and of images (those of `scripts/measure/estimate-error`), rounded up.
+    /// `scripts/measure/budget` says whether it is enough; where it must be, ask Yosys.
     pub fn with_margin(self, family: Family) -> Self {
         let lut = match family {
             Family::Ice40 => 1.03,

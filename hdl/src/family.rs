@@ -44,8 +44,8 @@ impl Family {
         }
     }
 
-    /// Look-up tables that come with a block RAM on a part, which is what one is worth: iCE40 HX8K 7,680 and 32, ECP5-85 84,000
-    /// and 208, XCZU7 230,400 and 624 halves, GW2AR-18 20,736 and 46.
+    /// Look-up tables that come with a block RAM on a part, which is what one is worth: iCE40 HX8K 7,680 and 32, ECP5-85
+    /// 84,000 and 208, XCZU7 230,400 and 624 halves, GW2AR-18 20,736 and 46.
     pub fn luts_of_a_block(self) -> f64 {
         match self {
             Family::Ice40 => 240.0,

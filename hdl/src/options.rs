@@ -87,8 +87,8 @@ pub enum Style {
         /// Processing elements; no more than the rows of the layer are built.
         pes: usize,
     },
-    /// Elements of a binary network, each comparing up to 16 bits with as many weights per cycle and counting those that agree:
-    /// the baseline of weights that have no zeros. Weights of -1 and 1 over values of one bit only.
+    /// Elements of a binary network, each comparing up to 16 bits with as many weights per cycle and counting those that
+    /// agree: the baseline of weights that have no zeros. Weights of -1 and 1 over values of one bit only.
     Xnor {
         /// Processing elements; no more than the rows of the layer are built.
         pes: usize,

@@ -1,7 +1,7 @@
 //! A serial line around a circuit, for bare boards: samples in, results out, the class on LEDs.
 //!
-//! The blocks of `hdl/rtl/serial/` are written by hand; here the circuit is put among them. What goes over the line is said at
-//! the top of `sterna_serial.v`.
+//! The blocks of `hdl/rtl/serial/` are written by hand; here the circuit is put among them. What goes over the line is said
+//! at the top of `sterna_serial.v`.
 
 use serde::Serialize;
 use sterna_ir::design::{Design, Stream};
@@ -103,7 +103,8 @@ pub struct Line {
 }
 
 impl Line {
-    /// The line of the circuit compiled from the network file `text`; `None` for a circuit whose streams are not at its ports.
+    /// The line of the circuit compiled from the network file `text`; `None` for a circuit whose streams are not at its
+    /// ports.
     pub fn new(design: &Design, emitted: &Emitted, text: &str) -> Option<Self> {
         let packing = |stream| Packing::new(design, emitted, stream);
         Some(Line { input: packing(&design.input)?, output: packing(&design.output)?, network: sha256(text) })

@@ -125,7 +125,8 @@ impl Network {
         Ok(all)
     }
 
-    /// Refuses a network whose parts do not fit: lengths, unsorted thresholds, sums wider than 60 bits, sizes past the limits.
+    /// Refuses a network whose parts do not fit: lengths, unsorted thresholds, sums wider than 60 bits, sizes past the
+    /// limits.
     pub fn check(&self) -> Result<()> {
         self.ranges().map(|_| ())
     }

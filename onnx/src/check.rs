@@ -34,8 +34,8 @@ impl Import {
         sample.iter().map(code).collect()
     }
 
-    /// Compares the outputs of a sample: `sample` as the model takes it, `outcome` the scores that the model's execution gave,
-    /// or, where the network ends in a class, the class alone. `None` when they are equal.
+    /// Compares the outputs of a sample: `sample` as the model takes it, `outcome` the scores that the model's execution
+    /// gave, or, where the network ends in a class, the class alone. `None` when they are equal.
     ///
     /// Errors for samples and outcomes of another length, and for values that are not finite.
     pub fn compare(&self, sample: &[f32], outcome: &[f64]) -> Result<Option<Difference>> {

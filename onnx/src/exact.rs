@@ -70,7 +70,8 @@ pub fn as_integer(value: &Ratio) -> Option<i64> {
     value.to_integer().to_i64().filter(|v| v.unsigned_abs() < 1 << 60)
 }
 
-/// The largest number of which all `values` are multiples, 1 if those are zeros; `None` where one is more than `most` times it.
+/// The largest number of which all `values` are multiples, 1 if those are zeros; `None` where one is more than `most` times
+/// it.
 pub fn common_step(values: &[Ratio], most: i16) -> Option<Ratio> {
     let magnitudes = || values.iter().map(Signed::abs).filter(|v| !v.is_zero());
     let Some(largest) = magnitudes().max() else { return Some(Ratio::one()) };

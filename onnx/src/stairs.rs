@@ -110,10 +110,11 @@ impl Stairs {
         self.edges[0].len()
     }
 
-    /// Thresholds on the integers that become values through `steps`, by so many `parts` or finer ones of `elements`. Steps at
-    /// the bottom that every value has reached are left out, and those at the top that none does.
+    /// Thresholds on the integers that become values through `steps`, by so many `parts` or finer ones of `elements`. Steps
+    /// at the bottom that every value has reached are left out, and those at the top that none does.
     ///
-    /// `None` if parts do not fit or thresholds are more than 2^20. A step that only some parts always or never reach is at the end of what integers can be.
+    /// `None` if parts do not fit or thresholds are more than 2^20. A step that only some parts always or never reach is at
+    /// the end of what integers can be.
     pub fn thresholds(&self, steps: &[Step], elements: usize, parts: usize) -> Option<Found> {
         let parts = steps.iter().map(Step::parts).chain([self.edges.len()]).try_fold(parts, common)?;
         if !elements.is_multiple_of(parts) || parts.saturating_mul(self.levels()) > MOST_THRESHOLDS {

@@ -10,8 +10,8 @@ use std::collections::BTreeMap;
 #[derive(Clone, Debug)]
 pub(crate) struct Step {
     pub gate: Gate,
-    /// Of a [`Gate::Lut`]; the number of the memory of a [`Gate::Read`] or [`Gate::Write`]; of a [`Gate::Count`] how many bits
-    /// are added, and the constant above it.
+    /// Of a [`Gate::Lut`]; the number of the memory of a [`Gate::Read`] or [`Gate::Write`]; of a [`Gate::Count`] how many
+    /// bits are added, and the constant above it.
     pub table: u64,
     /// First plane written.
     pub out: u32,

@@ -16,8 +16,8 @@ pub(crate) enum Gate {
     Sum { terms: u8, minus: u8 },
     /// A bit; where it is 1, a register takes the sum.
     SumIf { terms: u8, minus: u8 },
-    /// The width of the result, the number of bits that are added, a constant (none of them planes), then bits: the constant, and
-    /// those that are added, and those that are inverted before.
+    /// The width of the result, the number of bits that are added, a constant (none of them planes), then bits: the constant,
+    /// and those that are added, and those that are inverted before.
     Count,
     /// Pairs of bits, lowest first: whether the unsigned number of the first is at least that of the second.
     Ge,
@@ -39,9 +39,11 @@ pub(crate) enum Gate {
     Take,
     /// A bit; where it is 1, a register takes the planes after it.
     TakeIf,
-    /// The number of a memory, which is no plane, and a bit; where it is 1, a read port takes the word at the address after it.
+    /// The number of a memory, which is no plane, and a bit; where it is 1, a read port takes the word at the address after
+    /// it.
     Read,
-    /// The number of a memory, which is no plane, and a bit; where it is 1, the memory takes a word: its address, then its bits.
+    /// The number of a memory, which is no plane, and a bit; where it is 1, the memory takes a word: its address, then its
+    /// bits.
     Write,
 }
 

@@ -1,8 +1,8 @@
 //! Registers moved from the operands of nodes to their results, where that takes fewer bits.
 //!
-//! A node whose operands all come out of registers with one enable is computed from what enters these registers, and its result
-//! delayed instead: a pipeline becomes one function with a short delay behind it, whose values in between nobody has to
-//! keep. Every node that is still there has the same value in every cycle, from power-up on. Registers with a reset are
+//! A node whose operands all come out of registers with one enable is computed from what enters these registers, and its
+//! result delayed instead: a pipeline becomes one function with a short delay behind it, whose values in between nobody has
+//! to keep. Every node that is still there has the same value in every cycle, from power-up on. Registers with a reset are
 //! control, and stay.
 
 use crate::live::live;

@@ -22,8 +22,9 @@ pub struct Options {
     pub stall_level: u8,
     /// Seed of the stalls; segment `s` uses `seed + s`.
     pub seed: u64,
-    /// Whether one beat of every fourth segment has a wrong `last`, where the input has one, so that its packet is cut short or
-    /// does not end; and whether, unless nothing stalls, the results of another fourth, and of half of that one, are taken so seldom that the circuit fills up.
+    /// Whether one beat of every fourth segment has a wrong `last`, where the input has one, so that its packet is cut short
+    /// or does not end; and whether, unless nothing stalls, the results of another fourth, and of half of that one, are taken
+    /// so seldom that the circuit fills up.
     pub harsh: bool,
     /// Cycles without a move after which a circuit counts as stuck; by default 10,000 and four times the timing,
     /// and what a result takes whose beats are taken seldom.
@@ -109,8 +110,8 @@ const SELDOM_FAST: u8 = 240;
 /// Samples inside a circuit that a faulty beat may find before it.
 const MOST_INSIDE: u64 = 9;
 
-/// Stalls of a segment. A faulty beat is the last, the first or any other of one of its first samples, or of one that finds the
-/// circuit full of others, as far as a segment is that long.
+/// Stalls of a segment. A faulty beat is the last, the first or any other of one of its first samples, or of one that finds
+/// the circuit full of others, as far as a segment is that long.
 pub(crate) fn stalls(design: &Design, options: &Options, segment: usize) -> Stalls {
     let seed = options.seed.wrapping_add(segment as u64) & (u64::MAX >> 2);
     let mut stalls = Stalls::random(seed, options.stall_level);

@@ -77,8 +77,8 @@ pub struct Chosen {
     pub object: Value,
 }
 
-/// Searches for a design of `network` within `budget`, by the cost model and its margin or, if `by_yosys`, by what Yosys counts. When
-/// there is none, says what comes nearest.
+/// Searches for a design of `network` within `budget`, by the cost model and its margin or, if `by_yosys`, by what Yosys
+/// counts. When there is none, says what comes nearest.
 pub fn choose(
     network: &(Network, Task),
     options: &Options,

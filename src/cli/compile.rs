@@ -20,11 +20,12 @@ use crate::{board, choices, record, store};
 /// How to turn a network into hardware.
 #[derive(Clone, Debug, clap::Args)]
 pub struct DesignArgs {
-    /// All neurons of a layer in one adder graph: a new sample every cycle. Default for networks of up to 20,000 nonzero weights.
+    /// All neurons of a layer in one adder graph: a new sample every cycle. Default for networks of up to 20,000 nonzero
+    /// weights.
     #[arg(long, conflicts_with_all = ["pes", "style"])]
     unrolled: bool,
-    /// Fold onto N processing elements in all, at least one per dense layer or convolution, shared out so that the slowest layer is fastest. Default, with N = 64, for
-    /// larger networks.
+    /// Fold onto N processing elements in all, at least one per dense layer or convolution, shared out so that the slowest
+    /// layer is fastest. Default, with N = 64, for larger networks.
     #[arg(long, value_name = "N", conflicts_with = "style")]
     pes: Option<usize>,
     /// One style per dense layer or convolution, separated by commas: `unrolled`, a number of processing elements, or
@@ -34,25 +35,25 @@ pub struct DesignArgs {
     /// Adder levels between pipeline registers of unrolled layers [default: 2].
     #[arg(long, value_name = "N")]
     levels_per_stage: Option<u32>,
-    /// Clock of the circuit, such as 150MHz (no unit: MHz). With --target ice40 or ecp5 the registers of unrolled layers are placed
-    /// to reach it after place and route, by the delay model, in place of every N levels. Timing constraints name it; a board that
-    /// has another oscillator needs a PLL [default: the board's, else 100].
+    /// Clock of the circuit, such as 150MHz (no unit: MHz). With --target ice40 or ecp5 the registers of unrolled layers are
+    /// placed to reach it after place and route, by the delay model, in place of every N levels. Timing constraints name it;
+    /// a board that has another oscillator needs a PLL [default: the board's, else 100].
     #[arg(long, value_name = "CLOCK", value_parser = parse_clock)]
     clock: Option<f64>,
     /// Input elements per beat [default: all for an unrolled first layer, 1 for a folded one, the channels of a pixel for
     /// images].
     #[arg(long, value_name = "N")]
     input_lanes: Option<usize>,
-    /// Family whose look-up tables and carry chains the circuit is mapped to: ice40, ecp5, gowin, xcup or xc7. Default: the board's,
-    /// else plain operators that every tool understands.
+    /// Family whose look-up tables and carry chains the circuit is mapped to: ice40, ecp5, gowin, xcup or xc7. Default: the
+    /// board's, else plain operators that every tool understands.
     #[arg(long, value_name = "FAMILY", value_parser = parse_family)]
     target: Option<Family>,
     /// Effort of the search for sums that neurons of an unrolled layer can share: 0 is quick, 10 takes its time, `off`
     /// gives every neuron adders of its own [default: 1].
     #[arg(long, value_name = "EFFORT", value_parser = parse_sharing)]
     sharing: Option<Sharing>,
-    /// Range of the inputs of a bare matrix (.npy): s8 or u8, any width, or LO:HI such as -5:5. For inputs that differ, one for each
-    /// with commas between them, or @FILE that holds them.
+    /// Range of the inputs of a bare matrix (.npy): s8 or u8, any width, or LO:HI such as -5:5. For inputs that differ, one
+    /// for each with commas between them, or @FILE that holds them.
     #[arg(long = "input", value_name = "RANGE", value_parser = ranges::parse, allow_hyphen_values = true)]
     input_ranges: Option<ranges::Given>,
     /// Leave out the inputs of a bare matrix that no output reads, which are ports otherwise; the others keep their order.

@@ -58,8 +58,8 @@ const MOST_VALUES: usize = 1 << 28;
 /// What is streamed into a design.
 #[derive(Clone, Debug, clap::Args)]
 pub struct Stimuli {
-    /// Data set whose test samples are used; of a file of one's own all rows, or those held out if it is the file trained on. Default: corner
-    /// cases, sums exactly at thresholds, and noise.
+    /// Data set whose test samples are used; of a file of one's own all rows, or those held out if it is the file trained on.
+    /// Default: corner cases, sums exactly at thresholds, and noise.
     #[arg(long, value_name = "SET", long_help = SPEC_HELP)]
     pub data: Option<String>,
     /// Samples and stalls in a file, as a verification that found a difference writes them.

@@ -34,7 +34,8 @@ pub struct Args {
     /// Family: ice40, ecp5, gowin, xcup or xc7. Default: all.
     #[arg(long, value_parser = parse_family)]
     family: Option<Family>,
-    /// Folder to keep scripts and logs in. Default: a temporary one; with --route and --bitstream `synth`, inside a build folder or here.
+    /// Folder to keep scripts and logs in. Default: a temporary one; with --route and --bitstream `synth`, inside a build
+    /// folder or here.
     #[arg(long, value_name = "DIR")]
     keep: Option<PathBuf>,
     /// Board of a bitstream, where the input is a network file.

@@ -20,7 +20,8 @@ pub struct Config {
     pub model: Architecture,
     /// Outputs of each hidden layer of the default model, `[256, 256]` by default; may be empty.
     pub hidden: Vec<usize>,
-    /// How the weights of every layer, the last included unless it counts votes, are quantised. TWN with factor 0.7 by default.
+    /// How the weights of every layer, the last included unless it counts votes, are quantised. TWN with factor 0.7 by
+    /// default.
     pub weights: Weights,
     /// Part of the training after which the choice of zeros stays and only signs are trained on. By default the
     /// method's own: never for those that do not aim at a number of zeros.

@@ -1,8 +1,8 @@
 //! Where the weight matrix of a layer applies: once to a whole vector, or to every window of an image.
 //!
-//! The trainer keeps images as `[height][width][channels]`, so that a row of a window lies together in memory and loops run over
-//! channels; weights of a convolution are `[outputs][kernel height][kernel width][channels]`. A [`Window`] names its image
-//! `[channels, height, width]`, the order of the integer network, into which [`to_rows`] turns everything on export.
+//! The trainer keeps images as `[height][width][channels]`, so that a row of a window lies together in memory and loops run
+//! over channels; weights of a convolution are `[outputs][kernel height][kernel width][channels]`. A [`Window`] names its
+//! image `[channels, height, width]`, the order of the integer network, into which [`to_rows`] turns everything on export.
 
 use std::ops::AddAssign;
 

@@ -1,8 +1,8 @@
 //! Sterna's trainer: data sets to integer networks.
 //!
-//! [`train()`] takes a [`data::Dataset`] and a [`Config`] and gives an integer network whose hidden codes and classes equal the
-//! trainer's own evaluation on every sample. The crate prints nothing; an [`Observer`] follows the progress. Results do not
-//! depend on the number of threads of the rayon pool it is called from.
+//! [`train()`] takes a [`data::Dataset`] and a [`Config`] and gives an integer network whose hidden codes and classes equal
+//! the trainer's own evaluation on every sample. The crate prints nothing; an [`Observer`] follows the progress. Results do
+//! not depend on the number of threads of the rayon pool it is called from.
 
 pub mod activation;
 mod admit;

@@ -118,8 +118,8 @@ impl Linear {
         self.geometry.elements(self.inputs).max(self.sums_each())
     }
 
-    /// `out[s][p][o] = sum_i weights[o][i] x[s][window p][i]`, exact while every sum stays below 2^53, as 16-bit weights and 8-bit codes
-    /// do for any layer that a network may have.
+    /// `out[s][p][o] = sum_i weights[o][i] x[s][window p][i]`, exact while every sum stays below 2^53, as 16-bit weights and
+    /// 8-bit codes do for any layer that a network may have.
     pub(crate) fn sums(&self, x: &[f64]) -> Vec<f64> {
         let weights: Vec<f64> = self.weights.iter().map(|&w| f64::from(w)).collect();
         if let Some(w) = &self.geometry.conv {

@@ -1,7 +1,8 @@
 //! Max pools over images of `[height][width][channels]`.
 //!
 //! An activation never falls as the output of batch-norm rises, so the largest code of a window is the code of the largest
-//! output. Training pools sums before the activation, where a window has one winner; the circuit pools codes, which are narrow.
+//! output. Training pools sums before the activation, where a window has one winner; the circuit pools codes, which are
+//! narrow.
 
 use sterna_ir::Window;
 

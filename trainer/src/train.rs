@@ -33,8 +33,8 @@ const SCA_GAIN: f64 = 20.0;
 
 /// Trains a network on `dataset` as `config` says and exports it.
 ///
-/// The result depends on `dataset`, `config` and the prices that `observer` gives: not on threads, time, or a resumption through
-/// `checkpoints`. A teacher that must be trained comes first, followed by `observer` like the network itself.
+/// The result depends on `dataset`, `config` and the prices that `observer` gives: not on threads, time, or a resumption
+/// through `checkpoints`. A teacher that must be trained comes first, followed by `observer` like the network itself.
 ///
 /// Errors for settings or data that do not fit, for a loss that is no longer a number, when `observer` stops, and for
 /// checkpoints that cannot be written or belong to another training.

@@ -45,7 +45,8 @@ pub enum Gate {
     And(Lit, Lit),
 }
 
-/// The graph, operands before their readers. Equal gates are one; each belongs to the group that was current when it was made.
+/// The graph, operands before their readers. Equal gates are one; each belongs to the group that was current when it was
+/// made.
 #[derive(Debug)]
 pub struct Gates {
     /// All gates; the first is constant 0.

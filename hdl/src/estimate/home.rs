@@ -94,8 +94,8 @@ pub fn home(depth: u64, width: u64, rom: bool, family: Family) -> Home {
     found
 }
 
-/// Whether Yosys has to make a block RAM give the old word where it is written in the same cycle: it writes a cycle later, and
-/// gives what waits to a read of that address.
+/// Whether Yosys has to make a block RAM give the old word where it is written in the same cycle: it writes a cycle later,
+/// and gives what waits to a read of that address.
 pub fn delays_writes(family: Family) -> bool {
     family != Family::Xcup
 }

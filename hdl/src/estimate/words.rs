@@ -27,7 +27,8 @@ pub struct Words<'a> {
     pub bits: Vec<Vec<Lit>>,
     /// Per group, the cells that are no look-up tables of the gates.
     pub cells: Vec<Resources>,
-    /// Outputs of carry chains that are in a look-up table with room for more, and the signals that it reads, the carry aside.
+    /// Outputs of carry chains that are in a look-up table with room for more, and the signals that it reads, the carry
+    /// aside.
     pub roomy: HashMap<usize, Vec<usize>>,
     /// Chains by their operands: Yosys makes equal ones once.
     pub chains: HashMap<(Vec<Lit>, Vec<Lit>, bool), Vec<Lit>>,

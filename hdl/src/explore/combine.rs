@@ -49,8 +49,8 @@ impl Area {
     }
 }
 
-/// By layer, the candidate of the cheapest combination in which no layer takes more than `pace` cycles and whose sum is within
-/// `most`; `None` when there is none.
+/// By layer, the candidate of the cheapest combination in which no layer takes more than `pace` cycles and whose sum is
+/// within `most`; `None` when there is none.
 ///
 /// Layer by layer, the sums that no other beats in both kinds of cells are kept, with what they are made of.
 pub fn cheapest(layers: &[Vec<Candidate>], pace: u64, family: Family, most: Area) -> Option<Vec<usize>> {

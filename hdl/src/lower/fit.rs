@@ -24,8 +24,8 @@ pub fn build_fitting(network: &Network, options: &Options, plan: &mut Plan) -> R
     Ok((design, claims))
 }
 
-/// Gives the streams in front of slow convolutions the fewest rows with which the network keeps the pace of its slowest layer,
-/// or comes as near as it can; and of those the room that is ever used.
+/// Gives the streams in front of slow convolutions the fewest rows with which the network keeps the pace of its slowest
+/// layer, or comes as near as it can; and of those the room that is ever used.
 fn set_buffers(network: &Network, options: &Options, plan: &mut Plan) -> Result<()> {
     let tallest = plan.buffers().map(|buffer| buffer.image[1]).max().unwrap_or(0);
     if tallest == 0 {

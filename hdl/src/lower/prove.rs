@@ -3,7 +3,8 @@
 //!
 //! Unrolled stages are walked with exact integer linear forms over the stage's inputs and comparisons, which gives every
 //! neuron's weights and thresholds back; every path must hold as many registers as the stage says. Folded stages are decoded
-//! from the words of their ROMs. Window units are cut out and run on marked pixels. The proof shares no code with the builders beyond the layout of a ROM word.
+//! from the words of their ROMs. Window units are cut out and run on marked pixels. The proof shares no code with the
+//! builders beyond the layout of a ROM word.
 
 mod forms;
 mod maxima;

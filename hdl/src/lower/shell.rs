@@ -19,8 +19,8 @@ pub struct Inputs {
     pub m_ready: NodeId,
 }
 
-/// Creates the input ports, of an image for pixels of all channels: elements side by side in their natural width, the first in the low bits, then unused bits up to
-/// whole bytes.
+/// Creates the input ports, of an image for pixels of all channels: elements side by side in their natural width, the first
+/// in the low bits, then unused bits up to whole bytes.
 pub fn inputs(b: &mut Builder, network: &Network, lanes: usize, positions: usize) -> Inputs {
     let order = (0..(network.input.elements() / positions) as u32).collect();
     b.reset("rst");

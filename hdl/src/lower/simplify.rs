@@ -40,7 +40,8 @@ impl Simplified {
     }
 }
 
-/// Simplifies `network`. Every layer keeps at least one channel, and the last two all of theirs, because the result names them.
+/// Simplifies `network`. Every layer keeps at least one channel, and the last two all of theirs, because the result names
+/// them.
 ///
 /// A thermometer channel is kept whole when any of its bits is.
 ///

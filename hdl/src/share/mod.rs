@@ -85,7 +85,8 @@ pub struct Settings {
     pub chain: Chain,
     /// Sums shared between rows; without, every row is a tree of its own.
     pub sharing: bool,
-    /// Time given to improvement, a tenth of a second to a second a unit for 10,000 terms; 0 takes what greedy extraction finds.
+    /// Time given to improvement, a tenth of a second to a second a unit for 10,000 terms; 0 takes what greedy extraction
+    /// finds.
     pub effort: u32,
     /// Independent searches of which the best is kept; they run in parallel.
     pub starts: u32,

@@ -1,6 +1,7 @@
-//! Signs for carry chains that cannot invert an operand (iCE40): a subtracted signal is inverted by LUTs of its own, once
-//! for all its readers, unless it is a sum that everybody subtracts. A sum may be held as its opposite for nothing, which turns `a - b` into `b - a` and moves the signs
-//! of its readers, so signs are chosen to leave few and narrow signals that need both forms.
+//! Signs for carry chains that cannot invert an operand (iCE40): a subtracted signal is inverted by LUTs of its own, once for
+//! all its readers, unless it is a sum that everybody subtracts. A sum may be held as its opposite for nothing, which turns
+//! `a - b` into `b - a` and moves the signs of its readers, so signs are chosen to leave few and narrow signals that need
+//! both forms.
 
 use rand::{RngExt, SeedableRng};
 use rand_xoshiro::Xoshiro256PlusPlus;

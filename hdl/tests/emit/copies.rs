@@ -1,4 +1,5 @@
-//! Registers near each reader of a shared word (ECP5, a register behind every adder): they are there, and synthesis keeps them.
+//! Registers near each reader of a shared word (ECP5, a register behind every adder): they are there, and synthesis keeps
+//! them.
 
 use rand::{RngExt, SeedableRng};
 use rand_xoshiro::Xoshiro256PlusPlus;

@@ -1,5 +1,5 @@
-//! One operand, one sign, one bit of a table or one constant changed at random places of the mapped text. The test bench plays
-//! every sample that there is under Icarus Verilog: a change that it does not find is proved to change nothing.
+//! One operand, one sign, one bit of a table or one constant changed at random places of the mapped text. The test bench
+//! plays every sample that there is under Icarus Verilog: a change that it does not find is proved to change nothing.
 
 use rand::seq::SliceRandom;
 use rand::{RngExt, SeedableRng};

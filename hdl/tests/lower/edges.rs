@@ -1,5 +1,5 @@
-//! Matrices at the edges: one by one, all zeros, all ones, empty rows and columns, on inputs of 1 to 16 bits, for every family;
-//! without a clock, and as pipelines with registers behind every adder or two.
+//! Matrices at the edges: one by one, all zeros, all ones, empty rows and columns, on inputs of 1 to 16 bits, for every
+//! family; without a clock, and as pipelines with registers behind every adder or two.
 
 use super::random::{self, Draw};
 use super::{expect_equal, simulate};

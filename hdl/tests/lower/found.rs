@@ -1,4 +1,5 @@
-//! Networks that `examples/random_networks.rs` found to be refused, under the names of their seeds, unrolled for several families.
+//! Networks that `examples/random_networks.rs` found to be refused, under the names of their seeds, unrolled for several
+//! families.
 
 use super::random::{self, Draw};
 use super::{expect_equal, simulate};

@@ -78,7 +78,8 @@ impl Importer<'_> {
         self.multiplied(node, &main, factor as i16, Vec::new())?.affine(scale, offset)
     }
 
-    /// The channels of tensors behind each other; where the steps of all are multiples of one, that is the step of the outcome.
+    /// The channels of tensors behind each other; where the steps of all are multiples of one, that is the step of the
+    /// outcome.
     pub(super) fn concat(&mut self, node: &Node, signals: Vec<Signal>) -> Result<Signal, String> {
         let shape = joined_shape(node, &signals)?;
         let signals = self.seated(signals)?;

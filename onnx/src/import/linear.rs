@@ -138,8 +138,8 @@ impl Importer<'_> {
         }
     }
 
-    /// `y + bias`, `y` being the sums of the layer of weights that was just made. Where values are the integers themselves, as
-    /// in an exported network, integer biases stay those of the layer; others become part of what comes behind.
+    /// `y + bias`, `y` being the sums of the layer of weights that was just made. Where values are the integers themselves,
+    /// as in an exported network, integer biases stay those of the layer; others become part of what comes behind.
     fn biased_by(&mut self, y: Signal, bias: Params) -> Result<Signal, String> {
         let is_plain = y.is_centred() && y.one_scale().is_ok_and(|(scale, _)| scale.is_one());
         let integers: Option<Vec<i64>> = bias.iter().map(as_integer).collect();

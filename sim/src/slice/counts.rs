@@ -1,7 +1,7 @@
 //! Sums of bits.
 //!
-//! A graph of shared sums has few adders, but each of several bits. Where the bits at its leaves are fewer than the bits that its
-//! adders have, every sum that somebody other than a sum reads is counted from its leaves.
+//! A graph of shared sums has few adders, but each of several bits. Where the bits at its leaves are fewer than the bits that
+//! its adders have, every sum that somebody other than a sum reads is counted from its leaves.
 
 use crate::planes::MOST;
 use sterna_ir::Range;

@@ -1,7 +1,8 @@
 //! Memories of many circuits, in planes.
 //!
-//! An address is split bit by bit into those lanes where the bit is 1 and those where it is 0. Circuits side by side mostly do
-//! the same, one state machine as long as nobody stalls one of them; then there is one branch, and whole words move at once.
+//! An address is split bit by bit into those lanes where the bit is 1 and those where it is 0. Circuits side by side mostly
+//! do the same, one state machine as long as nobody stalls one of them; then there is one branch, and whole words move at
+//! once.
 
 use super::execute::{choose, map};
 use crate::planes::Planes;

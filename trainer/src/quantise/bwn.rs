@@ -1,5 +1,6 @@
 //! Binary weight networks: Rastegari, Ordonez, Redmon and Farhadi, "XNOR-Net" (ECCV 2016, arXiv 1603.05279), section 3.1.
-//! Signs times the mean magnitude, per filter as in the paper, or per layer. Unlike there, first and last layer are binary too.
+//! Signs times the mean magnitude, per filter as in the paper, or per layer. Unlike there, first and last layer are binary
+//! too.
 
 use super::{Quantised, binary_connect};
 use crate::kernel::{lane_sum, wide};

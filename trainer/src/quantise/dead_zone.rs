@@ -1,8 +1,9 @@
 //! Ternary weights with a given dead zone: `sign(w) [|w| > eta]`.
 //!
-//! Two methods train with it. *Cost-aware* training ([`crate::cost`]) moves `eta` until the network costs what it may. The other is a **reconstruction** of Faraone, Fraser, Gambardella, Blott and Leong,
-//! "Compressing Low Precision Deep Neural Networks Using Sparsity-Induced Regularization in Ternary Networks" (ICONIP
-//! 2017, arXiv 1709.06262), whose abstract names three stages but whose formulas we have not seen:
+//! Two methods train with it. *Cost-aware* training ([`crate::cost`]) moves `eta` until the network costs what it may. The
+//! other is a **reconstruction** of Faraone, Fraser, Gambardella, Blott and Leong, "Compressing Low Precision Deep Neural
+//! Networks Using Sparsity-Induced Regularization in Ternary Networks" (ICONIP 2017, arXiv 1709.06262), whose abstract names
+//! three stages but whose formulas we have not seen:
 //!
 //! 1. training with an L2 term, which shrinks latent weights into the dead zone, and with a threshold that grows
 //!    linearly from `start` to `end` times the bound of the weights, to which latent weights are clipped;

@@ -42,8 +42,8 @@ pub struct Outcome {
     pub zeros: Vec<f64>,
     /// Weights that are not zero, in all dense layers.
     pub nonzeros: usize,
-    /// What the network costs, in units of the table of cost-aware training: by [`Observer::price`](super::Observer::price), or
-    /// else by the table; `None` for the other methods.
+    /// What the network costs, in units of the table of cost-aware training: by [`Observer::price`](super::Observer::price),
+    /// or else by the table; `None` for the other methods.
     pub cost: Option<f64>,
     /// Hidden neurons per layer whose code never changes.
     pub dead: Vec<usize>,

@@ -59,7 +59,8 @@ impl<'a> Pricing<'a> {
         Ok(cost as f64 / MILLI as f64)
     }
 
-    /// After an epoch that ends at `part` of the training: the charge, or weights less where retraining made the circuit larger.
+    /// After an epoch that ends at `part` of the training: the charge, or weights less where retraining made the circuit
+    /// larger.
     pub(super) fn after(&self, net: &mut Net, part: f64, observer: &mut dyn Observer) -> Result<()> {
         if self.table.circuit.is_none() || part < self.config.weights.anneal() / 2.0 {
             return Ok(());

@@ -48,8 +48,8 @@ pub fn open(b: &mut Builder, y_ready: NodeId) -> Gate {
 }
 
 impl Folded {
-    /// Builds the stage behind `gate`. `x` carries a power of two of elements per beat, an XNOR array no more than it takes at
-    /// once.
+    /// Builds the stage behind `gate`. `x` carries a power of two of elements per beat, an XNOR array no more than it takes
+    /// at once.
     pub fn build(&self, b: &mut Builder, gate: Gate, x: &Link, family: Option<Family>) -> (Link, Built) {
         let s = &self.schedule;
         // Writing side.

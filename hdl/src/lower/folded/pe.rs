@@ -67,8 +67,8 @@ pub fn next_activation(b: &mut Builder, s: &Shared) -> NodeId {
     activation(b, s, addr)
 }
 
-/// The register of a position that moves by `terms`; where a row opens, from one before position 0. Wrapped, that is the highest
-/// address.
+/// The register of a position that moves by `terms`; where a row opens, from one before position 0. Wrapped, that is the
+/// highest address.
 fn step(b: &mut Builder, s: &Shared, terms: &[Term]) -> NodeId {
     let before = b.constant((1 << s.address) - 1);
     let addr = b.loop_reg(Range::unsigned(s.address), Some(s.ce), None, "addr");

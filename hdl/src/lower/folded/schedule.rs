@@ -108,7 +108,8 @@ impl Schedule {
         Schedule { pes, word: Word::Dense, words, last, live: Vec::new(), order, additions }
     }
 
-    /// Rows as they are, `lanes` of the `positions` elements that come in per cycle, which `lanes` divides. Weights are -1 and 1.
+    /// Rows as they are, `lanes` of the `positions` elements that come in per cycle, which `lanes` divides. Weights are -1
+    /// and 1.
     pub fn signs(rows: &[Row], position: &[u32], (positions, lanes): (usize, usize), pes: usize) -> Self {
         let pes = pes.min(rows.len());
         let word = Word::Signs(lanes as u32);

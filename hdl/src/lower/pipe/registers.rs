@@ -49,7 +49,8 @@ impl Pipe {
         copy
     }
 
-    /// The complement of `value` as `node`, one of its registers, delays it, in a register of its own; `None` for other nodes.
+    /// The complement of `value` as `node`, one of its registers, delays it, in a register of its own; `None` for other
+    /// nodes.
     pub fn complement(&mut self, b: &mut Builder, value: NodeId, node: NodeId) -> Option<NodeId> {
         if let Some(known) = self.complements.get(&node) {
             return Some(*known);

@@ -216,8 +216,8 @@ impl Planner<'_> {
         }
     }
 
-    /// Elements per beat, up to `most`, so that all have come in `cycles`, as far as the stream gives them: a power of two, the
-    /// number of a lane being part of an address.
+    /// Elements per beat, up to `most`, so that all have come in `cycles`, as far as the stream gives them: a power of two,
+    /// the number of a lane being part of an address.
     fn lanes_for(&self, cycles: usize, most: usize) -> usize {
         let Flow { lanes, order, .. } = &self.flow;
         let divides = |n: &usize| *n <= *lanes && (self.flow.beats() == 1 || lanes.is_multiple_of(*n));
