@@ -1,11 +1,11 @@
 //! Cost-aware training: a weight is nonzero where it is worth the hardware that it takes, and the price of hardware moves
 //! until the network costs what was asked for.
 //!
-//! Were the loss a parabola of curvature `h` around the latent weight `w`, zeroing it would lose `h w^2 / 2` and save `price
-//! * c`, `c` being the cost of one more input in its layer, sharing included. So the best choice of zeros at a given price is
-//! a dead zone of half width proportional to `sqrt(c)` (the proximal operator of the L0 penalty): dear layers need larger
-//! weights than cheap ones. Latent weights are compared over the bound of their layer, in which Adam's steps are the same
-//! everywhere.
+//! Were the loss a parabola of curvature `h` around the latent weight `w`, zeroing it would lose `h w^2 / 2` and save
+//! `price * c`, `c` being the cost of one more input in its layer, sharing included. So the best choice of zeros at a given
+//! price is a dead zone of half width proportional to `sqrt(c)` (the proximal operator of the L0 penalty): dear layers need
+//! larger weights than cheap ones. Latent weights are compared over the bound of their layer, in which Adam's steps are the
+//! same everywhere.
 //!
 //! The price is the multiplier of `cost <= budget`. Dual ascent moves the logarithm of the half width, which is that of
 //! the price but for a factor of two, with the relative excess over a budget that falls to the final one over
