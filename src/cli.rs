@@ -15,6 +15,7 @@ mod info;
 mod mutants;
 mod ranges;
 mod report;
+mod samples;
 mod simulate;
 mod synth;
 mod train;

@@ -63,7 +63,7 @@ pub fn matrix(
     ranges: impl Into<Ranges>,
 ) -> Result<Network> {
     let small = |(at, v): (usize, &i64)| {
-        i16::try_from(*v).with_context(|| format!("weights, value {at} is {v}; want -32768 to 32767"))
+        i16::try_from(*v).map_err(|_| anyhow::anyhow!("weights, value {at} is {v}; want -32768 to 32767"))
     };
     let weights = values.iter().enumerate().map(small).collect::<Result<Vec<i16>>>()?;
     let by_output = (0..outputs).flat_map(|o| weights.iter().skip(o).step_by(outputs).copied()).collect();

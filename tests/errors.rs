@@ -147,7 +147,7 @@ fn settings() {
     refuses(&folder, &["compile", "net.sterna", "--clock", "20GHz"], &["\"20GHz\"", "10000 MHz"]);
     let both = ["--clock", "90", "--levels-per-stage", "1", "--target", "ice40"];
     refuses(&folder, &[&["compile", "net.sterna"], &both[..]].concat(), &["--clock and --levels-per-stage"]);
-    refuses(&folder, &["compile", "net.sterna", "--clock", "0.2", "--target", "ecp5"], &["200 kHz", "1000"]);
+    refuses(&folder, &["compile", "net.sterna", "--clock", "0.2", "--target", "ecp5"], &["0.2 MHz", "1000"]);
     refuses(&folder, &["estimate", "net.sterna", "--family", "stratix"], &["stratix", "ecp5"]);
     refuses(&folder, &["--threads", "0", "info", "net.sterna"], &["threads"]);
     refuses(&folder, &["frobnicate"], &["frobnicate"]);

@@ -8,6 +8,7 @@ mod fuzz;
 mod interrupt;
 mod lint;
 mod mutants;
+mod own_samples;
 mod report;
 mod reproducible;
 mod road;

@@ -55,7 +55,7 @@ pub enum Error {
     #[error("levels per stage: 0; want at least 1")]
     LevelsPerStage,
     /// A clock to reach that cannot be, or on parts whose delays are unknown.
-    #[error("clock of {khz} kHz: want 1000 to 1000000 kHz and a family with a delay model, ice40 or ecp5")]
+    #[error("clock of {} MHz: want 1 to 1000 MHz and a family with a delay model, ice40 or ecp5", *khz as f64 / 1000.0)]
     Clock {
         /// Clock asked for.
         khz: u32,

@@ -53,7 +53,7 @@ pub struct DesignArgs {
     #[arg(long, value_name = "EFFORT", value_parser = parse_sharing)]
     sharing: Option<Sharing>,
     /// Range of the inputs of a bare matrix (.npy): s8 or u8, any width, or LO:HI such as -5:5. For inputs that differ, one
-    /// for each with commas between them, or @FILE that holds them.
+    /// for each with commas between them, or @FILE that holds them, with commas, blanks or line ends between.
     #[arg(long = "input", value_name = "RANGE", value_parser = ranges::parse, allow_hyphen_values = true)]
     input_ranges: Option<ranges::Given>,
     /// Leave out the inputs of a bare matrix that no output reads, which are ports otherwise; the others keep their order.
@@ -371,7 +371,7 @@ pub fn report(build: &Build, ui: &Ui) -> Result<()> {
     ))?;
     if let (Some(family), Some(mhz)) = (build.options.family, build.estimated_mhz()) {
         // The model's delays are those of the fast parts; UP parts have others.
-        let parts = if family == Family::Ice40 { " HX" } else { "" };
+        let parts = if family == Family::Ice40 { " HX (an UP is slower)" } else { "" };
         ui.say(format!(
             "{family}{parts}: about {mhz} MHz after place and route, {}",
             rate(mhz, timing.interval)

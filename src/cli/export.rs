@@ -16,8 +16,9 @@ Examples:
   sterna export digits.sterna --qonnx digits.onnx
   sterna export digits.sterna --npz digits.npz --safetensors digits.safetensors
 
-The model computes the network's integers as floats, exactly; `sterna import` gives the same network back. Arrays are named by
-the number and name of their layer: 0.fc1.weight, 0.fc1.bias, 1.act1.thresholds, 1.act1.falling.")]
+The model computes the network's integers as floats, exactly; `sterna import` gives the same network back, with --scores if
+it does not end in a class. Arrays are named by the number and name of their layer: 0.fc1.weight, 0.fc1.bias,
+1.act1.thresholds, 1.act1.falling.")]
 pub struct Args {
     /// Network file.
     network: PathBuf,

@@ -53,7 +53,7 @@ pub fn report(modules: &[Module], ui: &Ui) -> Result<()> {
         modules.len()
     ))?;
     if plain == modules.len() {
-        ui.note("no module is mapped to cells of a family: compile with --target for a proof of cells");
+        ui.note("no module holds cells of a family, which compile --target puts where operators would cost more: nothing to prove");
     }
     Ok(())
 }

@@ -9,7 +9,7 @@ use sterna_ir::{LayerOp, eval};
 
 use super::compile::DesignArgs;
 use super::data::{DataArgs, SPEC_HELP};
-use super::simulate::{Samples, Stimuli};
+use super::samples::{Samples, Stimuli};
 use crate::check::{CACHE, cache};
 use crate::host::{self, Device, Port, Session};
 use crate::ui::{Outcome, Ui, percent, table, thousands};

@@ -2,11 +2,12 @@
 
 use std::path::{Path, PathBuf};
 
-use anyhow::{Result, bail};
+use anyhow::{Context, Result, bail};
 use rayon::prelude::*;
 use serde_json::{Value, json};
 use sterna_ir::{Range, format};
 use sterna_onnx::{Difference, Import, Ternarise};
+use sterna_trainer::data::read_samples;
 
 use super::data::{DataArgs, SPEC_HELP, load, samples};
 use super::ranges::parse_range;
@@ -26,7 +27,8 @@ Examples:
   sterna import float.onnx --input u8 --scale 1/255 --ternarise twn --calibrate mnist -o net.sterna
 
 What an integer network cannot hold is refused, all nodes at once. Thresholds are exact over the model's numbers; a
-runtime that computes in floats can differ from them where a sum lies within its rounding of a threshold.")]
+runtime that computes in floats can differ from them where a sum lies within its rounding of a threshold: --check lists
+samples whose outcome differs, with their margin and the distance of the nearest sum from a threshold, and ends with status 1.")]
 pub struct Args {
     /// Model, in ONNX with the quantisers of ONNX or QONNX.
     model: PathBuf,
@@ -55,8 +57,8 @@ pub struct Args {
     /// End with the scores instead of the class.
     #[arg(long)]
     scores: bool,
-    /// Compare with the model's own execution: samples as the model takes them, flattened, and what it gave for
-    /// them, scores or classes; a row of a .npy for each sample.
+    /// Compare with the model's own execution before the network is written: samples as the model takes them, and what it
+    /// gave for them, scores or classes; two .npy, along the first axis of each a sample.
     #[arg(long, num_args = 2, value_names = ["SAMPLES", "OUTCOMES"])]
     check: Vec<PathBuf>,
     /// Make weights of floats ternary, by twn (below 0.7 of the mean magnitude is 0) or tga (below a twentieth of the
@@ -77,7 +79,7 @@ impl Args {
     fn ternarise(&self, ui: &Ui) -> Result<Option<Ternarise>> {
         const SAMPLES: usize = 200;
         let (Some(method), Some(spec)) = (&self.ternarise, &self.calibrate) else { return Ok(None) };
-        let weights = choices::ternary(method).map_err(anyhow::Error::msg)?;
+        let weights = choices::ternary(method).map_err(|what| anyhow::anyhow!("--ternarise {what}"))?;
         let (samples, _) = samples(&load(spec, None, &self.source, ui)?.train, SAMPLES);
         Ok(Some(Ternarise { weights, bits: self.bits, samples }))
     }
@@ -90,6 +92,10 @@ pub fn run(args: &Args, ui: &Ui) -> Result<Outcome> {
     let ternarise = args.ternarise(ui)?;
     let (import, task) = store::read_model(&args.model, input, args.name.as_deref(), args.scores, ternarise)?;
     let Import { network, notes, .. } = &import;
+    let compared = match args.check.as_slice() {
+        [samples, outcomes] => Some(compare(&import, samples, outcomes, ui)?),
+        _ => None,
+    };
     store::write(&args.output, format::write(network, &task).as_bytes())?;
     super::info::layers(network, ui)?;
     notes.iter().try_for_each(|note| ui.say(note))?;
@@ -97,37 +103,42 @@ pub fn run(args: &Args, ui: &Ui) -> Result<Outcome> {
     if let Some(scores) = &import.scores {
         ui.say(format!("a score is {:.6e} times the output, plus {:?}", scores.scale, scores.offset))?;
     }
-    let checked = match args.check.as_slice() {
-        [samples, outcomes] => Some(check(&import, samples, outcomes, ui)?),
-        _ => None,
-    };
+    let checked = compared.as_deref().map(|differences| tell(differences, ui)).transpose()?;
     ui.object(&json!({
         "network": network.name, "layers": network.layers.len(), "input": network.input, "notes": notes, "check": checked,
         "scores": import.scores.as_ref().map(|s| json!({ "scale": s.scale, "offset": s.offset })),
     }))?;
-    Ok(Outcome::Done)
+    let differs = compared.iter().flatten().any(Option::is_some);
+    Ok(if differs { Outcome::CheckFailed } else { Outcome::Done })
 }
 
-/// Classes that differ from those of the model's execution. They are no failure: floats are what is inexact.
-fn check(import: &Import, samples: &Path, outcomes: &Path, ui: &Ui) -> Result<Value> {
-    let (shape, x) = sterna_trainer::data::read_matrix(samples)?;
-    let (outcomes_shape, y) = sterna_trainer::data::read_matrix(outcomes)?;
-    if shape[0] != outcomes_shape[0] {
-        bail!("{} samples but {} outcomes; want a row each", shape[0], outcomes_shape[0]);
+/// Samples of which the model's execution sees something else.
+fn compare(import: &Import, samples: &Path, outcomes: &Path, ui: &Ui) -> Result<Vec<Option<Difference>>> {
+    let (count, elements, x) = read_samples(samples)?;
+    let (outcome_count, scores, y) = read_samples(outcomes)?;
+    if count != outcome_count {
+        let (samples, outcomes) = (samples.display(), outcomes.display());
+        bail!("{count} samples in {samples} but {outcome_count} outcomes in {outcomes}; want as many");
     }
-    let bar = ui.bar("check", shape[0] as u64, "samples");
-    let differences: Vec<Option<Difference>> = (x.par_chunks(shape[1]).zip(y.par_chunks(outcomes_shape[1])))
+    let bar = ui.bar("check", count as u64, "samples");
+    let differences = (x.par_chunks(elements).zip(y.par_chunks(scores)))
         .map(|(x, y)| {
             bar.inc(1);
             import.compare(&x.iter().map(|v| *v as f32).collect::<Vec<_>>(), y)
         })
-        .collect::<Result<_, _>>()?;
+        .collect::<Result<_, _>>()
+        .with_context(|| format!("{}, {}", samples.display(), outcomes.display()))?;
     bar.finish_and_clear();
+    Ok(differences)
+}
+
+/// Shows the differences.
+fn tell(differences: &[Option<Difference>], ui: &Ui) -> Result<Value> {
     let count = differences.iter().flatten().count();
     ui.say(format!(
         "{} samples, {} with another outcome in the model's execution",
-        thousands(shape[0] as u64),
-        count
+        thousands(differences.len() as u64),
+        thousands(count as u64)
     ))?;
     let listed: Vec<Value> = (differences.iter().enumerate())
         .filter_map(|(sample, d)| d.as_ref().map(|d| (sample, d)))
@@ -142,5 +153,5 @@ fn check(import: &Import, samples: &Path, outcomes: &Path, ui: &Ui) -> Result<Va
             }))
         })
         .collect::<Result<_>>()?;
-    Ok(json!({ "samples": shape[0], "differences": count, "first": listed }))
+    Ok(json!({ "samples": differences.len(), "differences": count, "first": listed }))
 }

@@ -14,7 +14,9 @@ pub fn parse_range(text: &str) -> Result<Range, String> {
     let unsigned = text.strip_prefix('u').and_then(bits).map(Range::unsigned);
     let pair = text.split_once(':').and_then(|(lo, hi)| Some((lo.parse().ok()?, hi.parse().ok()?)));
     let pair = pair.filter(|(lo, hi)| lo <= hi).map(|(lo, hi)| Range::new(lo, hi));
-    signed.or(unsigned).or(pair).ok_or_else(|| format!("{text:?}; want s8, u8 or the like, or LO:HI"))
+    signed.or(unsigned).or(pair).ok_or_else(|| {
+        format!("{text:?}; want s8, u8 or the like, of 1 to 32 bits, or LO:HI with LO not above HI")
+    })
 }
 
 /// Ranges as they are given.

@@ -3,21 +3,20 @@
 use std::ops::Range;
 use std::path::{Path, PathBuf};
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Result, bail};
 use serde_json::json;
 use sterna_ir::bench::{self, RESET_CYCLES, Stalls};
-use sterna_ir::{Network, Task, eval};
 use sterna_sim as sim;
-use sterna_sim::verilator::Reproduction;
 use sterna_sim::wave::{self, Wave};
+use sterna_trainer::data::npy;
 
 use super::compile::DesignArgs;
-use super::data::{DataArgs, SPEC_HELP, load_test, samples};
+use super::samples::{Samples, Stimuli};
 use crate::build::Build;
-use crate::check::{self, accuracy, difference, expected};
+use crate::check::{accuracy, difference, expected};
 use crate::pins::names;
+use crate::store;
 use crate::ui::{Outcome, Ui, counted, percent, table, thousands};
-use crate::{stimuli, store};
 
 /// Flags of `sterna simulate`.
 #[derive(Debug, clap::Args)]
@@ -26,6 +25,7 @@ Examples:
   sterna simulate build --data mnist
   sterna simulate digits.sterna --unrolled --data digits --samples 500
   sterna simulate build --samples 2 --wave wave.fst    waveform of two made samples, for GTKWave or Surfer
+  sterna simulate build --data x.npy --outputs y.npy   integers of one's own in, a row of outputs for each out
   sterna simulate build --wave wave.vcd --cycles 500..800 --scope digits.u_layer1
   sterna simulate build --samples 3 --dual             interpreter and simulator side by side, every signal")]
 pub struct Args {
@@ -33,6 +33,9 @@ pub struct Args {
     input: PathBuf,
     #[command(flatten)]
     stimuli: Stimuli,
+    /// Write the circuit's outputs, a row for each sample, as 64-bit integers in a .npy.
+    #[arg(long, value_name = "FILE.npy")]
+    outputs: Option<PathBuf>,
     /// Write a waveform, FST or VCD as the name ends, with the names of the Verilog: of the first four samples, or of
     /// --cycles.
     #[arg(long, visible_alias = "vcd", value_name = "FILE")]
@@ -50,89 +53,6 @@ pub struct Args {
     design: DesignArgs,
 }
 
-/// Samples when nothing is said.
-const DEFAULT_SAMPLES: usize = 1000;
-/// Most values of all samples together: they are held in memory.
-const MOST_VALUES: usize = 1 << 28;
-
-/// What is streamed into a design.
-#[derive(Clone, Debug, clap::Args)]
-pub struct Stimuli {
-    /// Data set whose test samples are used; of a file of one's own all rows, or those held out if it is the file trained on.
-    /// Default: corner cases, sums exactly at thresholds, and noise.
-    #[arg(long, value_name = "SET", long_help = SPEC_HELP)]
-    pub data: Option<String>,
-    /// Samples and stalls in a file, as a verification that found a difference writes them.
-    #[arg(long, value_name = "FILE", conflicts_with_all = ["data", "samples"])]
-    pub stimuli: Option<PathBuf>,
-    /// Number of samples [default: up to 1000].
-    #[arg(long, value_name = "N")]
-    pub samples: Option<usize>,
-    /// Percent of cycles in which each stream is stalled.
-    #[arg(long, default_value_t = 25, value_name = "PERCENT", value_parser = clap::value_parser!(u8).range(0..=99))]
-    pub stalls: u8,
-    /// Seed of stalls and random samples.
-    #[arg(long, default_value_t = 1, value_name = "N")]
-    pub seed: u64,
-    #[command(flatten)]
-    pub source: DataArgs,
-}
-
-/// Samples to stream.
-pub struct Samples {
-    /// One vector per sample.
-    pub inputs: Vec<Vec<i64>>,
-    /// Their classes, when they come from a data set.
-    pub classes: Option<Vec<u8>>,
-    /// How they are streamed.
-    pub options: sim::Options,
-    /// Cycles before the reset, where a file says it.
-    pub before: Option<u64>,
-}
-
-impl Stimuli {
-    /// Reads or makes the samples.
-    pub fn load(&self, network: &Network, task: &Task, ui: &Ui) -> Result<Samples> {
-        if let Some(path) = &self.stimuli {
-            return replay(path, network);
-        }
-        let options = check::options(self.stalls, self.seed)?;
-        let most = MOST_VALUES / network.input.elements();
-        let count = self.samples.unwrap_or(DEFAULT_SAMPLES.min(most));
-        if !(1..=most).contains(&count) {
-            bail!("--samples {count}: want 1 to {most} for this network");
-        }
-        let Some(spec) = &self.data else {
-            let inputs = stimuli::made(network, count, self.seed);
-            return Ok(Samples { inputs, classes: None, options, before: None });
-        };
-        let split = load_test(spec, network, task, &self.source, ui)?;
-        let (samples, classes) = samples(&split, count);
-        if self.samples.is_some_and(|wanted| samples.len() < wanted) {
-            ui.note(format!("{spec} has {} test samples; using all", samples.len()));
-        }
-        samples.iter().try_for_each(|s| eval::check_sample(network, s))?;
-        Ok(Samples { inputs: samples, classes: Some(classes), options, before: None })
-    }
-}
-
-/// Stimuli that a verification wrote: one part, from a reset after so many cycles.
-fn replay(path: &Path, network: &Network) -> Result<Samples> {
-    let place = || path.display().to_string();
-    let told: Reproduction = serde_json::from_str(&store::read_text(path)?).with_context(place)?;
-    told.samples.iter().try_for_each(|s| eval::check_sample(network, s)).with_context(place)?;
-    if told.samples.is_empty() {
-        bail!("{}: no samples", place());
-    }
-    let options = sim::Options {
-        segments: 1,
-        stall_level: told.stall_level,
-        seed: told.seed,
-        ..sim::Options::default()
-    };
-    Ok(Samples { inputs: told.samples, classes: None, options, before: Some(told.before) })
-}
-
 fn parse_cycles(text: &str) -> Result<Range<u64>, String> {
     let pair = text.split_once("..").and_then(|(a, b)| Some((a.parse().ok()?, b.parse().ok()?)));
     pair.filter(|(a, b)| a < b && *b < u64::MAX / 2)
@@ -145,6 +65,9 @@ const MOST_PARTS: usize = 512;
 
 /// Samples in a waveform: enough to see the pipeline fill, few enough for a file that opens.
 const WAVE_SAMPLES: usize = 4;
+
+/// How a `.npy` begins.
+const NPY: &[u8] = b"\x93NUMPY";
 
 /// Writes a waveform of the first few samples, or of the cycles asked for.
 fn write_wave(build: &Build, samples: &[Vec<i64>], args: &Args, stalls: Stalls, path: &Path) -> Result<()> {
@@ -172,6 +95,13 @@ fn write_wave(build: &Build, samples: &[Vec<i64>], args: &Args, stalls: Stalls, 
 
 /// Runs `sterna simulate`.
 pub fn run(args: &Args, ui: &Ui) -> Result<Outcome> {
+    if let Some(path) = &args.outputs {
+        if path.extension().is_none_or(|e| !e.eq_ignore_ascii_case("npy")) {
+            bail!("--outputs {}: want a name that ends in .npy", path.display());
+        }
+        store::ensure_writable(path)?;
+        store::ensure_replaceable(path, NPY)?;
+    }
     let build = args.design.open(&args.input, ui)?;
     let loaded = args.stimuli.load(&build.network, &build.task, ui)?;
     let Samples { inputs: samples, classes, .. } = loaded;
@@ -184,6 +114,9 @@ pub fn run(args: &Args, ui: &Ui) -> Result<Outcome> {
     let seconds = start.elapsed().as_secs_f64();
     bar.finish_and_clear();
     let difference = difference(&build, &expected(&build, &samples, &run.cut)?, &run);
+    if let Some(path) = &args.outputs {
+        store::write(path, &npy(&run.outputs))?;
+    }
     let stalls = Stalls::random(options.seed, options.stall_level);
     if let Some(path) = &args.wave {
         write_wave(&build, &samples, args, stalls, path)?;

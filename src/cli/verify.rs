@@ -11,7 +11,7 @@ use sterna_sim::verilator::Tool;
 
 use super::compile::DesignArgs;
 use super::report::{Report, ReportArgs};
-use super::simulate::{Samples, Stimuli};
+use super::samples::{Samples, Stimuli};
 use super::{formal, mutants};
 use crate::build::Build;
 use crate::check::{CACHE, Progress, Request, Verdict, cache, check, culprit, with_visible_probes};

@@ -23,6 +23,7 @@ mod tests;
 use std::path::{Path, PathBuf};
 
 use ndarray::Array2;
+use ndarray_npy::WriteNpyExt;
 use sterna_ir::{Range, Task};
 
 pub use error::Error;
@@ -182,6 +183,32 @@ pub fn read_matrix(path: &Path) -> Result<([usize; 2], Vec<f64>), Error> {
             Err(Error::content(error::at(path), what, "give a matrix, [inputs, outputs]"))
         }
     }
+}
+
+/// Reads an array of samples from a `.npy`: how many there are, values of each, and all values, a sample after the other.
+///
+/// # Errors
+/// As [`load`], and when it holds nothing.
+pub fn read_samples(path: &Path) -> Result<(usize, usize, Vec<f64>), Error> {
+    let array = npy::parse(&bytes::read(path, npy::MOST_BYTES)?, &error::at(path))?;
+    match array.shape.split_first() {
+        Some((samples, sample)) if array.shape.iter().all(|side| *side > 0) => {
+            Ok((*samples, sample.iter().product(), array.values.reals()))
+        }
+        _ => {
+            let what = format!("an array of shape {:?}", array.shape);
+            Err(Error::content(error::at(path), what, "give an array of samples, [samples, ...]"))
+        }
+    }
+}
+
+/// The bytes of a `.npy` of rows of one length.
+pub fn npy(rows: &[Vec<i64>]) -> Vec<u8> {
+    let columns = rows.first().map_or(0, Vec::len);
+    let array = Array2::from_shape_vec((rows.len(), columns), rows.concat()).expect("rows are of one length");
+    let mut bytes = Vec::new();
+    array.write_npy(&mut bytes).expect("memory takes all of it");
+    bytes
 }
 
 /// Whether `spec` is a path rather than the name of a set.
