@@ -66,6 +66,7 @@ pub fn export(network: &Network, batch: usize, notes: &[(&str, &str)]) -> Result
     let is_class = matches!(network.layers.last().map(|l| &l.op), Some(LayerOp::ArgMax));
     let output_kind = if is_class { kind::INT64 } else { kind::FLOAT };
     let dims = if is_class { vec![writer.batch] } else { writer.dims() };
+    writer.graph.value_info.retain(|inner| inner.name.as_ref() != Some(&output));
     writer.graph.output.push(value(&output, &dims, output_kind));
     let set =
         |domain: &str, version| proto::OperatorSet { domain: Some(domain.into()), version: Some(version) };
@@ -112,9 +113,11 @@ impl Writer {
         name
     }
 
-    /// A node named after a layer; its output has a name of its own.
+    /// A node named after a layer; its output, of the shape at hand, has a name of its own.
     fn node(&mut self, name: &str, op: &str, inputs: &[String], attributes: Vec<proto::Attribute>) -> String {
         let output = self.name("t");
+        // Not every tool infers shapes through QONNX's quantisers.
+        self.graph.value_info.push(value(&output, &self.dims(), kind::FLOAT));
         let is_quantiser = matches!(op, "Quant" | "MultiThreshold");
         self.graph.node.push(proto::Node {
             input: inputs.to_vec(),
@@ -181,7 +184,10 @@ impl Writer {
         let range = weights.iter().map(|w| Range::point((*w).into())).fold(Range::new(-1, 1), Range::union);
         let values = self.floats(dims, weights.iter().map(|w| (*w).into()));
         let is_narrow = -range.lo < 1 << (range.width() - 1);
-        self.quant(&format!("{name} weights"), values, range.width(), true, is_narrow)
+        let made = self.quant(&format!("{name} weights"), values, range.width(), true, is_narrow);
+        let dims: Vec<i64> = dims.iter().map(|d| *d as i64).collect();
+        *self.graph.value_info.last_mut().expect("that of the quantiser") = value(&made, &dims, kind::FLOAT);
+        made
     }
 
     fn bias(&mut self, bias: &[i64]) -> Option<String> {
