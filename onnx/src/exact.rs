@@ -52,6 +52,13 @@ pub fn near(value: &Ratio) -> f64 {
     value.to_f64().unwrap_or(f64::NAN)
 }
 
+/// About the value, for a reader: all of its digits where they are few.
+pub fn about(value: &Ratio) -> String {
+    let near = near(value);
+    let all = near.to_string();
+    if all.len() <= 10 { all } else { format!("{near:.6e}") }
+}
+
 /// The exponent of a power of two.
 pub fn log2(value: &Ratio) -> Result<i64, String> {
     let (n, d) = (value.numer(), value.denom());
@@ -59,7 +66,7 @@ pub fn log2(value: &Ratio) -> Result<i64, String> {
     if power(n) && power(d) {
         return Ok(n.bits() as i64 - d.bits() as i64);
     }
-    Err(format!("scales with a ratio of {:.6e}; want a power of two", near(value)))
+    Err(format!("scales with a ratio of {}; want a power of two", about(value)))
 }
 
 /// The integer itself, if it is one of at most 60 bits.

@@ -101,7 +101,7 @@ pub fn run(args: &Args, ui: &Ui) -> Result<Outcome> {
     notes.iter().try_for_each(|note| ui.say(note))?;
     ui.say(format!("{}: {}", args.output.display(), counted(network.layers.len() as u64, "layer")))?;
     if let Some(scores) = &import.scores {
-        ui.say(format!("a score is {:.6e} times the output, plus {:?}", scores.scale, scores.offset))?;
+        ui.say(format!("a score is {} times the output, plus {:?}", scores.scale, scores.offset))?;
     }
     let checked = compared.as_deref().map(|differences| tell(differences, ui)).transpose()?;
     ui.object(&json!({

@@ -4,7 +4,7 @@
 use num_traits::{One, Zero};
 use sterna_ir::Range;
 
-use crate::exact::{Ratio, Rounding, as_integer, decimal, near, whole};
+use crate::exact::{Ratio, Rounding, about, as_integer, decimal, whole};
 use crate::model::Source;
 use crate::quantiser::type_range;
 use crate::signal::Signal;
@@ -93,8 +93,8 @@ impl Importer<'_> {
             }
             Some(_) => {}
             None => self.notes.push(format!(
-                "samples are the codes of the model's input quantiser, {range}, each {:.6e} wide",
-                near(&unit)
+                "samples are the codes of the model's input quantiser, {range}, each {} wide",
+                about(&unit)
             )),
         }
         self.encoder = Some(encoder);

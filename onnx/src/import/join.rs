@@ -6,7 +6,7 @@ use num_traits::{One, Signed, Zero};
 use sterna_ir::LayerOp;
 
 use crate::error::shown;
-use crate::exact::{Ratio, as_integer, common_step, near};
+use crate::exact::{Ratio, about, as_integer, common_step};
 use crate::model::Node;
 use crate::signal::{Signal, narrow};
 use crate::stairs::{Params, Step, of_part, zip};
@@ -68,10 +68,10 @@ impl Importer<'_> {
         let Some(factor) = factor else {
             let earlier = other.layer.map_or("the input".into(), |l| shown(&self.layers[l].name));
             return Err(format!(
-                "adds values in steps of {:.6e} to those of {earlier} in steps of {:.6e}; quantise both with one scale \
+                "adds values in steps of {} to those of {earlier} in steps of {}; quantise both with one scale \
                  (in Brevitas share the quantiser)",
-                near(&mine[0]),
-                near(&theirs[0])
+                about(&mine[0]),
+                about(&theirs[0])
             ));
         };
         let (offset, scale) = (main.scaled()?.1.clone(), theirs.clone());
