@@ -32,6 +32,14 @@ pub fn options(percent: u8, seed: u64) -> Result<sim::Options> {
     Ok(sim::Options { stall_level, seed, ..sim::Options::default() })
 }
 
+/// The same for results alone, of so many samples: in as many parts side by side as have a few samples each, so that filling
+/// the pipeline costs little.
+pub fn in_parts(options: sim::Options, samples: usize) -> sim::Options {
+    const MOST: usize = 512;
+    let segments = (samples / 8).clamp(options.segments, MOST.max(options.segments));
+    sim::Options { segments, ..options }
+}
+
 /// What the network evaluator says of each sample: the layers that probes and output show. Nothing of a sample whose end is
 /// missing where inputs cannot be 0.
 pub struct Expected {

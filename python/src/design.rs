@@ -109,6 +109,7 @@ impl Design {
         let threads = threads.map(choices::threads).transpose()?;
         let options = sim::Options { threads, ..check::options(stalls, seed)? };
         let Samples { values, elements } = Samples::new(&self.build.network, samples)?;
+        let options = check::in_parts(options, with_values!(&values, values => values.len()) / elements);
         let run = with_values!(&values, values => py.detach(|| {
             sim::stream(design, &Rows::new(design, values, elements)?, &options, &|_, _| ())
         }))?;

@@ -13,7 +13,7 @@ use sterna_trainer::data::npy;
 use super::compile::DesignArgs;
 use super::samples::{Samples, Stimuli};
 use crate::build::Build;
-use crate::check::{accuracy, difference, expected};
+use crate::check::{accuracy, difference, expected, in_parts};
 use crate::pins::names;
 use crate::store;
 use crate::ui::{Outcome, Ui, counted, percent, table, thousands};
@@ -60,9 +60,6 @@ fn parse_cycles(text: &str) -> Result<Range<u64>, String> {
         .ok_or_else(|| format!("{text:?}; want two numbers of cycles such as 500..800"))
 }
 
-/// Most parts that samples are simulated in, side by side; as long as each has a few, filling the pipeline costs little.
-const MOST_PARTS: usize = 512;
-
 /// Samples in a waveform: enough to see the pipeline fill, few enough for a file that opens.
 const WAVE_SAMPLES: usize = 4;
 
@@ -105,9 +102,7 @@ pub fn run(args: &Args, ui: &Ui) -> Result<Outcome> {
     let build = args.design.open(&args.input, ui)?;
     let loaded = args.stimuli.load(&build.network, &build.task, ui)?;
     let Samples { inputs: samples, classes, .. } = loaded;
-    let segments =
-        (samples.len() / 8).clamp(loaded.options.segments, MOST_PARTS.max(loaded.options.segments));
-    let options = sim::Options { probes: true, segments, ..loaded.options };
+    let options = sim::Options { probes: true, ..in_parts(loaded.options, samples.len()) };
     let bar = ui.bar("simulate", samples.len() as u64, "samples");
     let start = std::time::Instant::now();
     let run = sim::run(&build.design, &samples, &options, &|done, _| bar.set_position(done))?;
