@@ -89,14 +89,12 @@ impl Stimuli {
     }
 }
 
+/// Samples, and their classes where they are known.
+type Labelled = (Vec<Vec<i64>>, Option<Vec<u8>>);
+
 /// Samples in a `.npy` that are integers for the circuit as they are, with classes where labels lie beside it; `None` where
 /// the file is a data set like the one trained on.
-fn integers(
-    spec: &str,
-    network: &Network,
-    task: &Task,
-    count: usize,
-) -> Result<Option<(Vec<Vec<i64>>, Option<Vec<u8>>)>> {
+fn integers(spec: &str, network: &Network, task: &Task, count: usize) -> Result<Option<Labelled>> {
     let path = Path::new(spec);
     let labels = path.with_extension("labels.npy");
     let bytes = || network.input.of_elements().iter().all(|range| *range == Range::unsigned(8));
