@@ -103,13 +103,14 @@ fn integers(spec: &str, network: &Network, task: &Task, count: usize) -> Result<
         return Ok(None);
     }
     let elements = network.input.elements();
-    let read = |path: &Path, want: usize, range: Range| -> Result<Vec<i64>> {
-        let (samples, elements, values) = read_samples(path)?;
+    // How many there are in the file, and the values of those wanted.
+    let read = |path: &Path, want: usize, range: Range| -> Result<(usize, Vec<i64>)> {
+        let (all, elements, values) = read_samples(path)?;
         if elements != want {
             bail!("{}: {elements} values a sample; want {want}", path.display());
         }
         let odd = |v: &f64| v.fract() != 0.0 || !(range.lo as f64..=range.hi as f64).contains(v);
-        if let Some(at) = values.iter().take(samples * want).position(odd) {
+        if let Some(at) = values.iter().position(odd) {
             let (sample, element) = (at / want, at % want);
             let found = values[at];
             bail!(
@@ -117,18 +118,19 @@ fn integers(spec: &str, network: &Network, task: &Task, count: usize) -> Result<
                 path.display()
             );
         }
-        Ok(values.into_iter().take(count * want).map(|v| v as i64).collect())
+        Ok((all, values.into_iter().take(count * want).map(|v| v as i64).collect()))
     };
-    let all = network.input.of_elements().into_iter().reduce(Range::union).expect("a network has inputs");
-    let samples: Vec<Vec<i64>> = read(path, elements, all)?.chunks(elements).map(<[i64]>::to_vec).collect();
+    let range = network.input.range();
+    let (all, values) = read(path, elements, range)?;
+    let samples = values.chunks(elements).map(<[i64]>::to_vec).collect();
     if !labels.exists() {
         return Ok(Some((samples, None)));
     }
-    let classes: Vec<u8> = read(&labels, 1, Range::unsigned(8))?.into_iter().map(|c| c as u8).collect();
-    if classes.len() != samples.len() {
-        bail!("{}: {} labels for {} samples", labels.display(), classes.len(), samples.len());
+    let (labelled, classes) = read(&labels, 1, Range::unsigned(8))?;
+    if labelled != all {
+        bail!("{}: {labelled} labels for {all} samples", labels.display());
     }
-    Ok(Some((samples, Some(classes))))
+    Ok(Some((samples, Some(classes.into_iter().map(|c| c as u8).collect()))))
 }
 
 /// Stimuli that a verification wrote: one part, from a reset after so many cycles.
