@@ -46,7 +46,7 @@ impl Budget {
     /// The budget for estimates that leaves room for their error: the most that Yosys 0.23 counted beyond the estimate of the
     /// designs of `scripts/measure/estimate-error`, unrolled, folded and of images, rounded up, and at least 3 %.
     /// `scripts/measure/budget` says whether it was enough (on UltraScale+ one design was counted 65 % above its estimate,
-    /// far within its budget); where it must be, ask Yosys.
+    /// and kept its budget all the same); where it must be, ask Yosys.
     pub fn with_margin(self, family: Family) -> Self {
         let lut = match family {
             Family::Ice40 => 1.03,
