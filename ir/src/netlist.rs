@@ -259,16 +259,26 @@ impl Netlist {
 impl Op {
     /// Every node this one reads, in a fixed order. Write ports belong to the memory, not to its readers.
     pub fn operands(&self) -> Vec<NodeId> {
+        let mut all = vec![];
+        self.each_operand(|id| all.push(id));
+        all
+    }
+
+    /// Calls `look` with each of the [`operands`](Self::operands).
+    pub fn each_operand(&self, mut look: impl FnMut(NodeId)) {
         match self {
-            Op::Input | Op::Const(_) => vec![],
-            Op::Sum(terms) => terms.iter().map(|t| t.node).collect(),
-            Op::Ge(a, b) | Op::Eq(a, b) => vec![*a, *b],
-            Op::And(bits) | Op::Or(bits) | Op::Lut { inputs: bits, .. } => bits.clone(),
-            Op::Not(a) | Op::Wrap(a) | Op::Slice { a, .. } => vec![*a],
-            Op::Mux { sel, zero, one } => vec![*sel, *zero, *one],
-            Op::Concat(parts) => parts.clone(),
-            Op::Reg { d, enable, .. } => std::iter::once(*d).chain(*enable).collect(),
-            Op::Read { addr, enable, .. } => std::iter::once(*addr).chain(*enable).collect(),
+            Op::Input | Op::Const(_) => {}
+            Op::Sum(terms) => terms.iter().for_each(|t| look(t.node)),
+            Op::Ge(a, b) | Op::Eq(a, b) => [*a, *b].into_iter().for_each(look),
+            Op::And(list) | Op::Or(list) | Op::Concat(list) | Op::Lut { inputs: list, .. } => {
+                list.iter().for_each(|id| look(*id));
+            }
+            Op::Not(a) | Op::Wrap(a) | Op::Slice { a, .. } => look(*a),
+            Op::Mux { sel, zero, one } => [*sel, *zero, *one].into_iter().for_each(look),
+            Op::Reg { d: a, enable, .. } | Op::Read { addr: a, enable, .. } => {
+                look(*a);
+                enable.iter().for_each(|id| look(*id));
+            }
         }
     }
 

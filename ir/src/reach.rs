@@ -25,7 +25,7 @@ impl<'a> Reach<'a> {
             }
             self.count += 1;
             let op = &self.netlist.node(id).op;
-            open.extend(op.operands());
+            op.each_operand(|o| open.push(o));
             if let Op::Read { memory, .. } = op
                 && let MemoryKind::Ram { enable, addr, data } = self.netlist.memory(*memory).kind
             {

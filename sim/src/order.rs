@@ -51,7 +51,7 @@ pub(crate) fn memory(netlist: &Netlist, action: Action) -> Option<MemoryId> {
 /// registers that an action reads, among other nodes; `memory` the memory that it reads.
 pub(crate) fn schedule(
     actions: &[Action],
-    reads: impl Fn(Action) -> Vec<NodeId>,
+    mut reads: impl FnMut(Action) -> Vec<NodeId>,
     memory: impl Fn(Action) -> Option<MemoryId>,
 ) -> Schedule {
     let position: BTreeMap<Action, usize> = actions.iter().enumerate().map(|(i, a)| (*a, i)).collect();

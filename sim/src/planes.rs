@@ -49,6 +49,8 @@ pub(crate) enum Gate {
 
 /// Most bits of a [`Gate::Count`].
 pub(crate) const MOST: usize = 256;
+/// Most bits of its result.
+pub(crate) const WIDEST: usize = 32;
 
 /// Instructions of one shape, one after the other in [`Planes::code`]: the first plane written, then what is read.
 #[derive(Clone, Copy, Debug)]

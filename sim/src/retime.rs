@@ -7,6 +7,7 @@
 
 use crate::live::live;
 use crate::program::{Watch, start_value};
+use rustc_hash::FxHashMap;
 use std::collections::{BTreeMap, BTreeSet};
 use sterna_ir::interpret::computed;
 use sterna_ir::netlist::{Netlist, Node, NodeId, Op};
@@ -60,9 +61,9 @@ struct Retimer {
     start: Vec<i64>,
     past: Vec<Past>,
     /// What the registers behind a node hold at power-up, one after the other.
-    starts: BTreeMap<(NodeId, Enable), Vec<i64>>,
+    starts: FxHashMap<(NodeId, Enable), Vec<i64>>,
     /// Those registers, as far as they were made.
-    delays: BTreeMap<(NodeId, Enable), Vec<NodeId>>,
+    delays: FxHashMap<(NodeId, Enable), Vec<NodeId>>,
 }
 
 impl Retimer {
@@ -71,8 +72,8 @@ impl Retimer {
             netlist: netlist.clone(),
             start: netlist.nodes.iter().map(|n| start_value(n.range)).collect(),
             past: vec![],
-            starts: BTreeMap::new(),
-            delays: BTreeMap::new(),
+            starts: FxHashMap::default(),
+            delays: FxHashMap::default(),
         };
         for id in netlist.ids() {
             let past = match &netlist.node(id).op {
@@ -111,7 +112,9 @@ impl Retimer {
 
     /// Node `id`, computed from the past of its operands, and so itself in the past.
     fn moved(&mut self, id: NodeId, age: u32, enable: Enable) -> Past {
-        let mut node = self.netlist.node(id).clone();
+        let Node { op, range, module, .. } = self.netlist.node(id);
+        // Nobody asks for it by name.
+        let mut node = Node { op: op.clone(), range: *range, name: String::new(), module: *module };
         node.op.map_operands(|o| self.past[o.index()].base);
         let base = self.push(node, 0);
         let held = |o: NodeId, k: u32| match self.netlist.node(o).op {

@@ -82,7 +82,7 @@ pub(crate) fn slice(netlist: &Netlist, watch: Watch) -> Planes {
 fn uses(netlist: &Netlist, live: &[bool]) -> Vec<u32> {
     let mut uses = vec![0; netlist.nodes.len()];
     for id in netlist.ids().filter(|id| live[id.index()]) {
-        netlist.node(id).op.operands().iter().for_each(|o| uses[o.index()] += 1);
+        netlist.node(id).op.each_operand(|o| uses[o.index()] += 1);
     }
     for id in (0..netlist.memories.len() as u32).map(MemoryId) {
         reads(netlist, Action::Write(id)).iter().for_each(|o| uses[o.index()] += 1);

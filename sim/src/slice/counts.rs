@@ -3,7 +3,7 @@
 //! A graph of shared sums has few adders, but each of several bits. Where the bits at its leaves are fewer than the bits that
 //! its adders have, every sum that somebody other than a sum reads is counted from its leaves.
 
-use crate::planes::MOST;
+use crate::planes::{MOST, WIDEST};
 use sterna_ir::Range;
 use sterna_ir::netlist::{Netlist, Node, NodeId, Op, Term};
 
@@ -38,7 +38,7 @@ impl Counts {
             bits[id.index()] = match &node.op {
                 Op::Const(_) => Some(0),
                 _ if is_bit(node) => Some(1),
-                Op::Sum(terms) if node.range.width() <= 32 => {
+                Op::Sum(terms) if node.range.width() as usize <= WIDEST => {
                     let of = |t: &Term| {
                         bits[t.node.index()]
                             .and_then(|n| n.checked_shl(u32::from(t.shift)))
@@ -58,7 +58,7 @@ impl Counts {
         for id in netlist.ids().filter(|id| live[id.index()]) {
             let node = netlist.node(id);
             if !matches!(node.op, Op::Sum(_)) || bits[id.index()].is_none() {
-                node.op.operands().iter().for_each(|o| read[o.index()] = true);
+                node.op.each_operand(|o| read[o.index()] = true);
             }
         }
         for id in netlist.ids().filter(|id| read[id.index()] && matches!(netlist.node(*id).op, Op::Sum(_))) {

@@ -9,23 +9,34 @@ use sterna_ir::netlist::{self as ir, MemoryId, MemoryKind, Netlist, NodeId, Op};
 
 impl Slicer<'_> {
     /// The registers that an action reads, through all that is still to be computed.
-    fn roots(&self, action: Action) -> Vec<NodeId> {
-        let mut seen = std::collections::BTreeSet::new();
+    ///
+    /// `seen` has a number for every node, that of the last action whose cone it is in; `action` has one of its own.
+    fn roots(&self, action: Action, seen: &mut [u32], number: u32) -> Vec<NodeId> {
         let mut open = reads(self.netlist, action);
+        let mut roots = vec![];
         while let Some(id) = open.pop() {
             let op = &self.netlist.node(id).op;
             // Wires to registers are no planes of their own, so they are followed even where they are there.
-            if seen.insert(id) && !op.is_sequential() {
-                open.extend(op.operands());
+            if std::mem::replace(&mut seen[id.index()], number) == number {
+                continue;
+            } else if op.is_sequential() {
+                roots.push(id);
+            } else {
+                op.each_operand(|o| open.push(o));
             }
         }
-        seen.into_iter().filter(|id| self.netlist.node(*id).op.is_sequential()).collect()
+        roots.sort_unstable();
+        roots
     }
 
     pub(super) fn registers(&mut self, live: &[bool]) {
+        let (mut seen, mut number) = (vec![0; self.netlist.nodes.len()], 0);
         let plan = schedule(
             &actions(self.netlist, live),
-            |action| self.roots(action),
+            |action| {
+                number += 1;
+                self.roots(action, &mut seen, number)
+            },
             |action| memory(self.netlist, action),
         );
         self.copy_of = (0..self.planes.start.len() as u32).collect();

@@ -1,7 +1,7 @@
 //! What the instructions on planes do.
 
 use super::memories::Memories;
-use crate::planes::{Gate, MOST, Run};
+use crate::planes::{Gate, Run, WIDEST};
 use multiversion::multiversion;
 
 #[inline(always)]
@@ -23,7 +23,7 @@ pub(super) fn execute<const B: usize>(
     planes: &mut [[u64; B]],
     memories: &mut Memories<B>,
 ) {
-    let mut carries = [[0; B]; MOST / 2 + 1];
+    let mut digits = [[0; B]; WIDEST];
     for run in runs {
         let stride = run.stride as usize;
         let items = code[begin..run.end as usize].chunks_exact(stride);
@@ -33,7 +33,7 @@ pub(super) fn execute<const B: usize>(
             Gate::SumIf { terms, minus } => sums::<B, true>(items, planes, terms, minus),
             Gate::Count => {
                 for x in items {
-                    count(x, planes, &mut carries);
+                    count(x, planes, &mut digits);
                 }
             }
             Gate::Ge => {
@@ -110,47 +110,99 @@ pub(super) fn execute<const B: usize>(
     }
 }
 
-/// Counts bits: in each column full adders take two at a time to the column's sum, and leave a carry for the next.
+/// A full adder: the sum and the carry of three bits.
 #[inline(always)]
-fn count<const B: usize>(x: &[u32], planes: &mut [[u64; B]], carries: &mut [[u64; B]; MOST / 2 + 1]) {
-    let (out, width, added, constant) = (x[0] as usize, x[1] as usize, x[2] as usize, x[3]);
-    let bit = |column: usize| [0u64.wrapping_sub(u64::from(constant >> column & 1)); B];
-    let (plus, minus) = x[4..].split_at(added);
-    let (mut sum, mut left) = (bit(0), 0);
-    let mut add = |sum: &mut [u64; B], a: [u64; B], b: [u64; B]| {
-        carries[left] = map(|i| a[i] & b[i] | sum[i] & (a[i] ^ b[i]));
-        left += 1;
-        *sum = map(|i| sum[i] ^ a[i] ^ b[i]);
-    };
-    let (pairs, plus) = plus.as_chunks::<2>();
-    for [a, b] in pairs {
-        add(&mut sum, planes[*a as usize], planes[*b as usize]);
+fn full<const B: usize>(a: [u64; B], b: [u64; B], c: [u64; B]) -> ([u64; B], [u64; B]) {
+    let differ = map(|i| a[i] ^ b[i]);
+    (map(|i| differ[i] ^ c[i]), choose(differ, a, c))
+}
+
+/// A counter of bits whose lowest digits stay in registers (the carry-save adders of Harley and Seal, as in Warren,
+/// Hacker's Delight, 2nd ed., 5-2).
+struct Counter<'a, const B: usize> {
+    ones: [u64; B],
+    twos: [u64; B],
+    fours: [u64; B],
+    /// The digits from eights on.
+    high: &'a mut [[u64; B]],
+}
+
+impl<const B: usize> Counter<'_, B> {
+    #[inline(always)]
+    fn eight(&mut self, low: [[u64; B]; 4], high: [[u64; B]; 4]) {
+        let (ones, a) = full(low[0], low[1], self.ones);
+        let (ones, b) = full(low[2], low[3], ones);
+        let (ones, c) = full(high[0], high[1], ones);
+        let (ones, d) = full(high[2], high[3], ones);
+        let (twos, a) = full(a, b, self.twos);
+        let (twos, b) = full(c, d, twos);
+        let (fours, carry) = full(a, b, self.fours);
+        (self.ones, self.twos, self.fours) = (ones, twos, fours);
+        self.carry(carry);
     }
-    let not = |p: &u32| {
-        let plane = &planes[*p as usize];
+
+    #[inline(always)]
+    fn two(&mut self, a: [u64; B], b: [u64; B]) {
+        let (ones, a) = full(a, b, self.ones);
+        let (twos, b): ([u64; B], [u64; B]) = (map(|i| self.twos[i] ^ a[i]), map(|i| self.twos[i] & a[i]));
+        let (fours, carry) = (map(|i| self.fours[i] ^ b[i]), map(|i| self.fours[i] & b[i]));
+        (self.ones, self.twos, self.fours) = (ones, twos, fours);
+        self.carry(carry);
+    }
+
+    #[inline(always)]
+    fn carry(&mut self, mut carry: [u64; B]) {
+        for digit in self.high.iter_mut() {
+            let next = map(|i| digit[i] & carry[i]);
+            *digit = map(|i| digit[i] ^ carry[i]);
+            carry = next;
+        }
+    }
+}
+
+/// Counts bits, some of them inverted, from a constant on.
+#[inline(always)]
+fn count<const B: usize>(x: &[u32], planes: &mut [[u64; B]], digits: &mut [[u64; B]; WIDEST]) {
+    let (out, width, added, constant) = (x[0] as usize, x[1] as usize, x[2] as usize, x[3] as usize);
+    // The planes of the constants are the first two.
+    for (column, digit) in digits.iter_mut().enumerate().take(width) {
+        *digit = planes[constant >> column & 1];
+    }
+    let [ones, twos, fours, high @ ..] = digits;
+    let mut counter =
+        Counter { ones: *ones, twos: *twos, fours: *fours, high: &mut high[..width.saturating_sub(3)] };
+    let (plus, minus) = x[4..].split_at(added);
+    let plane = |p: u32| planes[p as usize];
+    let inverse = |p: u32| {
+        let plane = &planes[p as usize];
         map(|i| !plane[i])
     };
-    let (pairs, minus) = minus.as_chunks::<2>();
-    for [a, b] in pairs {
-        add(&mut sum, not(a), not(b));
+    let ((plus, more), (minus, less)) = (plus.as_chunks::<8>(), minus.as_chunks::<8>());
+    for &[a, b, c, d, e, f, g, h] in plus {
+        let (low, high) =
+            ([plane(a), plane(b), plane(c), plane(d)], [plane(e), plane(f), plane(g), plane(h)]);
+        counter.eight(low, high);
     }
-    match (plus, minus) {
+    for &[a, b, c, d, e, f, g, h] in minus {
+        let low = [inverse(a), inverse(b), inverse(c), inverse(d)];
+        counter.eight(low, [inverse(e), inverse(f), inverse(g), inverse(h)]);
+    }
+    let ((more, last), (less, least)) = (more.as_chunks::<2>(), less.as_chunks::<2>());
+    for &[a, b] in more {
+        counter.two(plane(a), plane(b));
+    }
+    for &[a, b] in less {
+        counter.two(inverse(a), inverse(b));
+    }
+    match (last, least) {
         ([], []) => {}
-        ([a], []) => add(&mut sum, planes[*a as usize], [0; B]),
-        ([], [b]) => add(&mut sum, [0; B], not(b)),
-        (a, b) => add(&mut sum, planes[a[0] as usize], not(&b[0])),
+        ([a], []) => counter.two(plane(*a), [0; B]),
+        ([], [b]) => counter.two(inverse(*b), [0; B]),
+        (a, b) => counter.two(plane(a[0]), inverse(b[0])),
     }
-    planes[out] = sum;
-    for column in 1..width {
-        let count = left.min(carries.len());
-        (sum, left) = (bit(column), 0);
-        for at in (0..count).step_by(2) {
-            let (a, b) = (carries[at], if at + 1 < count { carries[at + 1] } else { [0; B] });
-            carries[left] = map(|i| a[i] & b[i] | sum[i] & (a[i] ^ b[i]));
-            left += 1;
-            sum = map(|i| sum[i] ^ a[i] ^ b[i]);
-        }
-        planes[out + column] = sum;
+    (*ones, *twos, *fours) = (counter.ones, counter.twos, counter.fours);
+    for (plane, digit) in planes[out..out + width].iter_mut().zip(digits.iter()) {
+        *plane = *digit;
     }
 }
 
