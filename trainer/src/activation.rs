@@ -1,9 +1,9 @@
 //! Activations: what a neuron passes on, given the output of its batch-norm.
 
+use multiversion::multiversion;
 use serde::{Deserialize, Serialize};
 
 use crate::config::Activation;
-use crate::kernel::wide;
 
 /// Unsigned codes with evenly spaced thresholds: the code is the number of thresholds `first + i * step` that are reached.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
@@ -75,26 +75,24 @@ impl Activation {
     }
 }
 
-fn rows(z: &[f32], slope: &[f32], offset: &[f32], out: &mut [f32], f: impl Fn(f32) -> f32 + Copy) {
+#[multiversion(targets("x86_64+avx+avx2+avx512f+avx512bw+avx512dq+avx512vl", "x86_64+avx+avx2"))]
+fn rows<F: Fn(f32) -> f32>(z: &[f32], slope: &[f32], offset: &[f32], out: &mut [f32], f: F) {
     let c = slope.len();
-    wide(move || {
-        for (out, z) in out.chunks_exact_mut(c).zip(z.chunks_exact(c)) {
-            for (((o, z), a), b) in out.iter_mut().zip(z).zip(slope).zip(offset) {
-                *o = f(a * z + b);
-            }
+    for (out, z) in out.chunks_exact_mut(c).zip(z.chunks_exact(c)) {
+        for (((o, z), a), b) in out.iter_mut().zip(z).zip(slope).zip(offset) {
+            *o = f(a * z + b);
         }
-    });
+    }
 }
 
-fn scale_rows(z: &[f32], slope: &[f32], offset: &[f32], grad: &mut [f32], f: impl Fn(f32) -> f32 + Copy) {
+#[multiversion(targets("x86_64+avx+avx2+avx512f+avx512bw+avx512dq+avx512vl", "x86_64+avx+avx2"))]
+fn scale_rows<F: Fn(f32) -> f32>(z: &[f32], slope: &[f32], offset: &[f32], grad: &mut [f32], f: F) {
     let c = slope.len();
-    wide(move || {
-        for (grad, z) in grad.chunks_exact_mut(c).zip(z.chunks_exact(c)) {
-            for (((g, z), a), b) in grad.iter_mut().zip(z).zip(slope).zip(offset) {
-                *g *= f(a * z + b);
-            }
+    for (grad, z) in grad.chunks_exact_mut(c).zip(z.chunks_exact(c)) {
+        for (((g, z), a), b) in grad.iter_mut().zip(z).zip(slope).zip(offset) {
+            *g *= f(a * z + b);
         }
-    });
+    }
 }
 
 #[cfg(test)]

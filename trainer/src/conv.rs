@@ -4,6 +4,7 @@
 use std::ops::{AddAssign, Mul};
 
 use faer::traits::RealField;
+use multiversion::multiversion;
 use sterna_ir::Window;
 
 use crate::kernel::{add_product, matrix, product, wide};
@@ -63,27 +64,25 @@ fn spans(w: &Window, rows: std::ops::Range<usize>, mut f: impl FnMut(usize, Opti
 }
 
 /// Copies the windows of the window rows `rows` of an image: `[rows][columns][kernel height][kernel width][channels]`.
+#[multiversion(targets("x86_64+avx+avx2+avx512f+avx512bw+avx512dq+avx512vl", "x86_64+avx+avx2"))]
 fn gather<T: Copy + Default>(w: &Window, image: &[T], rows: std::ops::Range<usize>, out: &mut [T]) {
-    wide(|| {
-        spans(w, rows, |at, element, length| match element {
-            // Rows of few channels are too short for a call.
-            Some(element) if length < 16 => {
-                out[at..at + length].iter_mut().zip(&image[element..]).for_each(|(o, x)| *o = *x);
-            }
-            Some(element) => out[at..at + length].copy_from_slice(&image[element..element + length]),
-            None => out[at..at + length].fill(T::default()),
-        });
+    spans(w, rows, |at, element, length| match element {
+        // Rows of few channels are too short for a call.
+        Some(element) if length < 16 => {
+            out[at..at + length].iter_mut().zip(&image[element..]).for_each(|(o, x)| *o = *x);
+        }
+        Some(element) => out[at..at + length].copy_from_slice(&image[element..element + length]),
+        None => out[at..at + length].fill(T::default()),
     });
 }
 
 /// Adds windows, laid out as by [`gather`], to the image that they came from.
+#[multiversion(targets("x86_64+avx+avx2+avx512f+avx512bw+avx512dq+avx512vl", "x86_64+avx+avx2"))]
 fn scatter(w: &Window, tile: &[f32], rows: std::ops::Range<usize>, image: &mut [f32]) {
-    wide(|| {
-        spans(w, rows, |at, element, length| {
-            if let Some(element) = element {
-                image[element..].iter_mut().zip(&tile[at..at + length]).for_each(|(x, t)| *x += *t);
-            }
-        });
+    spans(w, rows, |at, element, length| {
+        if let Some(element) = element {
+            image[element..].iter_mut().zip(&tile[at..at + length]).for_each(|(x, t)| *x += *t);
+        }
     });
 }
 

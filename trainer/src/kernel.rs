@@ -6,6 +6,7 @@
 use faer::linalg::matmul::matmul;
 use faer::traits::RealField;
 use faer::{Accum, MatMut, MatRef, Par};
+use multiversion::multiversion;
 
 /// Rows of a batch, or of a weight matrix, that one task handles.
 pub const ROWS: usize = 32;
@@ -31,15 +32,16 @@ pub fn add_product<T: RealField>(out: &mut [T], a: MatRef<'_, T>, b: MatRef<'_, 
     matmul(dst, Accum::Add, a, b, T::one_impl(), Par::Seq);
 }
 
-/// Runs `work` compiled for the widest vectors of this CPU. Floating-point order is that of the source, on every CPU.
+/// Runs `work`, a few lines, compiled for the widest vectors of this CPU; what is longer may not be, and is a function with
+/// the attribute [`multiversion`]. Floating-point order is that of the source, on every CPU.
 #[inline(always)]
 pub fn wide<R>(work: impl FnOnce() -> R) -> R {
     pulp::Arch::new().dispatch(work)
 }
 
 /// Sum in a fixed order of 16 lanes, which vectorises.
-#[inline(always)]
-pub fn lane_sum(values: &[f32], map: impl Fn(f32) -> f32) -> f64 {
+#[multiversion(targets("x86_64+avx+avx2+avx512f+avx512bw+avx512dq+avx512vl", "x86_64+avx+avx2"))]
+pub fn lane_sum<F: Fn(f32) -> f32>(values: &[f32], map: F) -> f64 {
     let mut lanes = [0f32; 16];
     let chunks = values.chunks_exact(16);
     let rest: f64 = chunks.remainder().iter().map(|&v| f64::from(map(v))).sum();

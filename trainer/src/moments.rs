@@ -1,5 +1,7 @@
 //! Mean and variance of the columns of a matrix, from row shards merged in their order.
 
+use multiversion::multiversion;
+
 /// Moments of one shard.
 #[derive(Clone)]
 pub(crate) struct Moments {
@@ -11,19 +13,30 @@ pub(crate) struct Moments {
 
 impl Moments {
     /// Moments of the columns of `values`, `[rows][cols]`.
-    #[inline(always)]
     pub(crate) fn of(values: &[f32], cols: usize) -> Self {
         let (mut mean, mut deviation) = (vec![0f32; cols], vec![0f32; cols]);
-        for row in values.chunks_exact(cols) {
-            mean.iter_mut().zip(row).for_each(|(m, v)| *m += v);
-        }
         let rows = (values.len() / cols) as f64;
-        let scale = 1.0 / rows as f32;
-        mean.iter_mut().for_each(|m| *m *= scale);
-        for row in values.chunks_exact(cols) {
-            deviation.iter_mut().zip(row).zip(&mean).for_each(|((d, v), m)| *d += (v - m) * (v - m));
-        }
+        deviations(values, 1.0 / rows as f32, &mut mean, &mut deviation);
         Moments { rows, mean, deviation }
+    }
+}
+
+/// Columns' means, `scale` times their sums, and sums of squared deviations from it.
+#[multiversion(targets("x86_64+avx+avx2+avx512f+avx512bw+avx512dq+avx512vl", "x86_64+avx+avx2"))]
+fn deviations(values: &[f32], scale: f32, mean: &mut [f32], deviation: &mut [f32]) {
+    let cols = mean.len();
+    for row in values.chunks_exact(cols) {
+        for (m, v) in mean.iter_mut().zip(row) {
+            *m += v;
+        }
+    }
+    for m in mean.iter_mut() {
+        *m *= scale;
+    }
+    for row in values.chunks_exact(cols) {
+        for ((d, v), m) in deviation.iter_mut().zip(row).zip(&*mean) {
+            *d += (v - m) * (v - m);
+        }
     }
 }
 

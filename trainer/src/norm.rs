@@ -1,5 +1,6 @@
 //! Batch-norm, pool and activation behind the sums of a layer, forward and backward.
 
+use multiversion::multiversion;
 use rayon::prelude::*;
 
 use crate::config::Config;
@@ -50,15 +51,7 @@ pub(crate) fn backward(net: &Net, config: &Config, index: usize, layer: &mut Lay
         .map(|(grad, sums)| {
             config.activation.backward(sums, slope, offset, grad);
             let (mut gamma, mut beta) = (vec![0f32; outputs], vec![0f32; outputs]);
-            wide(|| {
-                for (grad, sums) in grad.chunks_exact(outputs).zip(sums.chunks_exact(outputs)) {
-                    for ((((a, b), g), z), m) in gamma.iter_mut().zip(&mut beta).zip(grad).zip(sums).zip(mean)
-                    {
-                        *a += g * (z - m);
-                        *b += g;
-                    }
-                }
-            });
+            gradients(grad, sums, mean, &mut gamma, &mut beta);
             (gamma, beta)
         })
         .collect();
@@ -75,15 +68,7 @@ pub(crate) fn backward(net: &Net, config: &Config, index: usize, layer: &mut Lay
     let Some(w) = &dense.geometry.pool else {
         let shards = layer.grad.par_chunks_mut(width).zip(layer.sums.par_chunks(width));
         return shards.for_each(|(grad, sums)| {
-            wide(|| {
-                for (grad, sums) in grad.chunks_exact_mut(outputs).zip(sums.chunks_exact(outputs)) {
-                    for ((((g, z), a), b), k) in
-                        grad.iter_mut().zip(sums).zip(slope).zip(&by_sum).zip(&constant)
-                    {
-                        *g = a * *g + b * z + k;
-                    }
-                }
-            });
+            combine(grad, sums, slope, &by_sum, &constant);
         });
     };
     let sums = layer.sums.par_chunks_mut(dense.shard() * dense.sums());
@@ -99,4 +84,27 @@ pub(crate) fn backward(net: &Net, config: &Config, index: usize, layer: &mut Lay
             pool::back(w, winners, grad, slope, sums);
         }
     });
+}
+
+/// Adds what the rows of a shard give to the gradients of gain, but for the spread, and shift.
+#[multiversion(targets("x86_64+avx+avx2+avx512f+avx512bw+avx512dq+avx512vl", "x86_64+avx+avx2"))]
+fn gradients(grad: &[f32], sums: &[f32], mean: &[f32], gamma: &mut [f32], beta: &mut [f32]) {
+    let outputs = mean.len();
+    for (grad, sums) in grad.chunks_exact(outputs).zip(sums.chunks_exact(outputs)) {
+        for ((((a, b), g), z), m) in gamma.iter_mut().zip(&mut *beta).zip(grad).zip(sums).zip(mean) {
+            *a += g * (z - m);
+            *b += g;
+        }
+    }
+}
+
+/// `grad = slope grad + by_sum sums + constant`, per channel.
+#[multiversion(targets("x86_64+avx+avx2+avx512f+avx512bw+avx512dq+avx512vl", "x86_64+avx+avx2"))]
+fn combine(grad: &mut [f32], sums: &[f32], slope: &[f32], by_sum: &[f32], constant: &[f32]) {
+    let outputs = slope.len();
+    for (grad, sums) in grad.chunks_exact_mut(outputs).zip(sums.chunks_exact(outputs)) {
+        for ((((g, z), a), b), k) in grad.iter_mut().zip(sums).zip(slope).zip(by_sum).zip(constant) {
+            *g = a * *g + b * z + k;
+        }
+    }
 }

@@ -1,10 +1,11 @@
 //! Parameters, the rules that update them, and the learning rate over the training.
 
+use multiversion::multiversion;
 use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
 
 use crate::config::{Config, Optimiser, Schedule};
-use crate::kernel::{CHUNK, wide};
+use crate::kernel::CHUNK;
 
 /// A trained tensor with the memory that its update rule needs.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -57,12 +58,7 @@ impl Param {
             Optimiser::Sgd { momentum } => {
                 let (momentum, decay, rate) = (momentum as f32, rule.decay as f32, rate as f32);
                 tensors.into_par_iter().zip(grad.par_chunks(CHUNK)).for_each(|((w, m), g)| {
-                    wide(move || {
-                        for ((w, m), g) in w.iter_mut().zip(m).zip(g) {
-                            *m = momentum * *m + (g + decay * *w);
-                            *w = (*w - rate * *m).clamp(-clip, clip);
-                        }
-                    });
+                    heavy_ball((w, m, g), (momentum, decay, rate, clip));
                 });
             }
             Optimiser::Adam { beta1, beta2, epsilon } => {
@@ -73,16 +69,45 @@ impl Param {
                 let keep = (1.0 - rate * rule.decay) as f32;
                 let tensors = tensors.into_par_iter().zip(self.square.par_chunks_mut(CHUNK));
                 tensors.zip(grad.par_chunks(CHUNK)).for_each(|(((w, m), v), g)| {
-                    wide(move || {
-                        for (((w, m), v), g) in w.iter_mut().zip(m).zip(v).zip(g) {
-                            *m = b1 * *m + (1.0 - b1) * g;
-                            *v = b2 * *v + (1.0 - b2) * g * g;
-                            *w = (keep * *w - size * *m / ((*v * unbias).sqrt() + eps)).clamp(-clip, clip);
-                        }
-                    });
+                    adam((w, m, v, g), Adam { b1, b2, eps, size, unbias, keep, clip });
                 });
             }
         }
+    }
+}
+
+/// Weights, their running gradients, and gradients; momentum, decay, rate and bound of the weights.
+#[multiversion(targets("x86_64+avx+avx2+avx512f+avx512bw+avx512dq+avx512vl", "x86_64+avx+avx2"))]
+fn heavy_ball(
+    (w, m, g): (&mut [f32], &mut [f32], &[f32]),
+    (momentum, decay, rate, clip): (f32, f32, f32, f32),
+) {
+    for ((w, m), g) in w.iter_mut().zip(m).zip(g) {
+        *m = momentum * *m + (g + decay * *w);
+        *w = (*w - rate * *m).clamp(-clip, clip);
+    }
+}
+
+/// What a step of Adam multiplies with.
+#[derive(Clone, Copy)]
+struct Adam {
+    b1: f32,
+    b2: f32,
+    eps: f32,
+    size: f32,
+    unbias: f32,
+    keep: f32,
+    clip: f32,
+}
+
+/// Weights, running gradients and their squares, and gradients.
+#[multiversion(targets("x86_64+avx+avx2+avx512f+avx512bw+avx512dq+avx512vl", "x86_64+avx+avx2"))]
+fn adam((w, m, v, g): (&mut [f32], &mut [f32], &mut [f32], &[f32]), by: Adam) {
+    let Adam { b1, b2, eps, size, unbias, keep, clip } = by;
+    for (((w, m), v), g) in w.iter_mut().zip(m).zip(v).zip(g) {
+        *m = b1 * *m + (1.0 - b1) * g;
+        *v = b2 * *v + (1.0 - b2) * g * g;
+        *w = (keep * *w - size * *m / ((*v * unbias).sqrt() + eps)).clamp(-clip, clip);
     }
 }
 

@@ -18,6 +18,7 @@ use crate::net::{Dense, Net, strength};
 use crate::norm;
 use crate::quantise::{self, Pass, Quantised, sca};
 use crate::residual;
+use crate::sparse::Sparse;
 
 /// Buffers of a step, and the gradients that it leaves.
 #[derive(Clone, Debug)]
@@ -44,6 +45,8 @@ pub struct Workspace {
 pub struct LayerSpace {
     /// Weights of this step.
     pub quantised: Quantised,
+    /// Those of a dense layer that are not zero, where they are few.
+    sparse: Option<Sparse>,
     /// Sums, `[batch][positions][outputs]`; behind a pool the backward pass turns them into the gradient by them.
     pub sums: Vec<f32>,
     /// Codes after the activation and the residual sum, `[batch][pooled positions][outputs]`; empty for the last layer.
@@ -128,6 +131,10 @@ pub fn step(net: &mut Net, config: &Config, space: &mut Workspace, part: f64) ->
         let (done, rest) = space.layers.split_at_mut(index);
         let x = done.last().map_or(&space.input, |l| &l.codes);
         let (layer, dense) = (&mut rest[0], &net.dense[index]);
+        layer.sparse = match dense.geometry.conv {
+            Some(_) => None,
+            None => Sparse::of(&layer.quantised.weights, dense.inputs),
+        };
         let moments = match (&dense.geometry.conv, &dense.geometry.average) {
             (Some(w), _) => images::sums(dense, w, x, layer, &mut space.images),
             (None, Some(w)) => {
@@ -221,9 +228,11 @@ fn sums(dense: &Dense, x: &[f32], layer: &mut LayerSpace) -> (Vec<f32>, Vec<f32>
         .par_chunks_mut(ROWS * outputs)
         .zip(x.par_chunks(ROWS * inputs))
         .map(|(sums, x)| {
-            let rows = sums.len() / outputs;
-            product(sums, matrix(x, rows, inputs), weights);
-            wide(|| Moments::of(sums, outputs))
+            match &layer.sparse {
+                Some(sparse) => sparse.product(x, sums),
+                None => product(sums, matrix(x, sums.len() / outputs, inputs), weights),
+            }
+            Moments::of(sums, outputs)
         })
         .collect();
     moments::merge(&shards, outputs)
@@ -233,8 +242,13 @@ fn sums(dense: &Dense, x: &[f32], layer: &mut LayerSpace) -> (Vec<f32>, Vec<f32>
 fn weight_gradient(dense: &Dense, x: &[f32], layer: &mut LayerSpace) {
     let (inputs, outputs) = (dense.inputs, dense.outputs);
     let batch = x.len() / inputs;
-    let (x, grad) = (matrix(x, batch, inputs), matrix(&layer.grad, batch, outputs).transpose());
     let quantised = &layer.quantised;
+    // Where the choice of zeros stays, no gradient brings one back.
+    if let (Some(sparse), Some(_)) = (&layer.sparse, &dense.mask) {
+        let scale = |o: usize| 1.0 / quantised.scale_of(o);
+        return sparse.outer(&layer.grad, x, scale, &mut layer.weight_grad);
+    }
+    let (x, grad) = (matrix(x, batch, inputs), matrix(&layer.grad, batch, outputs).transpose());
     layer.weight_grad.par_chunks_mut(ROWS * inputs).enumerate().for_each(|(shard, out)| {
         let first = shard * ROWS;
         product(out, grad.subrows(first, out.len() / inputs), x);
@@ -251,5 +265,8 @@ fn input_gradient(dense: &Dense, layer: &LayerSpace, out: &mut [f32]) {
     let (inputs, outputs) = (dense.inputs, dense.outputs);
     let weights = matrix(&layer.quantised.weights, outputs, inputs);
     let shards = out.par_chunks_mut(ROWS * inputs).zip(layer.grad.par_chunks(ROWS * outputs));
+    if let Some(sparse) = layer.sparse.as_ref().map(Sparse::transposed) {
+        return shards.for_each(|(out, grad)| sparse.product(grad, out));
+    }
     shards.for_each(|(out, grad)| product(out, matrix(grad, grad.len() / outputs, outputs), weights));
 }

@@ -3,15 +3,13 @@
 //! too.
 
 use super::{Quantised, binary_connect};
-use crate::kernel::{lane_sum, wide};
+use crate::kernel::lane_sum;
 
 /// Signs, and the mean magnitude of each `group` of consecutive latent weights.
 pub fn quantise(latent: &[f32], group: usize, out: &mut Quantised) {
     binary_connect::signs(latent, &mut out.weights);
     out.scale = latent
         .chunks(group)
-        .map(|row| {
-            wide(|| (lane_sum(row, f32::abs) / row.len() as f64).max(f64::from(f32::MIN_POSITIVE)) as f32)
-        })
+        .map(|row| (lane_sum(row, f32::abs) / row.len() as f64).max(f64::from(f32::MIN_POSITIVE)) as f32)
         .collect();
 }

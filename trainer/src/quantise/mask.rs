@@ -23,10 +23,9 @@ pub fn quantise(latent: &[f32], mask: &[bool], group: usize, out: &mut Quantised
 /// Mean magnitude of the latent weights that are not zero in `weights`, for each `group` of consecutive ones.
 pub fn scales(latent: &[f32], weights: &[f32], group: usize) -> Vec<f32> {
     let part = |(w, q): (&[f32], &[f32])| {
-        wide(|| {
-            let products: Vec<f32> = q.iter().zip(w).map(|(q, w)| q * w).collect();
-            (lane_sum(&products, f32::abs), lane_sum(q, f32::abs))
-        })
+        let mut products = vec![0f32; q.len()];
+        wide(|| products.iter_mut().zip(q).zip(w).for_each(|((p, q), w)| *p = q * w));
+        (lane_sum(&products, f32::abs), lane_sum(q, f32::abs))
     };
     let mean = |(w, q): (&[f32], &[f32])| {
         let parts: Vec<(f64, f64)> = w.par_chunks(CHUNK).zip(q.par_chunks(CHUNK)).map(part).collect();

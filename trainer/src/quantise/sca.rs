@@ -52,13 +52,13 @@ pub fn backward(layer: &Layer<'_>, strength: f64, quantised: &Quantised, grad: &
 
 /// Mean magnitude of a gradient: the unit of the regulariser's strength.
 pub fn magnitude(grad: &[f32]) -> f64 {
-    let parts: Vec<f64> = grad.par_chunks(CHUNK).map(|c| wide(|| lane_sum(c, f32::abs))).collect();
+    let parts: Vec<f64> = grad.par_chunks(CHUNK).map(|c| lane_sum(c, f32::abs)).collect();
     parts.iter().sum::<f64>() / grad.len().max(1) as f64
 }
 
 /// Fraction of weights that round to 0, of those that `tanh` gave.
 pub fn zeros(weights: &[f32]) -> f64 {
-    let small = |c: &[f32]| wide(|| lane_sum(c, |w| f32::from(u8::from(w.abs() < 0.5))));
+    let small = |c: &[f32]| lane_sum(c, |w| f32::from(u8::from(w.abs() < 0.5)));
     let parts: Vec<f64> = weights.par_chunks(CHUNK).map(small).collect();
     parts.iter().sum::<f64>() / weights.len().max(1) as f64
 }
@@ -76,7 +76,7 @@ pub fn steer(alpha: f64, wanted: f64, found: f64, gain: f64) -> f64 {
 
 /// How far weights are from 0 and 1: the mean of `w^2 (1 - w^2)`, at most 1/4.
 pub fn rounding_gap(weights: &[f32]) -> f64 {
-    let part = |c: &[f32]| wide(|| lane_sum(c, |w| w * w * (1.0 - w * w)));
+    let part = |c: &[f32]| lane_sum(c, |w| w * w * (1.0 - w * w));
     let parts: Vec<f64> = weights.par_chunks(CHUNK).map(part).collect();
     parts.iter().sum::<f64>() / weights.len().max(1) as f64
 }

@@ -14,7 +14,7 @@ pub const FACTOR: f64 = 0.7;
 pub fn quantise(latent: &[f32], group: usize, factor: f64, out: &mut Quantised) {
     let mut thresholds = Vec::with_capacity(latent.len() / group);
     for (out, latent) in out.weights.chunks_mut(group).zip(latent.chunks(group)) {
-        let sums: Vec<f64> = latent.par_chunks(CHUNK).map(|c| wide(|| lane_sum(c, f32::abs))).collect();
+        let sums: Vec<f64> = latent.par_chunks(CHUNK).map(|c| lane_sum(c, f32::abs)).collect();
         let threshold = (factor * sums.iter().sum::<f64>() / latent.len() as f64) as f32;
         out.par_chunks_mut(CHUNK).zip(latent.par_chunks(CHUNK)).for_each(|(out, latent)| {
             wide(move || {

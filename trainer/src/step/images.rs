@@ -1,5 +1,6 @@
 //! The convolutions of a step, shard by shard of images.
 
+use multiversion::multiversion;
 use rayon::prelude::*;
 use sterna_ir::Window;
 
@@ -50,7 +51,7 @@ pub(super) fn sums(
             let images = sums.chunks_exact_mut(image).zip(x.chunks_exact(elements));
             let each = |(sums, x): (&mut [f32], &[f32])| {
                 conv::forward(w, dense.geometry.depthwise, weights, x, sums, tile);
-                wide(|| Moments::of(sums, outputs))
+                Moments::of(sums, outputs)
             };
             images.map(each).collect()
         })
@@ -101,16 +102,21 @@ pub(super) fn gradients(
     }
     let partial = &*partial;
     layer.weight_grad.par_chunks_mut(ROWS * fan_in).enumerate().for_each(|(shard, out)| {
-        let first = shard * ROWS * fan_in;
-        wide(|| {
-            out.fill(0.0);
-            for sum in partial.chunks_exact(weights.len()) {
-                out.iter_mut().zip(&sum[first..]).for_each(|(o, g)| *o += g);
-            }
-            for (o, row) in out.chunks_exact_mut(fan_in).enumerate() {
-                let factor = 1.0 / quantised.scale_of(shard * ROWS + o);
-                row.iter_mut().for_each(|g| *g *= factor);
-            }
-        });
+        total(partial.chunks_exact(weights.len()).map(|sum| &sum[shard * ROWS * fan_in..]), out);
+        for (o, row) in out.chunks_exact_mut(fan_in).enumerate() {
+            let factor = 1.0 / quantised.scale_of(shard * ROWS + o);
+            wide(|| row.iter_mut().for_each(|g| *g *= factor));
+        }
     });
+}
+
+/// The sum of the first elements of each of `parts`.
+#[multiversion(targets("x86_64+avx+avx2+avx512f+avx512bw+avx512dq+avx512vl", "x86_64+avx+avx2"))]
+fn total<'a, P: Iterator<Item = &'a [f32]>>(parts: P, out: &mut [f32]) {
+    out.fill(0.0);
+    for part in parts {
+        for (o, g) in out.iter_mut().zip(part) {
+            *o += g;
+        }
+    }
 }
