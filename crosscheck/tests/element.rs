@@ -1,0 +1,95 @@
+//! Processing elements as `compile --pes` builds them, each with its schedule.
+
+use sterna_crosscheck::compare::{Dice, Difference, compare};
+use sterna_crosscheck::element::Element;
+use sterna_crosscheck::part::{Part, node};
+use sterna_hdl::{Folding, Options, lower};
+use sterna_ir::netlist::{MemoryKind, Op, Term};
+use sterna_ir::{Dense, Input, Layer, LayerOp, Network, Range};
+
+use crate::CYCLES;
+
+/// A layer of 12 rows on two elements, of whose weights so many percent are not zero.
+fn elements(inputs: usize, range: Range, percent: u32) -> [Part; 2] {
+    let mut dice = Dice::new(u64::from(percent));
+    let weights = (0..12 * inputs).map(|_| (dice.bit(percent) * (1 - 2 * dice.bit(50))) as i16).collect();
+    let dense = Dense { inputs, outputs: 12, weights, bias: vec![] };
+    let layers = vec![Layer { name: "dense".into(), op: LayerOp::Dense(dense) }];
+    let network = Network { name: "layer".into(), input: Input::new(vec![inputs], range), layers };
+    let options = Options { folding: Folding::Pes(2), ..Options::default() };
+    let netlist = lower(&network, &options).expect("the layer compiles").netlist;
+    ["layer0_pe0/pe0_acc", "layer0_pe1/pe1_acc"].map(|sum| {
+        let of_layer = ["ce", "pc", "first1", "first4", "bank2", "write", "write_addr"];
+        let inputs = of_layer.map(|name| node(&netlist, &format!("layer0/{name}")));
+        let inputs = Vec::from_iter(inputs.into_iter().chain([node(&netlist, "x0_filled")]));
+        Part::new(&netlist, &inputs, &[node(&netlist, sum)])
+    })
+}
+
+/// Compares with an element of these widths.
+fn run<const X: usize, const A: usize, const D: usize, const P: usize, const S: usize>(
+    part: &Part,
+) -> Result<usize, Difference> {
+    let range = |pin: usize| part.netlist.node(part.inputs[pin]).range;
+    let words = part.netlist.memories.iter().find_map(|memory| match &memory.kind {
+        MemoryKind::Rom(words) => Some(words),
+        MemoryKind::Ram { .. } => None,
+    });
+    let words = words.expect("an element has a schedule");
+    let delta = part.netlist.node(node(&part.netlist, "delta")).range.width();
+    let sum = part.netlist.node(part.outputs[0]).range.width();
+    let widths = [range(7).width(), range(6).width() - 1, delta, range(1).width(), sum];
+    assert_eq!(widths.map(|w| w as usize), [X, A, D, P, S], "widths of Sterna's element");
+    let mut twin = Element::<X, A, D, P, S>::new(words, range(7).is_signed());
+    let cycles = Range::new(0, words.len() as i64 - 1);
+    let mut pc = 0;
+    compare(part, &mut twin, CYCLES, |dice| {
+        // Mostly on along the schedule, as the control does it.
+        pc = if dice.bit(90) == 1 { (pc + 1) % words.len() as i64 } else { dice.value(cycles) };
+        let flags = [dice.bit(80), pc, dice.bit(10), dice.bit(10), dice.bit(50), dice.bit(50)];
+        flags.into_iter().chain([dice.value(range(6)), dice.value(range(7))]).collect()
+    })
+}
+
+#[test]
+fn elements_of_all_widths_are_those_of_rust_hdl() {
+    for part in elements(16, Range::signed(8), 40) {
+        assert_eq!(run::<8, 4, 3, 6, 12>(&part), Ok(CYCLES));
+    }
+    for part in elements(64, Range::BIT, 50) {
+        assert_eq!(run::<1, 6, 3, 8, 6>(&part), Ok(CYCLES));
+    }
+    for part in elements(40, Range::unsigned(5), 10) {
+        assert_eq!(run::<5, 6, 5, 5, 9>(&part), Ok(CYCLES));
+    }
+    for part in elements(130, Range::signed(16), 80) {
+        assert_eq!(run::<16, 8, 3, 10, 23>(&part), Ok(CYCLES));
+    }
+}
+
+#[test]
+fn a_broken_element_is_told_from_the_other() {
+    let [part, _] = elements(16, Range::signed(8), 40);
+    let broken = |name: &str, change: fn(&mut Op)| {
+        let mut part = part.clone();
+        part.damage(name, change);
+        run::<8, 4, 3, 6, 12>(&part).expect_err(name)
+    };
+    let wrong_sign = broken("x_signed", |op| match op {
+        Op::Mux { zero, one, .. } => std::mem::swap(zero, one),
+        _ => unreachable!("chooses the sign"),
+    });
+    assert_eq!(wrong_sign.output, "pe0_acc");
+    broken("acc_from", |op| match op {
+        Op::Mux { zero, one, .. } => *one = *zero,
+        _ => unreachable!("clears the sum"),
+    });
+    broken("idle", |op| match op {
+        Op::Or(bits) => drop(bits.pop()),
+        _ => unreachable!("says which words add nothing"),
+    });
+    broken("addr_to", |op| match op {
+        Op::Sum(terms) => terms.retain(|term: &Term| !term.negate),
+        _ => unreachable!("moves"),
+    });
+}

@@ -1,0 +1,110 @@
+//! Queues as they stand in front of a slow convolution inside the network.
+
+use sterna_crosscheck::compare::{Difference, compare};
+use sterna_crosscheck::part::{Part, node};
+use sterna_crosscheck::queue::Queue;
+use sterna_hdl::{Folding, Options, Style, lower};
+use sterna_ir::netlist::{NodeId, Op};
+use sterna_ir::{Conv2d, Input, Layer, LayerOp, Network, Range, Window};
+
+use crate::CYCLES;
+
+/// Images of `side` pixels a side through a quick convolution to `channels`, a pool and a slow convolution.
+fn queue(side: usize, channels: usize, range: Range) -> Part {
+    let conv = |input: [usize; 3], outputs: usize| {
+        let window = Window { input, kernel: [3, 3], stride: [1, 1], padding: [0, 0] };
+        let weights = (0..9 * input[0] * outputs).map(|i| [1, -1][i % 2]).collect();
+        LayerOp::Conv2d(Conv2d { window, outputs, groups: 1, weights, bias: vec![] })
+    };
+    let pool =
+        Window { input: [channels, side - 2, side - 2], kernel: [2, 2], stride: [2, 2], padding: [0, 0] };
+    let half = (side - 2) / 2;
+    let ops = [conv([1, side, side], channels), LayerOp::MaxPool(pool), conv([channels, half, half], 8)];
+    let layers = ops.into_iter().map(|op| Layer { name: "layer".into(), op }).collect();
+    let network = Network { name: "images".into(), input: Input::new(vec![1, side, side], range), layers };
+    let folding = Folding::PerLayer(vec![Style::Folded { pes: 1 }; 2]);
+    let netlist =
+        lower(&network, &Options { folding, ..Options::default() }).expect("the network compiles").netlist;
+
+    let at = |name: &str| node(&netlist, &format!("layer2/{name}"));
+    let operand = |name: &str, index: usize| netlist.node(at(name)).op.operands()[index];
+    let mut inputs = vec![node(&netlist, "rst"), operand("leaves", 1), operand("queue_moved", 0)];
+    let mut outputs = vec![at("queue_free"), at("waited_valid")];
+    for memory in netlist.memories.iter().filter(|memory| memory.name.starts_with("queue_")) {
+        let mut lo = 0;
+        for lane in netlist.node(at(&format!("{}_word", memory.name))).op.operands() {
+            let range = netlist.node(lane).range;
+            let suffix = if range.is_signed() { "_signed" } else { "" };
+            inputs.push(lane);
+            outputs.push(at(&format!("{}_{lo}{suffix}", memory.name)));
+            lo += range.width();
+        }
+    }
+    Part::new(&netlist, &inputs, &outputs)
+}
+
+/// Compares with a queue of these widths.
+fn run<const W: usize, const N: usize>(part: &Part) -> Result<usize, Difference> {
+    let range = |pin: &NodeId| part.netlist.node(*pin).range;
+    let lanes = Vec::from_iter(part.inputs[3..].iter().map(|pin| range(pin).width()));
+    let depth = part.netlist.memories[0].depth;
+    assert_eq!(
+        (lanes.iter().sum(), (depth - 1).ilog2() + 1),
+        (W as u32, N as u32),
+        "widths of Sterna's queue"
+    );
+    let mut twin = Queue::<W, N>::new(depth, lanes);
+    let (mut valid, mut ready) = (50, 50);
+    compare(part, &mut twin, CYCLES, |dice| {
+        // Seldom another pace at either end, so that the queue is full, empty and between for a while.
+        if dice.bit(2) == 1 {
+            [valid, ready] = [0; 2].map(|_: i32| dice.value(Range::new(0, 100)) as u32);
+        }
+        let reset = dice.bit(2) & dice.bit(20);
+        let lanes = part.inputs[3..].iter();
+        let mut pins = vec![reset, dice.bit(ready), dice.bit(valid)];
+        pins.extend(lanes.map(|pin| dice.value(range(pin))));
+        pins
+    })
+}
+
+#[test]
+fn queues_of_all_widths_are_those_of_rust_hdl() {
+    let check = |part: Part, run: fn(&Part) -> Result<usize, Difference>| {
+        let words = run(&part).expect("both are alike");
+        assert!(words > 2 * CYCLES + CYCLES / 4, "words in too few cycles: {words}");
+    };
+    check(queue(14, 6, Range::signed(4)), run::<48, 3>);
+    check(queue(14, 3, Range::BIT), run::<12, 3>);
+    check(queue(24, 2, Range::unsigned(8)), run::<24, 5>);
+}
+
+#[test]
+fn a_broken_queue_is_told_from_the_other() {
+    let part = queue(14, 6, Range::signed(4));
+    let broken = |name: &str, change: fn(&mut Op)| {
+        let mut part = part.clone();
+        part.damage(name, change);
+        run::<48, 3>(&part).expect_err(name)
+    };
+    // The word that waits at the output is lost when its reader stops.
+    broken("waits_on", |op| match op {
+        Op::And(bits) => bits.truncate(1),
+        _ => unreachable!("a word stays"),
+    });
+    // A word is lost when the queue is full.
+    broken("queue_moved", |op| match op {
+        Op::And(bits) => bits.truncate(1),
+        _ => unreachable!("a word enters"),
+    });
+    // A word is taken from an empty memory.
+    broken("fetch", |op| match op {
+        Op::And(bits) => drop(bits.remove(0)),
+        _ => unreachable!("a word is read"),
+    });
+    let unreset = broken("waited_valid", |op| match op {
+        Op::Reg { reset, .. } => *reset = None,
+        _ => unreachable!("a register"),
+    });
+    assert_eq!(unreset.output, "waited_valid");
+}
