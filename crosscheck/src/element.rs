@@ -171,6 +171,8 @@ impl<const X: usize, const A: usize, const D: usize, const P: usize, const S: us
 impl<const X: usize, const A: usize, const D: usize, const P: usize, const S: usize> Twin
     for Element<X, A, D, P, S>
 {
+    const VALID: Option<usize> = None;
+
     fn clock(&mut self) -> &mut Signal<In, Clock> {
         &mut self.clock
     }
@@ -187,7 +189,15 @@ impl<const X: usize, const A: usize, const D: usize, const P: usize, const S: us
         self.write_data.next = bits[7].to_bits();
     }
 
-    fn see(&self) -> Vec<Option<u64>> {
-        vec![Some(self.sum.val().to_u64())]
+    fn see(&self) -> Vec<u64> {
+        vec![self.sum.val().to_u64()]
+    }
+
+    fn connections(&self) -> String {
+        format!(
+            ".enable(i0), .cycle(i1), .begins(i2), .clears(i3), .second(i4), .write(i5), .write_second(i6[{A}]), \
+             .write_at(i6[{}:0]), .write_data(i7), .sum(o0)",
+            A - 1
+        )
     }
 }

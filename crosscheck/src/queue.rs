@@ -45,13 +45,6 @@ impl<const W: usize, const N: usize> Logic for Queue<W, N> {
     #[hdl_gen]
     fn update(&mut self) {
         dff_setup!(self, clock, write_at, read_at, grew, shows, fresh, held);
-        self.memory.read_clock.next = self.clock.val();
-        self.memory.write_clock.next = self.clock.val();
-        self.memory.write_enable.next = self.takes.val();
-        self.memory.write_address.next = self.write_at.q.val();
-        self.memory.write_data.next = self.x_data.val();
-        self.memory.read_address.next = self.read_at.q.val();
-
         // Where both ends meet the memory is full if the last change was a word that came, else empty.
         self.full.next = (self.write_at.q.val() == self.read_at.q.val()) & self.grew.q.val();
         self.some.next = (self.write_at.q.val() != self.read_at.q.val()) | self.grew.q.val();
@@ -80,6 +73,12 @@ impl<const W: usize, const N: usize> Logic for Queue<W, N> {
             self.grew.d.next = false;
             self.shows.d.next = false;
         }
+        self.memory.read_clock.next = self.clock.val();
+        self.memory.write_clock.next = self.clock.val();
+        self.memory.write_enable.next = self.takes.val();
+        self.memory.write_address.next = self.write_at.q.val();
+        self.memory.write_data.next = self.x_data.val();
+        self.memory.read_address.next = self.read_at.q.val();
 
         // The memory reads always; only what was fetched is shown, until it goes.
         self.fresh.d.next = self.fetches.val();
@@ -126,6 +125,8 @@ impl<const W: usize, const N: usize> Queue<W, N> {
 }
 
 impl<const W: usize, const N: usize> Twin for Queue<W, N> {
+    const VALID: Option<usize> = Some(1);
+
     fn clock(&mut self) -> &mut Signal<In, Clock> {
         &mut self.clock
     }
@@ -138,15 +139,26 @@ impl<const W: usize, const N: usize> Twin for Queue<W, N> {
         self.x_data.next = lanes.fold(0, |word, (width, lane)| word << width | lane).to_bits();
     }
 
-    fn see(&self) -> Vec<Option<u64>> {
-        let valid = self.y_valid.val();
+    fn see(&self) -> Vec<u64> {
         let mut word = self.y_data.val().to_u64();
         let lane = |width: &u32| {
             let lane = word & ((1 << width) - 1);
             word >>= width;
-            valid.then_some(lane)
+            lane
         };
-        let handshake = [Some(self.x_ready.val().into()), Some(valid.into())];
+        let handshake = [self.x_ready.val().into(), self.y_valid.val().into()];
         handshake.into_iter().chain(self._lanes.iter().map(lane)).collect()
+    }
+
+    fn connections(&self) -> String {
+        let lanes = |name: char, first: usize| {
+            let lane = |index: usize| format!("{name}{}", first + index);
+            Vec::from_iter((0..self._lanes.len()).rev().map(lane)).join(", ")
+        };
+        format!(
+            ".reset(i0), .y_ready(i1), .x_valid(i2), .x_data({{{}}}), .x_ready(o0), .y_valid(o1), .y_data({{{}}})",
+            lanes('i', 3),
+            lanes('o', 2)
+        )
     }
 }

@@ -128,6 +128,8 @@ impl<const X: usize, const T: usize, const P: usize, const L: usize, const C: us
 impl<const X: usize, const T: usize, const P: usize, const L: usize, const C: usize> Twin
     for Unit<X, T, P, L, C>
 {
+    const VALID: Option<usize> = Some(1);
+
     fn clock(&mut self) -> &mut Signal<In, Clock> {
         &mut self.clock
     }
@@ -139,9 +141,11 @@ impl<const X: usize, const T: usize, const P: usize, const L: usize, const C: us
         self.x_data.next = bits[3].to_bits();
     }
 
-    fn see(&self) -> Vec<Option<u64>> {
-        let valid = self.y_valid.val();
-        let data = valid.then(|| self.y_data.val().to_u64());
-        vec![Some(self.x_ready.val().into()), Some(valid.into()), data]
+    fn see(&self) -> Vec<u64> {
+        vec![self.x_ready.val().into(), self.y_valid.val().into(), self.y_data.val().to_u64()]
+    }
+
+    fn connections(&self) -> String {
+        ".reset(i0), .y_ready(i1), .x_valid(i2), .x_data(i3), .x_ready(o0), .y_valid(o1), .y_data(o2)".into()
     }
 }

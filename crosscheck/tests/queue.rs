@@ -1,13 +1,14 @@
 //! Queues as they stand in front of a slow convolution inside the network.
 
-use sterna_crosscheck::compare::{Difference, compare};
+use sterna_crosscheck::compare::{Difference, Twin, compare};
 use sterna_crosscheck::part::{Part, node};
 use sterna_crosscheck::queue::Queue;
 use sterna_hdl::{Folding, Options, Style, lower};
-use sterna_ir::netlist::{NodeId, Op};
+use sterna_ir::netlist::Op;
 use sterna_ir::{Conv2d, Input, Layer, LayerOp, Network, Range, Window};
 
 use crate::CYCLES;
+use crate::beside::{self, bit};
 
 /// Images of `side` pixels a side through a quick convolution to `channels`, a pool and a slow convolution.
 fn queue(side: usize, channels: usize, range: Range) -> Part {
@@ -43,40 +44,50 @@ fn queue(side: usize, channels: usize, range: Range) -> Part {
     Part::new(&netlist, &inputs, &outputs)
 }
 
-/// Compares with a queue of these widths.
-fn run<const W: usize, const N: usize>(part: &Part) -> Result<usize, Difference> {
-    let range = |pin: &NodeId| part.netlist.node(*pin).range;
-    let lanes = Vec::from_iter(part.inputs[3..].iter().map(|pin| range(pin).width()));
+/// A queue of these widths, which must be those of Sterna's.
+fn twin<const W: usize, const N: usize>(part: &Part) -> Queue<W, N> {
+    let lanes = part.inputs[3..].iter().map(|pin| part.netlist.node(*pin).range.width());
+    let lanes = Vec::from_iter(lanes);
     let depth = part.netlist.memories[0].depth;
-    assert_eq!(
-        (lanes.iter().sum(), (depth - 1).ilog2() + 1),
-        (W as u32, N as u32),
-        "widths of Sterna's queue"
-    );
-    let mut twin = Queue::<W, N>::new(depth, lanes);
+    assert_eq!([lanes.iter().sum(), (depth - 1).ilog2() + 1], [W as u32, N as u32]);
+    Queue::new(depth, lanes)
+}
+
+fn run(part: &Part, mut twin: impl Twin) -> Result<usize, Difference> {
     let (mut valid, mut ready) = (50, 50);
     compare(part, &mut twin, CYCLES, |dice| {
         // Seldom another pace at either end, so that the queue is full, empty and between for a while.
         if dice.bit(2) == 1 {
             [valid, ready] = [0; 2].map(|_: i32| dice.value(Range::new(0, 100)) as u32);
         }
-        let reset = dice.bit(2) & dice.bit(20);
-        let lanes = part.inputs[3..].iter();
-        let mut pins = vec![reset, dice.bit(ready), dice.bit(valid)];
-        pins.extend(lanes.map(|pin| dice.value(range(pin))));
+        let mut pins = vec![dice.bit(2) & dice.bit(20), dice.bit(ready), dice.bit(valid)];
+        pins.extend(part.inputs[3..].iter().map(|pin| dice.value(part.netlist.node(*pin).range)));
         pins
     })
 }
 
+/// A queue and its twin in Verilog.
+pub fn bench() -> (String, String) {
+    let part = queue(14, 6, Range::signed(4));
+    let pace =
+        |percents: [u32; 2]| format!("$urandom % 100 < (cycle[8] ? {} : {})", percents[0], percents[1]);
+    let mut stimulus = vec![bit(1), pace([30, 70]), pace([70, 30])];
+    stimulus.resize(part.inputs.len(), "$urandom".into());
+    beside::bench("queue", &part, twin::<48, 3>(&part), &stimulus)
+}
+
 #[test]
 fn queues_of_all_widths_are_those_of_rust_hdl() {
-    let check = |part: Part, run: fn(&Part) -> Result<usize, Difference>| {
-        let words = run(&part).expect("both are alike");
+    let check = |result: Result<usize, Difference>| {
+        let words = result.expect("both are alike");
         assert!(words > 2 * CYCLES + CYCLES / 4, "words in too few cycles: {words}");
     };
-    check(queue(14, 6, Range::signed(4)), run::<48, 3>);
-    check(queue(14, 3, Range::BIT), run::<12, 3>);
-    check(queue(24, 2, Range::unsigned(8)), run::<24, 5>);
+    let part = queue(14, 6, Range::signed(4));
+    check(run(&part, twin::<48, 3>(&part)));
+    let part = queue(14, 3, Range::BIT);
+    check(run(&part, twin::<12, 3>(&part)));
+    let part = queue(24, 2, Range::unsigned(8));
+    check(run(&part, twin::<24, 5>(&part)));
 }
 
 #[test]
@@ -85,7 +96,7 @@ fn a_broken_queue_is_told_from_the_other() {
     let broken = |name: &str, change: fn(&mut Op)| {
         let mut part = part.clone();
         part.damage(name, change);
-        run::<48, 3>(&part).expect_err(name)
+        run(&part, twin::<48, 3>(&part)).expect_err(name)
     };
     // The word that waits at the output is lost when its reader stops.
     broken("waits_on", |op| match op {

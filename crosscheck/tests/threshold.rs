@@ -8,6 +8,7 @@ use sterna_ir::netlist::{MemoryKind, Op};
 use sterna_ir::{Input, Layer, LayerOp, Network, Range, Threshold};
 
 use crate::CYCLES;
+use crate::beside::{self, bit};
 
 /// Seven channels, some falling, with thresholds inside the range of the elements, at its ends and beyond.
 fn layer(range: Range, levels: usize) -> Threshold {
@@ -48,6 +49,14 @@ fn run<const X: usize, const T: usize, const L: usize, const C: usize>(
         }
         vec![dice.bit(2) & dice.bit(50), dice.bit(ready), dice.bit(70), dice.value(range)]
     })
+}
+
+/// A unit and its twin in Verilog.
+pub fn bench() -> (String, String) {
+    let range = Range::signed(8);
+    let layer = layer(range, 3);
+    let stimulus = [bit(1), bit(50), bit(70), "$urandom".into()];
+    beside::bench("threshold", &unit(&layer, range), Unit::<8, 9, 3, 3, 2>::new(&layer, true), &stimulus)
 }
 
 #[test]
