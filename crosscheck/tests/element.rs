@@ -4,11 +4,12 @@ use sterna_crosscheck::compare::{Dice, Difference, Twin, compare};
 use sterna_crosscheck::element::Element;
 use sterna_crosscheck::part::{Part, node};
 use sterna_hdl::{Folding, Options, lower};
-use sterna_ir::netlist::{MemoryKind, NodeId, Op, Term};
+use sterna_ir::netlist::{MemoryKind, NodeId, Op};
 use sterna_ir::{Dense, Input, Layer, LayerOp, Network, Range};
 
 use crate::CYCLES;
 use crate::beside::{self, bit};
+use crate::faults;
 
 /// A layer of 12 rows on two elements, of whose weights so many percent are not zero.
 fn elements(inputs: usize, range: Range, percent: u32) -> [Part; 2] {
@@ -86,28 +87,14 @@ fn elements_of_all_widths_are_those_of_rust_hdl() {
 }
 
 #[test]
-fn a_broken_element_is_told_from_the_other() {
+fn a_wrong_sign_and_every_other_fault_are_found() {
     let [part, _] = elements(16, Range::signed(8), 40);
-    let broken = |name: &str, change: fn(&mut Op)| {
-        let mut part = part.clone();
-        part.damage(name, change);
-        run(&part, twin::<8, 4, 3, 6, 12>(&part)).expect_err(name)
-    };
-    let wrong_sign = broken("x_signed", |op| match op {
+    let run = |part: &Part| run(part, twin::<8, 4, 3, 6, 12>(part));
+    let mut wrong_sign = part.clone();
+    wrong_sign.damage("x_signed", |op| match op {
         Op::Mux { zero, one, .. } => std::mem::swap(zero, one),
         _ => unreachable!("chooses the sign"),
     });
-    assert_eq!(wrong_sign.output, "pe0_acc");
-    broken("acc_from", |op| match op {
-        Op::Mux { zero, one, .. } => *one = *zero,
-        _ => unreachable!("clears the sum"),
-    });
-    broken("idle", |op| match op {
-        Op::Or(bits) => drop(bits.pop()),
-        _ => unreachable!("says which words add nothing"),
-    });
-    broken("addr_to", |op| match op {
-        Op::Sum(terms) => terms.retain(|term: &Term| !term.negate),
-        _ => unreachable!("moves"),
-    });
+    assert_eq!(run(&wrong_sign).expect_err("a wrong sign").output, "pe0_acc");
+    faults::all_are_found(&part, run);
 }

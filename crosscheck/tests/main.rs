@@ -2,6 +2,7 @@
 
 mod beside;
 mod element;
+mod faults;
 mod queue;
 mod threshold;
 mod tools;

@@ -9,6 +9,7 @@ use sterna_ir::{Conv2d, Input, Layer, LayerOp, Network, Range, Window};
 
 use crate::CYCLES;
 use crate::beside::{self, bit};
+use crate::faults;
 
 /// Images of `side` pixels a side through a quick convolution to `channels`, a pool and a slow convolution.
 fn queue(side: usize, channels: usize, range: Range) -> Part {
@@ -91,31 +92,12 @@ fn queues_of_all_widths_are_those_of_rust_hdl() {
 }
 
 #[test]
-fn a_broken_queue_is_told_from_the_other() {
+fn a_lost_word_and_every_other_fault_are_found() {
     let part = queue(14, 6, Range::signed(4));
-    let broken = |name: &str, change: fn(&mut Op)| {
-        let mut part = part.clone();
-        part.damage(name, change);
-        run(&part, twin::<48, 3>(&part)).expect_err(name)
-    };
-    // The word that waits at the output is lost when its reader stops.
-    broken("waits_on", |op| match op {
-        Op::And(bits) => bits.truncate(1),
-        _ => unreachable!("a word stays"),
-    });
-    // A word is lost when the queue is full.
-    broken("queue_moved", |op| match op {
-        Op::And(bits) => bits.truncate(1),
-        _ => unreachable!("a word enters"),
-    });
-    // A word is taken from an empty memory.
-    broken("fetch", |op| match op {
-        Op::And(bits) => drop(bits.remove(0)),
-        _ => unreachable!("a word is read"),
-    });
-    let unreset = broken("waited_valid", |op| match op {
-        Op::Reg { reset, .. } => *reset = None,
-        _ => unreachable!("a register"),
-    });
-    assert_eq!(unreset.output, "waited_valid");
+    let run = |part: &Part| run(part, twin::<48, 3>(part));
+    let mut lost = part.clone();
+    // The word at the output goes whether its reader takes it or not.
+    lost.damage("waits_on", |op| *op = Op::Const(0));
+    assert_eq!(run(&lost).expect_err("a lost word").output, "queue_0_0_signed");
+    faults::all_are_found(&part, run);
 }
