@@ -38,8 +38,8 @@ pub fn block(emitted: &Emitted) -> String {
 //! }}
 //! ```
 //!
-//! What `generate_verilog` gives then holds the Verilog beside this file. rust-hdl's own simulation does not see inside: there
-//! the outputs stay 0.
+//! What `generate_verilog` gives then holds the Verilog beside this file; it calls the design itself `top`, which no core may
+//! be called then. rust-hdl's own simulation does not see inside: there the outputs stay 0.
 
 use rust_hdl::prelude::*;
 
