@@ -44,7 +44,7 @@ while [[ $# -gt 0 ]]; do
     esac
 done
 commands=("$@")
-[[ ${#commands[@]} -gt 0 ]] || commands=('scripts/setup.sh && cargo run --release -- demo' 'cargo test --workspace')
+[[ ${#commands[@]} -gt 0 ]] || commands=('scripts/setup.sh && cargo run --release -- demo' 'cargo test')
 
 case $user in root | sudo | plain) ;; *) fail "unknown user kind '$user': root, sudo or plain" ;; esac
 [[ $(id -u) -eq 0 ]] || fail 'a chroot needs root: run it with sudo'

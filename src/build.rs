@@ -84,7 +84,7 @@ impl StageInfo {
 pub struct Extras {
     /// A cocotb test and its vectors.
     pub cocotb: bool,
-    /// What FuseSoC, Vivado's IP integrator and VHDL projects take a core by.
+    /// What FuseSoC, Vivado's IP integrator, VHDL and rust-hdl projects take a core by.
     pub package: bool,
 }
 

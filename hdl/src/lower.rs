@@ -3,7 +3,7 @@
 mod about;
 mod adapt;
 mod argmax;
-mod cone;
+pub mod cone;
 pub mod digits;
 mod fit;
 mod folded;

@@ -1,11 +1,13 @@
-//! What other tools take a core by: a file list, FuseSoC's core file, a script that packages IP-XACT with Vivado, and a VHDL
-//! component.
+//! What other tools take a core by: a file list, FuseSoC's core file, a script that packages IP-XACT with Vivado, a VHDL
+//! component and a block of rust-hdl.
+
+mod rust_hdl;
 
 use crate::verilog::{Direction, Emitted, Port, SourceFile};
 
-/// `<top>.f`, `<top>.core`, `<top>_ip.tcl` and `<top>_component.vhd` for a printed design with its test bench; with the
-/// timing constraints `<top>.xdc` and `<top>.sdc` where the folder holds them.
-pub fn package(emitted: &Emitted, constrained: bool) -> [SourceFile; 4] {
+/// `<top>.f`, `<top>.core`, `<top>_ip.tcl`, `<top>_component.vhd` and `<top>_rust_hdl.rs` for a printed design with its test
+/// bench; with the timing constraints `<top>.xdc` and `<top>.sdc` where the folder holds them.
+pub fn package(emitted: &Emitted, constrained: bool) -> [SourceFile; 5] {
     let top = &emitted.top;
     let sources: Vec<&str> = emitted.files.iter().map(|f| f.name.as_str()).collect();
     [
@@ -13,6 +15,7 @@ pub fn package(emitted: &Emitted, constrained: bool) -> [SourceFile; 4] {
         SourceFile { name: format!("{top}.core"), text: core(top, &sources, constrained) },
         SourceFile { name: format!("{top}_ip.tcl"), text: vivado(emitted, &sources, constrained) },
         SourceFile { name: format!("{top}_component.vhd"), text: component(emitted) },
+        SourceFile { name: format!("{top}_rust_hdl.rs"), text: rust_hdl::block(emitted) },
     ]
 }
 

@@ -200,7 +200,7 @@ Examples:
   sterna compile digits.sterna --unrolled --target xcup  look-up tables and carry chains of a family
   sterna compile digits.sterna --target ecp5 --clock 150MHz  registers where the clock needs them
   sterna compile digits.sterna --board ulx3s-85f         family, clock and pins of a board
-  sterna compile digits.sterna --cocotb --package        also for cocotb, FuseSoC, Vivado and VHDL projects
+  sterna compile digits.sterna --cocotb --package        also for cocotb, FuseSoC, Vivado, VHDL and rust-hdl
   sterna compile w.npy --input s8                        a bare matrix, y = x @ w
   sterna compile w.npy --input s8,u4,-3:5                its inputs differ: one range for each")]
 pub struct Args {
@@ -218,7 +218,8 @@ pub struct Args {
     /// Add a cocotb 2 test of the circuit, for Icarus and Verilator, and its vectors.
     #[arg(long)]
     cocotb: bool,
-    /// Add a file list, a FuseSoC core file, a script that packages the core with Vivado, and a VHDL component.
+    /// Add a file list, a FuseSoC core file, a script that packages the core with Vivado, a VHDL component, and a block for
+    /// designs in rust-hdl.
     #[arg(long)]
     package: bool,
     /// Count the cells of a design that a budget chooses with Yosys, and step back while they are too many.

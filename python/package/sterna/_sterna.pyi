@@ -233,7 +233,7 @@ class Design:
         force: bool = False,
     ) -> list[str]:
         """Writes a build folder, as `sterna compile` does, and returns the names of its files. `cocotb` adds a cocotb test,
-        `package` what FuseSoC, Vivado's IP integrator and VHDL projects take a core by."""
+        `package` what FuseSoC, Vivado's IP integrator, VHDL and rust-hdl projects take a core by."""
 
 @final
 class Simulation:
