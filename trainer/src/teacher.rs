@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use rayon::prelude::*;
 
 use crate::checkpoint::{self, Checkpoints};
-use crate::config::{Activation, Architecture, Config, TeacherSource, Weights};
+use crate::config::{Activation, Architecture, Config, Input, TeacherSource, Weights};
 use crate::data::Dataset;
 use crate::encode::Encoder;
 use crate::infer::Judge;
@@ -38,7 +38,9 @@ pub(crate) fn obtain(
                 hidden: hidden.clone(),
                 weights: Weights::Float { bits: 8 },
                 freeze: None,
+                votes: false,
                 activation: Activation::Relu { bits: 8 },
+                input: Input::Raw,
                 epochs: *epochs,
                 warmup: config.warmup.min(*epochs as f64),
                 teacher: None,

@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use sterna_ir::{Task, format};
-use sterna_trainer::config::{Augment, Teacher, TeacherSource, Weights};
+use sterna_trainer::config::{Activation, Augment, Input, Teacher, TeacherSource, Weights};
 use sterna_trainer::{Checkpoints, Config, Control, Error, Observer, Progress, check_export, study, train};
 
 use crate::util::{config, dataset};
@@ -58,6 +58,29 @@ fn all_levers_resume_to_the_same_bytes_on_any_threads() {
     }
     let resumed = train(&data, &config, Some(&file(folder.path())), &mut ()).expect("resumed");
     assert_eq!(format::write(&resumed.network, &Task::default()), whole);
+}
+
+/// The teacher has a last layer, real weights and whole features; an eighth of the learner's weights and less is computed.
+#[test]
+fn neurons_that_vote_learn_from_a_teacher_on_any_threads() {
+    let data = dataset();
+    let learner = Config {
+        hidden: vec![40, 20],
+        weights: Weights::fan_in(3),
+        activation: Activation::sign(),
+        input: Input::Bits { bits: 1 },
+        votes: true,
+        ..taught(trained_teacher())
+    };
+    let bytes = |config: &Config, threads: usize| {
+        let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().expect("a pool");
+        let out = pool.install(|| train(&data, config, None, &mut ())).expect("training");
+        check_export(&out.model, &out.network, &data.test).expect("equal");
+        format::write(&out.network, &Task::default())
+    };
+    let taught = bytes(&learner, 1);
+    assert_eq!(taught, bytes(&learner, 3));
+    assert_ne!(taught, bytes(&Config { teacher: None, ..learner }, 1), "the teacher matters");
 }
 
 #[test]
