@@ -15,9 +15,12 @@ pub struct Sparse {
     /// Where the elements of each row begin, and where the last ones end.
     starts: Vec<usize>,
     /// Column and value, ascending columns.
-    elements: Vec<(u32, f32)>,
+    elements: Elements,
     columns: usize,
 }
+
+/// Columns and values.
+type Elements = Vec<(u32, f32)>;
 
 /// One element of every sample of a shard.
 type Lanes = [f32; ROWS];
@@ -26,7 +29,7 @@ impl Sparse {
     /// The nonzeros of `matrix`, `[rows][columns]`, if they are few enough to gain by it.
     pub fn of(matrix: &[f32], columns: usize) -> Option<Self> {
         let few = (matrix.len() as f64 * DENSITY) as usize;
-        let shards: Vec<(Vec<usize>, Vec<(u32, f32)>)> = matrix
+        let shards: Vec<(Vec<usize>, Elements)> = matrix
             .par_chunks(ROWS * columns)
             .map(|rows| {
                 let (mut counts, mut elements) = (Vec::with_capacity(ROWS), Vec::new());
