@@ -3,6 +3,7 @@
 use anyhow::Result;
 use serde::Serialize;
 use serde_json::{Value, json};
+use sterna_hdl::verilog::{Direction, Port};
 use sterna_ir::{LayerOp, Network, Range, Task, Window};
 
 use crate::build::Build;
@@ -54,8 +55,15 @@ pub fn network(network: &Network, task: &Task) -> Result<Value> {
 /// A network that does not check.
 pub fn build(build: &Build) -> Result<Value> {
     let timing = &build.design.timing;
+    let port = |port: &Port| {
+        let direction = if port.direction == Direction::Input { "input" } else { "output" };
+        json!({ "name": port.name, "direction": direction, "bits": port.width, "about": port.about })
+    };
     Ok(json!({
         "network": build.network.name, "layers": layers(&build.network)?, "top": build.emitted.top,
+        "target": build.options.family, "clock_mhz": build.options.clock_khz.map(|khz| f64::from(khz) / 1e3),
+        "board": build.board.as_ref().map(|mounted| &mounted.board.name),
+        "ports": build.emitted.ports.iter().map(port).collect::<Vec<_>>(),
         "latency": timing.latency, "interval": timing.interval, "edited": build.edited, "task": build.task,
     }))
 }

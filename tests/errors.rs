@@ -116,6 +116,8 @@ fn settings() {
     };
     train(&["--hidden", "0"], &["hidden"]);
     train(&["--epochs", "0"], &["epochs"]);
+    train(&["--anneal", "0.5", "--weights", "twn"], &["--anneal", "top-k"]);
+    train(&["--anneal", "2", "--fan-in", "6"], &["weights.anneal", "2"]);
     train(&["--rate", "nan"], &["rate"]);
     train(&["--activation", "9"], &["9", "1 to 8"]);
     train(&["--weights", "top-k", "--zeros", "1.5"], &["1.5"]);

@@ -313,12 +313,33 @@ fn waveforms_and_json() {
     assert!(text(&output.stderr).contains("--scope digits.u_layer7"), "{}", text(&output.stderr));
     let dual = folder.json(0, &["simulate", "net.sterna", "--pes", "4", "--samples", "2", "--dual"]);
     assert_eq!((&dual["equal"], &dual["dual"]["equal"]), (&json!(true), &json!(true)));
-    folder.ok(&["compile", "net.sterna", "--pes", "4", "--board", "ulx3s-85f", "-o", "out"]);
+    let compiled = folder.sterna(&[
+        "compile",
+        "net.sterna",
+        "--pes",
+        "4",
+        "--top",
+        "My Net",
+        "--board",
+        "ulx3s-85f",
+        "-o",
+        "out",
+    ]);
+    assert!(text(&compiled.stderr).contains("my_net"), "{}", text(&compiled.stderr));
     for command in [&["info", "net.sterna"][..], &["info", "out"], &["estimate", "out"], &["simulate", "out"]]
     {
         assert!(folder.json(0, command).is_object());
     }
     assert!(folder.join("out/ulx3s-85f-board.lpf").exists());
+    let held = folder.json(0, &["info", "out"]);
+    assert_eq!(
+        (&held["top"], &held["target"], &held["board"]),
+        (&json!("my_net"), &json!("ecp5"), &json!("ulx3s-85f"))
+    );
+    let ports = held["ports"].as_array().expect("a list");
+    let data = ports.iter().find(|port| port["name"] == "s_axis_tdata").expect("the input");
+    assert_eq!((&data["direction"], &data["bits"]), (&json!("input"), &json!(8)));
+    assert!(text(&folder.sterna(&["info", "out"]).stdout).contains("on ulx3s-85f"));
 }
 
 /// Results of many beats, of which `verify` takes some in one cycle of 256: that is no circuit that is stuck.

@@ -278,6 +278,9 @@ pub fn run(args: &Args, ui: &Ui) -> Result<Outcome> {
         ))?;
     }
     clock_notes(&build, &target, args.design.clock, ui);
+    if let Some(top) = args.design.top.as_ref().filter(|top| **top != build.emitted.top) {
+        ui.note(format!("the top module is {}, which every tool takes, instead of {top}", build.emitted.top));
+    }
     let lacks = match (&target.board, family) {
         (Some(board), Some(family)) => board.lacks(&build.estimate(family).total),
         _ => Vec::new(),
@@ -391,7 +394,7 @@ pub fn report(build: &Build, ui: &Ui) -> Result<()> {
     if let Folding::Pes(asked) = build.options.folding {
         let used: usize = schedules.iter().map(|(s, _)| s.pes).sum();
         if used < asked {
-            ui.note(format!("{used} of {asked} PEs used: a layer takes at most one per neuron"));
+            ui.note(format!("{used} of {asked} PEs used: a layer takes at most one per neuron, or channel of a convolution"));
         }
     }
     Ok(())

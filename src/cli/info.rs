@@ -3,8 +3,10 @@
 use std::path::PathBuf;
 
 use anyhow::Result;
+use sterna_hdl::verilog::{Direction, Port};
 use sterna_ir::{Network, Task};
 
+use crate::build::Build;
 use crate::describe::{self, LayerText};
 use crate::ui::{Outcome, Ui, table, thousands};
 use crate::{build, store};
@@ -27,6 +29,8 @@ pub fn run(args: &Args, ui: &Ui) -> Result<Outcome> {
         layers(&build.network, ui)?;
         describe_task(&build.task, ui)?;
         super::compile::report(&build, ui)?;
+        made_for(&build, ui)?;
+        ports(&build, ui)?;
         for file in &build.edited {
             ui.say(format!("edited since it was compiled: {file}"))?;
         }
@@ -38,6 +42,29 @@ pub fn run(args: &Args, ui: &Ui) -> Result<Outcome> {
         ui.object(&describe::network(&network, &task)?)?;
     }
     Ok(Outcome::Done)
+}
+
+/// What the circuit was mapped to, clocked for and put on, where that was said.
+fn made_for(build: &Build, ui: &Ui) -> Result<()> {
+    let target = build.options.family.map(|family| format!("cells of {family}"));
+    let clock = build.options.clock_khz.map(|khz| format!("registers for {} MHz", f64::from(khz) / 1e3));
+    let board = build.board.as_ref().map(|mounted| format!("on {}", mounted.board.name));
+    let said: Vec<String> = [target, clock, board].into_iter().flatten().collect();
+    if !said.is_empty() {
+        ui.say(said.join(", "))?;
+    }
+    Ok(())
+}
+
+/// Prints a table of the ports of the top module.
+fn ports(build: &Build, ui: &Ui) -> Result<()> {
+    let row = |port: &Port| {
+        let direction = if port.direction == Direction::Input { "in" } else { "out" };
+        vec![port.name.clone(), port.width.to_string(), direction.into(), port.about.clone()]
+    };
+    let rows: Vec<Vec<String>> = build.emitted.ports.iter().map(row).collect();
+    ui.say(table(&["port", "bits", "", "what"], &rows))?;
+    Ok(())
 }
 
 /// Prints a table of the layers.

@@ -32,7 +32,7 @@ Examples:
   sterna train mnist --weights tga -o digits.sterna            a threshold trained through the scale
   sterna train mnist --weights sca --zeros 0.9 -o d.sterna     a regulariser steered to 90 % zeros
   sterna train mnist --weights fan-in --fan-in 6,6,32 --activation 1 --input 1
-  sterna train mnist --hidden 800,400,150 --fan-in 6 --votes --activation 1 --input 1
+  sterna train mnist --hidden 800,400,150 --fan-in 6 --votes --activation 1 --input 1 --anneal 0.75
   sterna train mnist --budget 8000 --target xcup               the most accurate network of 8,000 LUT6
   sterna train mnist --cycles 1000 --pes 64                    at most 1,000 cycles on 64 elements
   sterna train mnist --teacher 1024,1024 --shift 1 --rotate 10 --average 0.999

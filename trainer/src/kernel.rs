@@ -33,7 +33,7 @@ pub fn add_product<T: RealField>(out: &mut [T], a: MatRef<'_, T>, b: MatRef<'_, 
 }
 
 /// Runs `work`, a few lines, compiled for the widest vectors of this CPU; what is longer may not be, and is a function with
-/// the attribute [`multiversion`]. Floating-point order is that of the source, on every CPU.
+/// the attribute `multiversion`. Floating-point order is that of the source, on every CPU.
 #[inline(always)]
 pub fn wide<R>(work: impl FnOnce() -> R) -> R {
     pulp::Arch::new().dispatch(work)

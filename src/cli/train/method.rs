@@ -52,6 +52,10 @@ pub struct MethodArgs {
     /// Part of the training after which zeros stay zeros and the rest is retrained; for every method.
     #[arg(long, value_name = "FRACTION")]
     freeze: Option<f64>,
+    /// Part of the training over which the zeros of top-k, fan-in and budgets come [default: 0.4]. Later is better for few
+    /// inputs in long trainings: fewer of them change at a low learning rate.
+    #[arg(long, value_name = "FRACTION")]
+    anneal: Option<f64>,
 }
 
 /// Flags of what any recipe may add.
@@ -119,7 +123,25 @@ impl MethodArgs {
         if self.freeze.is_some() {
             c.freeze = self.freeze;
         }
+        if !self.anneal(&mut c.weights) && self.budget.or(self.cycles).is_none() {
+            bail!("--anneal goes with --weights top-k or fan-in, or with a budget");
+        }
         Ok(())
+    }
+
+    /// Sets when zeros come; whether that is settled.
+    fn anneal(&self, weights: &mut Weights) -> bool {
+        match (self.anneal, weights) {
+            (None, _) => true,
+            (
+                Some(part),
+                Weights::TopK { anneal, .. } | Weights::FanIn { anneal, .. } | Weights::Cost { anneal, .. },
+            ) => {
+                *anneal = part;
+                true
+            }
+            _ => false,
+        }
     }
 
     /// The method that the flags name or imply.
@@ -201,6 +223,7 @@ impl MethodArgs {
             _ => return Ok(()),
         };
         c.weights = Weights::cost(table(c, dataset, goal)?, budget);
+        self.anneal(&mut c.weights);
         Ok(())
     }
 }
