@@ -39,6 +39,12 @@ pub fn wide<R>(work: impl FnOnce() -> R) -> R {
     pulp::Arch::new().dispatch(work)
 }
 
+/// Number of values that are not zero.
+pub fn nonzeros(values: &[f32]) -> usize {
+    let some = |chunk: &[f32]| wide(|| chunk.iter().map(|&v| u32::from(v != 0.0)).sum::<u32>()) as usize;
+    values.chunks(CHUNK).map(some).sum()
+}
+
 /// Sum in a fixed order of 16 lanes, which vectorises.
 #[multiversion(targets("x86_64+avx+avx2+avx512f+avx512bw+avx512dq+avx512vl", "x86_64+avx+avx2"))]
 pub fn lane_sum<F: Fn(f32) -> f32>(values: &[f32], map: F) -> f64 {

@@ -29,7 +29,7 @@ pub mod optim;
 mod pool;
 pub mod quantise;
 mod residual;
-mod sparse;
+pub mod sparse;
 pub mod step;
 mod teacher;
 pub mod train;

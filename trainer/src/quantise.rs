@@ -36,12 +36,7 @@ impl Quantised {
 
     /// Number of weights that are not zero.
     pub fn nonzeros(&self) -> usize {
-        crate::kernel::wide(|| {
-            self.weights
-                .chunks(4096)
-                .map(|c| c.iter().map(|&w| u32::from(w != 0.0)).sum::<u32>() as usize)
-                .sum()
-        })
+        crate::kernel::nonzeros(&self.weights)
     }
 }
 

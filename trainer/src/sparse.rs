@@ -4,9 +4,9 @@
 use multiversion::multiversion;
 use rayon::prelude::*;
 
-use crate::kernel::ROWS;
+use crate::kernel::{ROWS, nonzeros};
 
-/// Densities up to this one take less time here than in a dense product (`benches/step.rs`).
+/// Densities up to this one take less time here than in a dense product (`benches/sparse.rs`).
 const DENSITY: f64 = 1.0 / 8.0;
 
 /// The nonzero elements of a matrix by rows.
@@ -28,7 +28,10 @@ type Lanes = [f32; ROWS];
 impl Sparse {
     /// The nonzeros of `matrix`, `[rows][columns]`, if they are few enough to gain by it.
     pub fn of(matrix: &[f32], columns: usize) -> Option<Self> {
-        let few = (matrix.len() as f64 * DENSITY) as usize;
+        let total = nonzeros(matrix);
+        if total as f64 > matrix.len() as f64 * DENSITY {
+            return None;
+        }
         let shards: Vec<(Vec<usize>, Elements)> = matrix
             .par_chunks(ROWS * columns)
             .map(|rows| {
@@ -36,17 +39,12 @@ impl Sparse {
                 for row in rows.chunks_exact(columns) {
                     let before = elements.len();
                     let nonzeros = row.iter().enumerate().filter(|(_, w)| **w != 0.0);
-                    // A dense matrix is not copied to find that out.
-                    elements.extend(nonzeros.map(|(c, &w)| (c as u32, w)).take(few + 1));
+                    elements.extend(nonzeros.map(|(c, &w)| (c as u32, w)));
                     counts.push(elements.len() - before);
                 }
                 (counts, elements)
             })
             .collect();
-        let total: usize = shards.iter().map(|(_, elements)| elements.len()).sum();
-        if total > few {
-            return None;
-        }
         let mut sparse = Sparse { starts: vec![0], elements: Vec::with_capacity(total), columns };
         for (counts, elements) in shards {
             for count in counts {
