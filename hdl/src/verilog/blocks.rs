@@ -12,6 +12,7 @@ use sterna_ir::netlist::{Netlist, NodeId, Op};
 use super::SourceFile;
 use super::expr::Scope;
 use super::layout::BREAK;
+use super::names::Names;
 use crate::adder::{self, Adder, Tables};
 use crate::family::Family;
 use crate::pairs::{self, inputs, table_over, union};
@@ -115,12 +116,12 @@ pub fn reserved(family: Option<Family>) -> impl Iterator<Item = &'static str> {
     FILES.iter().filter(move |_| family.is_some()).map(|(name, _)| *name)
 }
 
-/// The instance `name` that computes a node (and its partner) into its own signal, breakable.
-pub fn instance(scope: &mut Scope, id: NodeId, block: Block, name: &str) -> String {
+/// The instance `name` that computes a node (and its partner) into its own signal, breakable; several have names of their own.
+pub fn instance(scope: &mut Scope, names: &mut Names, id: NodeId, block: Block, name: &str) -> String {
     match block {
         Block::Add2 => operands(scope, id, name, "sterna_add2"),
         Block::Add3 => operands(scope, id, name, "sterna_add3"),
-        Block::Tables => tables(scope, id, name),
+        Block::Tables => tables(scope, names, id, name),
         Block::Lut => {
             let reads = inputs(scope.netlist, id).expect("it is a table");
             let table = table_over(scope.netlist, id, &reads);
@@ -164,7 +165,7 @@ fn lut(name: &str, outputs: &[&str], table: u64, reads: &[String]) -> String {
 }
 
 /// A sum as tables, one instance or assignment a line.
-fn tables(scope: &mut Scope, id: NodeId, name: &str) -> String {
+fn tables(scope: &mut Scope, names: &mut Names, id: NodeId, name: &str) -> String {
     let tables = Tables::new(scope.netlist, id);
     let width = scope.netlist.node(id).range.width() as usize;
     let y = scope.name(id).to_string();
@@ -190,7 +191,8 @@ fn tables(scope: &mut Scope, id: NodeId, name: &str) -> String {
         };
         let outputs: Vec<String> = luts.iter().map(|k| bit(*k)).collect();
         let outputs: Vec<&str> = outputs.iter().map(String::as_str).collect();
-        lines.push(lut(&format!("{name}_{n}"), &outputs, table, &reads(&positions)));
+        let name = names.claim(&format!("{name}_{n}"));
+        lines.push(lut(&name, &outputs, table, &reads(&positions)));
     }
     lines.join("\n")
 }

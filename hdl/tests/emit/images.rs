@@ -97,3 +97,35 @@ fn images_in_the_test_bench() {
         assert!(ok && text.contains("PASS 6 results"), "{family:?} {styles:?}: {text}");
     }
 }
+
+/// Sums of a few bits are tables, several for a sum, beside instances that are named after the sum's signals.
+#[test]
+fn every_instance_of_a_module_has_a_name_of_its_own() {
+    let window = |side: usize| Window {
+        input: [2, side, side],
+        kernel: [side, side],
+        stride: [1, 1],
+        padding: [0, 0],
+    };
+    for side in 2..8 {
+        let whole = Dense { inputs: 2, outputs: 2, weights: weights(4), bias: vec![0, 1] };
+        let ops = [LayerOp::SumPool(window(side)), LayerOp::Dense(whole)];
+        let layers = ops.into_iter().map(|op| Layer { name: "layer".into(), op }).collect();
+        let input = Input::new(vec![2, side, side], Range::new(0, 3));
+        let network = Network { name: "average".into(), input, layers };
+        let family = Some(Family::Xcup);
+        let design = lower(&network, &Options { family, ..Options::default() }).unwrap();
+        let emitted =
+            print(&design.netlist, &PrintOptions { version: false, visible: vec![], family }).unwrap();
+        for file in &emitted.files {
+            let words: Vec<&str> = file.text.split_whitespace().collect();
+            let instances = words.windows(2).filter(|w| w[0].starts_with("u_") && w[1].starts_with('('));
+            let mut names: Vec<&str> = instances.map(|w| w[0]).collect();
+            let all = names.len();
+            names.sort_unstable();
+            names.dedup();
+            assert_eq!(names.len(), all, "{}, a window of {side}x{side}", file.name);
+        }
+        lint(&emitted);
+    }
+}

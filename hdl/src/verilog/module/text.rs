@@ -137,7 +137,7 @@ impl Writer<'_> {
         }
         let name = format!("u_{}", self.scope.name(id));
         let name = self.names.claim(&name);
-        let text = blocks::instance(&mut self.scope, id, block, &name);
+        let text = blocks::instance(&mut self.scope, &mut self.names, id, block, &name);
         text.lines().map(|line| wrap("    ", line, 8) + "\n").collect()
     }
 
