@@ -44,7 +44,7 @@ pub enum Error {
         elements: usize,
     },
     /// Input beats that cut a pixel unevenly.
-    #[error("input lanes: {lanes}; a pixel has {channels} channels, want a divisor")]
+    #[error("input lanes: {lanes}; want a divisor of the {channels} values of a pixel")]
     PixelLanes {
         /// Lanes asked for.
         lanes: usize,

@@ -43,19 +43,23 @@ pub struct Budget {
 }
 
 impl Budget {
-    /// The budget for estimates that leaves room for their error: the most that Yosys 0.23 counted beyond the estimate of the
-    /// designs of `scripts/measure/estimate-error`, unrolled, folded and of images, rounded up, and at least 3 %.
-    /// `scripts/measure/budget` says whether it was enough (on UltraScale+ one design was counted 65 % above its estimate,
-    /// and kept its budget all the same); where it must be, ask Yosys.
+    /// The budget for estimates that leaves room for their error, [`margin`] for look-up tables and 5 % for block RAM.
     pub fn with_margin(self, family: Family) -> Self {
-        let lut = match family {
-            Family::Ice40 => 1.03,
-            Family::Ecp5 => 1.19,
-            Family::Gowin => 1.08,
-            Family::Xcup => 1.23,
-        };
-        let bram = 1.05;
+        let (lut, bram) = (1.0 + margin(family), 1.05);
         Budget { lut: self.lut.map(|n| n / lut), bram: self.bram.map(|n| n / bram), ..self }
+    }
+}
+
+/// The share of look-up tables that is left for the error of estimates: the most that Yosys 0.23 counted beyond the estimate
+/// of the designs of `scripts/measure/estimate-error`, unrolled, folded and of images, rounded up, and at least 3 %.
+/// `scripts/measure/budget` says whether it was enough (on UltraScale+ one design was counted 65 % above its estimate,
+/// and kept its budget all the same); where it must be, ask Yosys.
+pub fn margin(family: Family) -> f64 {
+    match family {
+        Family::Ice40 => 0.03,
+        Family::Ecp5 => 0.19,
+        Family::Gowin => 0.08,
+        Family::Xcup => 0.23,
     }
 }
 

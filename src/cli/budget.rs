@@ -2,7 +2,8 @@
 
 use anyhow::{Result, bail};
 use serde_json::{Value, json};
-use sterna_hdl::explore::{Budget, Choice, Explorer, Point, text};
+use sterna_hdl::explore::{Budget, Choice, Explorer, Point, margin, text};
+use sterna_hdl::family::Family;
 use sterna_hdl::synth::Cells;
 use sterna_hdl::{Options, Style};
 use sterna_ir::{Network, Task};
@@ -98,7 +99,7 @@ pub fn choose(
         let point = match explorer.choose(&aim)? {
             Choice::Fits(point) => point,
             Choice::Nearest(points) => {
-                nearest(network, &points, last.as_ref(), by_yosys, ui)?;
+                nearest(network, &points, last.as_ref(), &counting(budget, family, by_yosys), ui)?;
                 return Ok(None);
             }
         };
@@ -118,6 +119,9 @@ pub fn choose(
         };
         if lut.is_none() && bram.is_none() {
             report(&network.0, &point, cells.as_ref(), ui)?;
+            if budget.lut.or(budget.bram).is_some() {
+                ui.say(format!("within the budget {}", counting(budget, family, by_yosys)))?;
+            }
             let object = json!({ "point": point, "yosys": cells });
             return Ok(Some(Chosen { options, object }));
         }
@@ -126,7 +130,7 @@ pub fn choose(
         aim.bram = bram.map(|over| (point.cells.bram / over).min(point.cells.bram - 1.0)).or(aim.bram);
         last = Some(point);
     }
-    nearest(network, &Vec::from_iter(last), None, by_yosys, ui)?;
+    nearest(network, &Vec::from_iter(last), None, &counting(budget, family, by_yosys), ui)?;
     Ok(None)
 }
 
@@ -145,18 +149,30 @@ fn report(network: &Network, point: &Point, cells: Option<&Cells>, ui: &Ui) -> R
     Ok(())
 }
 
+/// How cells are counted.
+fn counting(budget: &Budget, family: Family, by_yosys: bool) -> String {
+    match (by_yosys, budget.lut, budget.bram) {
+        (true, ..) => "as Yosys counts".into(),
+        (_, Some(_), _) => format!(
+            "by the estimate and {:.0} % for its error (--synth asks Yosys instead)",
+            100.0 * margin(family)
+        ),
+        (_, None, Some(_)) => "by the estimate and 5 % for its error (--synth asks Yosys instead)".into(),
+        _ => "by exact cycles".into(),
+    }
+}
+
 /// Says that nothing keeps the budget, and what comes near.
 fn nearest(
     network: &(Network, Task),
     points: &[Point],
     tried: Option<&Point>,
-    by_yosys: bool,
+    counting: &str,
     ui: &Ui,
 ) -> Result<()> {
     let points: Vec<&Point> = points.iter().chain(tried).collect();
-    let counted_by = if by_yosys { "as Yosys counts" } else { "by the estimate and its margin" };
     ui.say(format!(
-        "no design of {} keeps the budget, {counted_by}; nearest, by the estimate:",
+        "no design of {} keeps the budget, {counting}; nearest, by the estimate:",
         network.0.name
     ))?;
     let rows: Vec<Vec<String>> = points.iter().map(|p| row(p, None)).collect();

@@ -337,14 +337,23 @@ pub fn rate(mhz: f64, interval: u64) -> String {
 
 /// The layers of a design as a table, and its timing.
 pub fn report(build: &Build, ui: &Ui) -> Result<()> {
-    let row = |stage: &StageInfo| {
+    let asked: &[Style] = match &build.options.folding {
+        Folding::PerLayer(styles) => styles,
+        _ => &[],
+    };
+    let row = |(index, stage): (usize, &StageInfo)| {
+        let kind = match asked.get(index) {
+            Some(Style::Dense { .. }) => ", dense",
+            Some(Style::Xnor { .. }) => ", XNOR",
+            _ => "",
+        };
         let zeros = percent(1.0 - stage.nonzeros as f64 / stage.weights as f64);
         let mut row = vec![stage.layer.clone(), thousands(stage.nonzeros as u64), zeros];
         let uses = stage.uses();
         row.extend(match stage.hardware.schedule {
             None => ["unrolled".into(), thousands(uses as u64), String::new(), String::new()],
             Some(s) => [
-                format!("{} PE{}", s.pes, if s.pes == 1 { "" } else { "s" }),
+                format!("{} PE{}{kind}", s.pes, if s.pes == 1 { "" } else { "s" }),
                 thousands((uses * s.cycles) as u64),
                 percent(s.utilisation),
                 thousands(s.rom_bits as u64),
@@ -359,7 +368,7 @@ pub fn report(build: &Build, ui: &Ui) -> Result<()> {
         row
     };
     let stages = build.stages()?;
-    let rows: Vec<Vec<String>> = stages.iter().map(row).collect();
+    let rows: Vec<Vec<String>> = stages.iter().enumerate().map(row).collect();
     ui.say(table(
         &["layer", "nonzeros", "zeros", "style", "cycles", "PE use", "ROM bits", "windows"],
         &rows,
@@ -391,10 +400,19 @@ pub fn report(build: &Build, ui: &Ui) -> Result<()> {
     {
         ui.note(format!("the input sets the pace: {beats} beats a sample; fewer PEs would do as well"));
     }
+    const MOST: &str = "a layer takes at most one per neuron, or channel of a convolution";
     if let Folding::Pes(asked) = build.options.folding {
         let used: usize = schedules.iter().map(|(s, _)| s.pes).sum();
         if used < asked {
-            ui.note(format!("{used} of {asked} PEs used: a layer takes at most one per neuron, or channel of a convolution"));
+            ui.note(format!("{used} of {asked} PEs used: {MOST}"));
+        }
+    }
+    for (stage, style) in stages.iter().zip(asked) {
+        if let (Some(schedule), Style::Folded { pes } | Style::Dense { pes } | Style::Xnor { pes }) =
+            (&stage.hardware.schedule, style)
+            && schedule.pes < *pes
+        {
+            ui.note(format!("{}: {} of {pes} PEs used: {MOST}", stage.layer, schedule.pes));
         }
     }
     Ok(())

@@ -108,6 +108,11 @@ pub fn run(args: &Args, ui: &Ui) -> Result<Outcome> {
     let trained = train_and_check(&dataset, &config, checkpoints.as_ref(), "train", ui)?;
     let record = record::save(&trained, &config, &dataset, &args.output)?;
 
+    if let (Some(integers), Some(before)) = (trained.test_accuracy, trained.float_accuracy)
+        && integers - before > 0.05
+    {
+        ui.note("the integers have means and variances measured on training samples; before export they are running averages, which are late in so short a training");
+    }
     let optional = |v: Option<f64>| v.map_or("-".to_string(), percent);
     let zeros: Vec<String> = trained.zeros.iter().map(|z| percent(*z)).collect();
     let size = Size::of_network(&trained.network);

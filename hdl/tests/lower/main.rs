@@ -247,6 +247,6 @@ fn impossible_wishes_are_refused_by_name() {
     let pixels = images::of_pixels(3, 2, 2);
     for wrong in [0, 2, 4] {
         let error = lower(&pixels, &lanes(wrong)).unwrap_err().to_string();
-        assert_eq!(error, format!("input lanes: {wrong}; a pixel has 3 channels, want a divisor"));
+        assert_eq!(error, format!("input lanes: {wrong}; want a divisor of the 3 values of a pixel"));
     }
 }
