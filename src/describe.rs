@@ -62,7 +62,7 @@ pub fn build(build: &Build) -> Result<Value> {
     Ok(json!({
         "network": build.network.name, "layers": layers(&build.network)?, "top": build.emitted.top,
         "target": build.options.family, "clock_mhz": build.options.clock_khz.map(|khz| f64::from(khz) / 1e3),
-        "board": build.board.as_ref().map(|mounted| &mounted.board.name),
+        "board": build.board.as_ref().map(|mounted| &mounted.board.key),
         "ports": build.emitted.ports.iter().map(port).collect::<Vec<_>>(),
         "latency": timing.latency, "interval": timing.interval, "edited": build.edited, "task": build.task,
     }))

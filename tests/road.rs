@@ -339,7 +339,7 @@ fn waveforms_and_json() {
     let ports = held["ports"].as_array().expect("a list");
     let data = ports.iter().find(|port| port["name"] == "s_axis_tdata").expect("the input");
     assert_eq!((&data["direction"], &data["bits"]), (&json!("input"), &json!(8)));
-    assert!(text(&folder.sterna(&["info", "out"]).stdout).contains("on ulx3s-85f"));
+    assert!(text(&folder.sterna(&["info", "out"]).stdout).contains("on ULX3S 85F"));
 }
 
 /// Results of many beats, of which `verify` takes some in one cycle of 256: that is no circuit that is stuck.
