@@ -43,12 +43,15 @@ pub struct Budget {
 }
 
 impl Budget {
-    /// The budget for estimates that leaves room for their error, [`margin`] for look-up tables and 5 % for block RAM.
+    /// The budget for estimates that leaves room for their error, [`margin`] for look-up tables and [`BRAM_MARGIN`].
     pub fn with_margin(self, family: Family) -> Self {
-        let (lut, bram) = (1.0 + margin(family), 1.05);
+        let (lut, bram) = (1.0 + margin(family), 1.0 + BRAM_MARGIN);
         Budget { lut: self.lut.map(|n| n / lut), bram: self.bram.map(|n| n / bram), ..self }
     }
 }
+
+/// The share of block RAM that is left for the error of estimates.
+pub const BRAM_MARGIN: f64 = 0.05;
 
 /// The share of look-up tables that is left for the error of estimates: the most that Yosys 0.23 counted beyond the estimate
 /// of the designs of `scripts/measure/estimate-error`, unrolled, folded and of images, rounded up, and at least 3 %.

@@ -2,7 +2,7 @@
 
 use anyhow::{Result, bail};
 use serde_json::{Value, json};
-use sterna_hdl::explore::{Budget, Choice, Explorer, Point, margin, text};
+use sterna_hdl::explore::{BRAM_MARGIN, Budget, Choice, Explorer, Point, margin, text};
 use sterna_hdl::family::Family;
 use sterna_hdl::synth::Cells;
 use sterna_hdl::{Options, Style};
@@ -151,15 +151,13 @@ fn report(network: &Network, point: &Point, cells: Option<&Cells>, ui: &Ui) -> R
 
 /// How cells are counted.
 fn counting(budget: &Budget, family: Family, by_yosys: bool) -> String {
-    match (by_yosys, budget.lut, budget.bram) {
-        (true, ..) => "as Yosys counts".into(),
-        (_, Some(_), _) => format!(
-            "by the estimate and {:.0} % for its error (--synth asks Yosys instead)",
-            100.0 * margin(family)
-        ),
-        (_, None, Some(_)) => "by the estimate and 5 % for its error (--synth asks Yosys instead)".into(),
-        _ => "by exact cycles".into(),
-    }
+    let margin = match (budget.lut, budget.bram) {
+        _ if by_yosys => return "as Yosys counts".into(),
+        (Some(_), _) => margin(family),
+        (None, Some(_)) => BRAM_MARGIN,
+        (None, None) => return "by exact cycles".into(),
+    };
+    format!("by the estimate and {:.0} % for its error (--synth asks Yosys instead)", 100.0 * margin)
 }
 
 /// Says that nothing keeps the budget, and what comes near.

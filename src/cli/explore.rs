@@ -47,8 +47,8 @@ pub fn run(args: &Args, ui: &Ui) -> Result<Outcome> {
     let rows: Vec<Vec<String>> = points.iter().map(|p| row(p, clock)).collect();
     ui.say(table(&HEADER, &rows))?;
     ui.say(format!(
-        "{family}: cells by the cost model, LUT = {}; cycles are exact; no other design is faster for as many cells, a block \
-         RAM taken for {:.0} LUT",
+        "{family}: cells by the cost model, LUT = {}; cycles are exact; found by LUT and {:.0} for \
+         each block RAM, so that others may have fewer LUT",
         family.lut_convention(),
         family.luts_of_a_block()
     ))?;

@@ -14,8 +14,8 @@ pub fn block(emitted: &Emitted) -> String {
             1 => ("Bit".into(), port.about.as_str()),
             width => (format!("Bits<{width}>"), port.about.as_str()),
         };
-        let about = if about.is_empty() { String::new() } else { format!("    /// {about}.\n") };
-        format!("{about}    pub {}: Signal<{direction}, {kind}>,\n", port.name)
+        let about = if about.is_empty() { "See the header of the Verilog" } else { about };
+        format!("    /// {about}.\n    pub {}: Signal<{direction}, {kind}>,\n", port.name)
     };
     let drives = |port: &&Port| port.direction == Direction::Output;
     let file = |name: &str| {
@@ -44,7 +44,6 @@ pub fn block(emitted: &Emitted) -> String {
 use rust_hdl::prelude::*;
 
 /// The module `{top}`.
-#[allow(missing_docs)]
 #[derive(Clone, Debug, Default, LogicBlock)]
 pub struct Core {{
 {signals}}}

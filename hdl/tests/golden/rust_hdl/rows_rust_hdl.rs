@@ -17,7 +17,6 @@
 use rust_hdl::prelude::*;
 
 /// The module `rows`.
-#[allow(missing_docs)]
 #[derive(Clone, Debug, Default, LogicBlock)]
 pub struct Core {
     /// Rising edge.
@@ -26,14 +25,21 @@ pub struct Core {
     pub rst: Signal<In, Bit>,
     /// 1 elements of 8 bits per beat, the first in the low bits.
     pub s_axis_tdata: Signal<In, Bits<8>>,
+    /// See the header of the Verilog.
     pub s_axis_tvalid: Signal<In, Bit>,
+    /// See the header of the Verilog.
     pub s_axis_tlast: Signal<In, Bit>,
+    /// See the header of the Verilog.
     pub s_axis_tready: Signal<Out, Bit>,
+    /// See the header of the Verilog.
     pub m_axis_tready: Signal<In, Bit>,
+    /// See the header of the Verilog.
     pub m_axis_tvalid: Signal<Out, Bit>,
     /// one value of 9 bits per beat, zero above.
     pub m_axis_tdata: Signal<Out, Bits<16>>,
+    /// See the header of the Verilog.
     pub m_axis_tlast: Signal<Out, Bit>,
+    /// See the header of the Verilog.
     pub frame_error: Signal<Out, Bit>,
 }
 
