@@ -201,7 +201,13 @@ pub(super) fn cached<'a>(
     write_sources(folder.path(), sources)?;
     let built = build(folder.path())?;
     let ready = temporary(cache)?;
-    std::fs::copy(&built, ready.path().join("model")).map_err(Error::io("built model"))?;
+    // A child copies: what this process has open for writing is open too in every tool that another thread starts at that
+    // moment, and could not be run until that tool is ("text file busy").
+    let copied = tool(Command::new("cp").arg(&built).arg(ready.path().join("model")))?;
+    if !copied.status.success() {
+        let source = std::io::Error::other(String::from_utf8_lossy(&copied.stderr).trim().to_string());
+        return Err(Error::Io { what: format!("copy of the built model to {}", cache.display()), source });
+    }
     // Whoever comes second finds the same model in place already.
     if std::fs::rename(ready.path(), &place).is_err() && !program.is_file() {
         return Err(Error::Request(format!("cannot put the built model at {}", place.display())));
