@@ -17,6 +17,7 @@ mod plan;
 mod position;
 mod prove;
 mod queue;
+mod restore;
 mod rows;
 mod shell;
 pub mod simplify;
@@ -216,6 +217,7 @@ fn open(b: &mut Builder, unit: &Unit, y_ready: NodeId) -> Gate {
     match unit {
         Unit::Serialise { from, to } => adapt::open_serialise(b, y_ready, from.div_ceil(*to)),
         Unit::Folded(_) => folded::open(b, y_ready),
+        Unit::Restore => restore::open(b, y_ready),
         Unit::Windows(unit) => unit.open(b, y_ready),
         Unit::Join(join) => join.open(b, y_ready),
         Unit::Buffer(buffer) => buffer.open(b, y_ready),
@@ -265,6 +267,11 @@ fn build_unit(
         Unit::Folded(unit) => {
             let (y, built) = unit.build(b, gate, x, options.family);
             claims.push(Claim::Folded { place, unit: unit.clone(), built });
+            y
+        }
+        Unit::Restore => {
+            let (y, built) = restore::build(b, gate, x);
+            claims.push(Claim::Restore { place, built });
             y
         }
         Unit::ArgMaxVector => argmax::vector(b, gate, x, levels),

@@ -1,5 +1,6 @@
 //! From the network to stages of units: what each computes and how streams are adapted between them. No netlist yet.
 
+mod elements;
 pub mod folding;
 mod images;
 mod linear;
@@ -40,6 +41,8 @@ struct Planner<'a> {
     /// By lane, what the nodes of the input can hold.
     input: Vec<Range>,
     flow: Flow,
+    /// Cycles that a sample takes somewhere: being faster is of no use.
+    pace: usize,
     forks: Vec<Fork>,
     units: Vec<Unit>,
     about: Vec<String>,
@@ -56,7 +59,7 @@ pub fn plan(network: &Network, options: &Options) -> Result<Plan> {
     if let Some(khz) = options.clock_khz.filter(|khz| !known || !(1_000..=1_000_000).contains(khz)) {
         return Err(Error::Clock { khz });
     }
-    let styles = folding::styles(network, &small.network, &options.folding)?;
+    let (styles, slowest) = folding::styles(network, &small.network, &options.folding)?;
     let positions = small.positions[0];
     let channels = network.input.elements() / positions;
     let lanes = options.input_lanes.unwrap_or(match styles.first() {
@@ -72,8 +75,9 @@ pub fn plan(network: &Network, options: &Options) -> Result<Plan> {
     let input = of_lanes(&network.input, lanes, positions);
     let range = network.input.range().union(Range::point(0));
     let flow = Flow { lanes, order: (0..channels as u32).collect(), positions, range };
+    let pace = slowest.max(positions * flow.beats());
     let (forks, units, about) = (Vec::new(), Vec::new(), Vec::new());
-    let mut planner = Planner { network, small, ranges, input, flow, forks, units, about };
+    let mut planner = Planner { network, small, ranges, input, flow, pace, forks, units, about };
     let mut styles = styles.into_iter();
     let mut stages: Vec<Stage> = Vec::new();
     let mut index = 0;

@@ -31,6 +31,24 @@ pub fn increment(b: &mut Builder, node: NodeId, name: &str) -> NodeId {
     b.wrap(sum, range, format!("{name}_low"))
 }
 
+/// A bit that flips when `step` is 1.
+pub fn toggle(b: &mut Builder, step: NodeId, reset: i64, name: &str) -> NodeId {
+    let bit = b.loop_reg(Range::BIT, Some(step), Some(reset), name);
+    let next = b.not(bit, format!("{name}_next"));
+    b.drive(bit, next);
+    bit
+}
+
+/// Drives a counter of 0 to 2 up by one bit and down by another.
+pub fn up_down(b: &mut Builder, count: NodeId, up: NodeId, down: NodeId) {
+    let terms = [Term::plus(count), Term::plus(up), Term::minus(down)];
+    let name = b.netlist().node(count).name.clone();
+    let next = b.sum(&terms, format!("{name}_sum"));
+    let range = b.range(count);
+    let next = b.wrap(next, range, format!("{name}_next"));
+    b.drive(count, next);
+}
+
 /// One word out of a table by position: constant when all words are equal, else a ROM read at `addr`, one clock edge later.
 pub fn table(b: &mut Builder, words: Vec<i64>, addr: Option<NodeId>, ce: NodeId, name: &str) -> Timed {
     match addr {

@@ -2,6 +2,7 @@
 
 mod edges;
 mod explore;
+mod folded;
 mod found;
 mod frames;
 mod images;

@@ -39,12 +39,20 @@ fn nonzeros(network: &Network) -> usize {
 
 #[test]
 fn schedules_are_ninety_percent_full_at_ninety_percent_zeros() {
-    let network = network(&[256, 256], 90);
-    let options = Options { folding: Folding::Pes(16), ..Options::default() };
-    let info = layers(&network, &options).unwrap()[0].schedule.unwrap();
-    assert_eq!((info.pes, info.additions), (16, nonzeros(&network)));
-    assert!(info.utilisation >= 0.9 && info.delta_bits <= 6, "{info:?}");
-    assert_eq!(info.rom_bits, 16 * info.cycles * (info.delta_bits as usize + 1));
+    for size in [256, 512] {
+        let mut network = network(&[size, size], 90);
+        // The end of a network, where elements leave in order.
+        network.layers.pop();
+        for pes in [4, 8, 16, 32, 64] {
+            let options = Options { folding: Folding::Pes(pes), input_lanes: Some(16), ..Options::default() };
+            let info = layers(&network, &options).unwrap()[0].schedule.unwrap();
+            println!("{size}x{size}: {info:?}");
+            assert_eq!((info.pes, info.additions), (pes, nonzeros(&network)));
+            assert!(info.utilisation >= 0.9 && info.delta_bits <= 7, "{info:?}");
+            let begins = pes / info.results_per_beat * info.cycles;
+            assert_eq!(info.rom_bits, pes * info.cycles * (info.delta_bits as usize + 1) + begins);
+        }
+    }
 }
 
 /// Seconds are printed for reading; the bound only catches algorithms that do not scale, on any machine.

@@ -1,17 +1,16 @@
 //! The folded stage around its processing elements: activations come in on one side of a double buffer while the schedule
-//! runs over the other, and each slot's accumulators leave through a shift register.
+//! runs over the other, and the accumulators of rows that end leave along a chain.
 
 use sterna_ir::Range;
 use sterna_ir::build::Builder;
-use sterna_ir::netlist::{MemoryId, NodeId, Term};
+use sterna_ir::netlist::{MemoryId, NodeId};
 
-use super::pe::{self, Seen, Shared};
+use super::pe::{self, Element, Opens, Seen, Shared};
 use super::schedule::Schedule;
 use super::word::Word;
 use crate::family::Family;
-use crate::lower::adapt::{count_down, shift_out};
 use crate::lower::pipe::{Gate, Link};
-use crate::lower::position::{beat_counter, increment};
+use crate::lower::position::{beat_counter, increment, toggle, up_down};
 use crate::lower::rows::Row;
 
 /// What a folded stage computes.
@@ -34,8 +33,8 @@ pub struct Built {
     pub order: Vec<u32>,
     /// Schedule ROM of each PE.
     pub roms: Vec<MemoryId>,
-    /// ROM of the slot ends.
-    pub last: MemoryId,
+    /// ROM of the cycles in which all begin a row, unless words say so.
+    pub opens: Option<MemoryId>,
     /// ROM of the cycles whose words count, where not all do.
     pub live: Option<MemoryId>,
 }
@@ -68,15 +67,13 @@ impl Folded {
         let lane_bits = if matches!(s.word, Word::Signs(_)) { 0 } else { lanes.len().ilog2() };
         let address = b.range(at).width() + lane_bits;
 
+        // All but the writing side stands still while a result cannot leave.
+        let valid = b.loop_reg(Range::BIT, None, Some(0), "y_valid");
+        let empty = b.not(valid, "y_empty");
+        let ce = b.or(&[empty, gate.y_ready], "ce");
+        b.gate(valid, ce);
+
         // Running: `waiting` samples are in the buffer and not begun.
-        let left = b.loop_reg(Range::new(0, s.pes as i64).word(), None, Some(0), "left");
-        let out = Gate::new(gate.ready, gate.y_ready, left);
-        let load_wanted = b.loop_reg(Range::BIT, None, Some(0), "row_done");
-        let empty = b.eq_const(left, 0, "shifted_out");
-        let blocked = b.not(empty, "shifting_out");
-        let blocked = b.and(&[load_wanted, blocked], "blocked");
-        let ce = b.not(blocked, "ce");
-        b.gate(load_wanted, ce);
         let run = b.loop_reg(Range::BIT, Some(ce), Some(0), "run");
         let pc_range = Range::new(0, s.cycles() as i64 - 1).word();
         let pc = b.loop_reg(pc_range, Some(ce), Some(0), "pc");
@@ -108,32 +105,22 @@ impl Folded {
         let ends2 = late(b, ends1, "ends2".into());
         let released = b.and(&[ends2, ce], "released");
         up_down(b, gate.state, filled, released);
-        let last_rom = b.rom(s.last.clone(), "slot_ends");
-        let last1 = b.read(last_rom, pc, Some(ce), "last1");
-        let valid1 = late(b, run, "valid1".into());
-        let done1 = b.and(&[last1, valid1], "done1");
-        // An entry opens a row when the one before it closed one.
-        let first1 = b.loop_reg(Range::BIT, None, Some(1), "first1");
-        let counts = b.and(&[valid1, ce], "counts1");
-        b.gate(first1, counts);
-        b.drive(first1, last1);
-        let mut first = first1;
-        let mut done = done1;
-        let mut end = ends2;
-        for k in 2..=4 {
-            first = b.reg(first, Some(ce), format!("first{k}"));
-            done = late(b, done, format!("done{k}"));
-        }
-        for k in 3..=5 {
-            end = late(b, end, format!("ends{k}"));
-        }
-        b.drive(load_wanted, done);
+        // Of the entry before the one that is added: whether it counts, and where teams are left without a row in the last
+        // slot whether it is before that slot's end.
+        let before = (1..=5).fold(run, |bit, k| late(b, bit, format!("valid{k}")));
+        let rows_left = (s.rest() < s.teams()).then(|| {
+            let ended = (3..=5).fold(ends2, |bit, k| late(b, bit, format!("ends{k}")));
+            b.not(ended, "rows_left")
+        });
+        let opens_rom = (!s.opens.is_empty()).then(|| b.rom(s.opens.clone(), "row_begins"));
+        let in_step = opens_rom.map(|rom| {
+            let bit = b.read(rom, pc, Some(ce), "opens1");
+            Opens::new(b, ce, bit)
+        });
 
         let mut shared = Shared {
             ce,
             pc,
-            first: first1,
-            first_late: first,
             bank: bank2,
             write: (write, place),
             lanes: &lanes,
@@ -145,11 +132,10 @@ impl Folded {
             seen: Seen::Own,
         };
         let (mut bits, mut live) = (Vec::new(), None);
-        shared.seen = match s.word {
-            Word::Sparse { .. } => Seen::Own,
-            Word::Dense => Seen::One(pe::next_activation(b, &shared)),
-            Word::Signs(lanes) => {
-                let word = pe::next_activation(b, &shared);
+        shared.seen = match (s.word, in_step) {
+            (Word::Dense, Some(opens)) => Seen::One(pe::next_activation(b, &shared, opens.word)),
+            (Word::Signs(lanes), Some(opens)) => {
+                let word = pe::next_activation(b, &shared, opens.word);
                 let mut counts = None;
                 if s.live.contains(&0) {
                     let rom = b.rom(s.live.clone(), "live_cycles");
@@ -165,31 +151,58 @@ impl Folded {
                 let pc1 = b.reg(pc, Some(ce), "pc1");
                 Seen::Bits { x: &bits, pc: b.reg(pc1, Some(ce), "pc2") }
             }
+            _ => Seen::Own,
         };
-        let (mut accs, mut roms) = (Vec::new(), Vec::new());
+        let mut elements: Vec<Element> = Vec::with_capacity(s.pes);
         for (p, words) in s.words.iter().enumerate() {
             b.enter(format!("{}_pe{p}", b.module().name), self.about.clone());
-            let (acc, rom) = pe::build(b, &shared, words.clone());
-            b.rename(acc, format!("pe{p}_acc"));
+            let opens = in_step.or(elements.get(p - p % s.lanes).map(|first| first.opens));
+            let element = pe::build(b, &shared, words.clone(), opens);
+            b.rename(element.acc, format!("pe{p}_acc"));
             b.leave();
-            accs.push(acc);
-            roms.push(rom);
+            elements.push(element);
         }
-
-        let load = b.and(&[load_wanted, ce], "load");
-        let fill = b.constant(s.pes as i64);
-        let fill = match s.rest() == s.pes {
-            true => fill,
-            false => {
-                let rest = b.constant(s.rest() as i64);
-                b.mux(end, fill, rest, "fill")
-            }
-        };
-        let (valid, step) = count_down(b, out, load, fill);
-        let data = shift_out(b, (&accs, 1), load, step, "row");
+        let data = self.chain(b, (ce, valid), (before, rows_left), &elements);
         let order = s.order.iter().map(|r| self.rows[*r].element).collect();
-        let built = Built { order: x.order.clone(), roms, last: last_rom, live };
+        let roms = elements.iter().map(|element| element.rom).collect();
+        let built = Built { order: x.order.clone(), roms, opens: opens_rom, live };
         (Link { valid, data, order, positions: x.positions }, built)
+    }
+
+    /// The chain along which results leave, a link per team: what a team has summed up enters when its next row opens, and
+    /// moves on with every cycle. Drives `valid`; returns the data of the first link.
+    ///
+    /// `before` says that the entry before counts, `rows_left` that it does where a team had no row in the last slot.
+    fn chain(
+        &self,
+        b: &mut Builder,
+        (ce, valid): (NodeId, NodeId),
+        (before, rows_left): (NodeId, Option<NodeId>),
+        elements: &[Element],
+    ) -> Vec<NodeId> {
+        let s = &self.schedule;
+        let (mut behind, mut data): (Option<NodeId>, Vec<NodeId>) = (None, Vec::new());
+        for (t, team) in elements.chunks(s.lanes).enumerate().rev() {
+            let has_row = rows_left.filter(|_| t >= s.rest());
+            let bits: Vec<NodeId> = [team[0].opens.term, before].into_iter().chain(has_row).collect();
+            let enters = b.and(&bits, format!("row{t}_enters"));
+            let next = |b: &mut Builder, lane: usize| match data.get(lane) {
+                Some(later) => b.mux(enters, *later, team[lane].acc, format!("row{t}_{lane}_next")),
+                None => team[lane].acc,
+            };
+            let next: Vec<NodeId> = (0..s.lanes).map(|lane| next(b, lane)).collect();
+            data =
+                next.iter().enumerate().map(|(l, d)| b.reg(*d, Some(ce), format!("row{t}_{l}_q"))).collect();
+            let full = behind.map_or(enters, |behind| b.or(&[enters, behind], format!("row{t}_full")));
+            behind = match t {
+                0 => {
+                    b.drive(valid, full);
+                    None
+                }
+                _ => Some(b.control(full, Some(ce), 0, format!("row{t}_valid"))),
+            };
+        }
+        data
     }
 }
 
@@ -219,22 +232,4 @@ fn side_by_side(
     let high = b.range(at).width() - bits;
     let at = if high == 0 { b.constant(0) } else { b.slice(at, bits, high, "word_at") };
     (complete, at, word)
-}
-
-/// A bit that flips when `step` is 1.
-fn toggle(b: &mut Builder, step: NodeId, reset: i64, name: &str) -> NodeId {
-    let bit = b.loop_reg(Range::BIT, Some(step), Some(reset), name);
-    let next = b.not(bit, format!("{name}_next"));
-    b.drive(bit, next);
-    bit
-}
-
-/// Drives a counter of 0 to 2 up by one bit and down by another.
-fn up_down(b: &mut Builder, count: NodeId, up: NodeId, down: NodeId) {
-    let terms = [Term::plus(count), Term::plus(up), Term::minus(down)];
-    let name = b.netlist().node(count).name.clone();
-    let next = b.sum(&terms, format!("{name}_sum"));
-    let range = b.range(count);
-    let next = b.wrap(next, range, format!("{name}_next"));
-    b.drive(count, next);
 }

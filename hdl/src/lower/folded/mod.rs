@@ -1,12 +1,15 @@
-//! A folded stage: processing elements in lock step walk a static schedule of the nonzeros.
+//! A folded stage: processing elements walk a static schedule of the nonzeros.
 
+mod deal;
 mod engine;
+mod lockstep;
 mod pe;
 mod schedule;
 mod word;
 
+pub use deal::{Leave, fewest_cycles};
 pub use engine::{Built, Folded, open};
-pub use schedule::{Schedule, ScheduleInfo, slots_of};
+pub use schedule::{Schedule, ScheduleInfo};
 pub use word::{Entry, Word};
 
 /// Most elements that come in per beat, and most that an XNOR element takes at once.

@@ -2,7 +2,7 @@
 //!
 //! ```text
 //! cycle  0       1                  2        3            4             5
-//!        pc      word, first        addr     x            term          acc
+//!        pc      word, opens        addr     x            term          acc
 //! ```
 //!
 //! An XNOR element reads its word where it needs it: in cycle 3.
@@ -20,10 +20,6 @@ pub struct Shared<'a> {
     pub ce: NodeId,
     /// Program counter.
     pub pc: NodeId,
-    /// Cycle 1: the word opens a row.
-    pub first: NodeId,
-    /// Cycle 4: the term opens a row.
-    pub first_late: NodeId,
     /// Cycle 2: half of the activation memory that is read.
     pub bank: NodeId,
     /// A beat is written, and where.
@@ -44,6 +40,23 @@ pub struct Shared<'a> {
     pub seen: Seen<'a>,
 }
 
+/// Where rows begin.
+#[derive(Clone, Copy, Debug)]
+pub struct Opens {
+    /// Cycle 1: the word opens a row.
+    pub word: NodeId,
+    /// Cycle 4: the term opens a row.
+    pub term: NodeId,
+}
+
+impl Opens {
+    /// The bit of cycle 1, and the same with the term.
+    pub fn new(b: &mut Builder, ce: NodeId, word: NodeId) -> Self {
+        let term = (2..=4).fold(word, |bit, k| b.reg(bit, Some(ce), format!("opens{k}")));
+        Opens { word, term }
+    }
+}
+
 /// What all elements of a stage see of the activations.
 #[derive(Clone, Copy, Debug)]
 pub enum Seen<'a> {
@@ -61,42 +74,60 @@ pub enum Seen<'a> {
 }
 
 /// One position after the other of a row, from one copy of the activations.
-pub fn next_activation(b: &mut Builder, s: &Shared) -> NodeId {
+pub fn next_activation(b: &mut Builder, s: &Shared, opens: NodeId) -> NodeId {
     let one = b.constant(1);
-    let addr = step(b, s, &[Term::plus(one)]);
+    let addr = step(b, s, opens, &[Term::plus(one)]);
     activation(b, s, addr)
 }
 
 /// The register of a position that moves by `terms`; where a row opens, from one before position 0. Wrapped, that is the
 /// highest address.
-fn step(b: &mut Builder, s: &Shared, terms: &[Term]) -> NodeId {
+fn step(b: &mut Builder, s: &Shared, opens: NodeId, terms: &[Term]) -> NodeId {
     let before = b.constant((1 << s.address) - 1);
     let addr = b.loop_reg(Range::unsigned(s.address), Some(s.ce), None, "addr");
-    let from = b.mux(s.first, addr, before, "addr_from");
+    let from = b.mux(opens, addr, before, "addr_from");
     let to = b.sum(&[&[Term::plus(from)], terms].concat(), "addr_to");
     let next = b.wrap(to, Range::unsigned(s.address), "addr_next");
     b.drive(addr, next);
     addr
 }
 
-/// Builds a PE; returns its accumulator and its ROM.
-pub fn build(b: &mut Builder, s: &Shared, words: Vec<i64>) -> (NodeId, MemoryId) {
+/// A PE.
+#[derive(Clone, Copy, Debug)]
+pub struct Element {
+    /// Its accumulator.
+    pub acc: NodeId,
+    /// Its schedule.
+    pub rom: MemoryId,
+    /// Where its rows begin.
+    pub opens: Opens,
+}
+
+/// Builds a PE. Without `opens` its own words say where its rows begin.
+pub fn build(b: &mut Builder, s: &Shared, words: Vec<i64>, opens: Option<Opens>) -> Element {
     let rom = b.rom(words, "schedule");
-    let term = match s.seen {
-        Seen::Bits { x, pc } => {
+    let (term, opens) = match (s.seen, opens) {
+        (Seen::Bits { x, pc }, Some(opens)) => {
             let signs = b.read(rom, pc, Some(s.ce), "signs");
-            agreeing(b, x, signs, s.group)
+            (agreeing(b, x, signs, s.group), opens)
         }
-        _ => signed(b, s, rom),
+        _ => {
+            let word = b.read(rom, s.pc, Some(s.ce), "word");
+            let opens = opens.unwrap_or_else(|| {
+                let bit = field(b, word, s.word.width(), 1, "opens1");
+                Opens::new(b, s.ce, bit)
+            });
+            (signed(b, s, word, opens.word), opens)
+        }
     };
     let zero = b.constant(0);
     let term = b.reg(term, Some(s.ce), "term");
     let acc = b.loop_reg(s.acc.word(), Some(s.ce), None, "acc");
-    let from = b.mux(s.first_late, acc, zero, "acc_from");
+    let from = b.mux(opens.term, acc, zero, "acc_from");
     let sum = b.sum(&[Term::plus(from), Term::plus(term)], "acc_sum");
     let next = b.wrap(sum, s.acc, "acc_next");
     b.drive(acc, next);
-    (acc, rom)
+    Element { acc, rom, opens }
 }
 
 /// How many of the bits `x` agree with those of `signs`: tables count those of `group` lanes, a tree adds them up.
@@ -131,12 +162,11 @@ fn agreeing(b: &mut Builder, x: &[NodeId], signs: NodeId, group: usize) -> NodeI
 }
 
 /// The activation that a word leads to, shifted and with its sign, or 0.
-fn signed(b: &mut Builder, s: &Shared, rom: MemoryId) -> NodeId {
+fn signed(b: &mut Builder, s: &Shared, word: NodeId, opens: NodeId) -> NodeId {
     let ce = Some(s.ce);
-    let word = b.read(rom, s.pc, ce, "word");
     let (x, negate, adds) = match s.seen {
         Seen::One(x) => (x, field(b, word, 1, 1, "negate"), field(b, word, 0, 1, "adds")),
-        _ => walk(b, s, word),
+        _ => walk(b, s, word, opens),
     };
     let shift = s.word.shift().map(|bits| field(b, word, s.word.delta() + 2, bits, "shift"));
     let late = |b: &mut Builder, node: NodeId, name: &str| {
@@ -162,7 +192,7 @@ fn signed(b: &mut Builder, s: &Shared, rom: MemoryId) -> NodeId {
 
 /// An element of its own walks by relative indices: the activation that a word leads to, and whether it is subtracted and
 /// counts at all.
-fn walk(b: &mut Builder, s: &Shared, word: NodeId) -> (NodeId, NodeId, NodeId) {
+fn walk(b: &mut Builder, s: &Shared, word: NodeId, opens: NodeId) -> (NodeId, NodeId, NodeId) {
     let bits = s.word.delta();
     let delta = field(b, word, 0, bits, "delta");
     let negate = field(b, word, bits, 1, "negate");
@@ -179,7 +209,7 @@ fn walk(b: &mut Builder, s: &Shared, word: NodeId) -> (NodeId, NodeId, NodeId) {
     if s.word.shift().is_none() {
         terms.push(Term::minus(hop));
     }
-    let addr = step(b, s, &terms);
+    let addr = step(b, s, opens, &terms);
     (activation(b, s, addr), negate, adds)
 }
 

@@ -1,8 +1,7 @@
-//! The static schedule: which nonzero each processing element adds in each cycle, as relative indices.
-//!
-//! Rows are sorted by length and dealt out in slots of one row per PE; a slot lasts as long as its longest row. So the PEs
-//! need no control of their own, and rows leave in the order slot by slot, PE by PE.
+//! The static schedule: which nonzero each processing element adds in each cycle, as relative indices. All control an element
+//! needs is a bit that says where a row begins, in the words of the first of each team.
 
+use super::deal::{Deal, Leave, as_good, lanes};
 use super::word::{Entry, Word};
 use crate::lower::digits::digits;
 use crate::lower::rows::Row;
@@ -12,12 +11,15 @@ use crate::lower::rows::Row;
 pub struct Schedule {
     /// Processing elements.
     pub pes: usize,
+    /// Results per beat: those of a team of so many elements, which begin their rows together.
+    pub lanes: usize,
     /// Layout of the words.
     pub word: Word,
-    /// Per PE, one word per cycle.
+    /// Per PE, one word per cycle; of the first of a team with the bit above that says whether a row begins, unless `opens`
+    /// does for all.
     pub words: Vec<Vec<i64>>,
-    /// Per cycle, 1 in the last of a slot.
-    pub last: Vec<i64>,
+    /// Per cycle, 1 where all elements begin a row; empty where the teams go their own pace.
+    pub opens: Vec<i64>,
     /// Per cycle, 1 where words count; empty where each says so itself.
     pub live: Vec<i64>,
     /// Row of each output position.
@@ -31,6 +33,8 @@ pub struct Schedule {
 pub struct ScheduleInfo {
     /// Processing elements built.
     pub pes: usize,
+    /// Results that leave per beat.
+    pub results_per_beat: usize,
     /// Cycles of the schedule; the stage takes a new sample after so many when nothing holds it up.
     pub cycles: usize,
     /// Additions: one per nonzero ternary weight, one per signed digit of a wider one.
@@ -43,20 +47,16 @@ pub struct ScheduleInfo {
     pub delta_bits: u32,
 }
 
-/// Shortest slot: the accumulators of the one before leave one per cycle, and one cycle later the next may load.
-fn shortest(pes: usize) -> usize {
-    pes + 1
-}
-
-/// Cycles of rows of these lengths on `pes` PEs; `lengths` descending.
-pub fn slots_of(lengths: &[usize], pes: usize) -> usize {
-    lengths.chunks(pes).map(|slot| slot[0].max(shortest(pes))).sum()
-}
-
 impl Schedule {
-    /// Compiles `rows`; `position` gives the place of an input element in the stream. With `sorted` unset rows leave in the
-    /// given order, at the price of longer slots.
-    pub fn new(rows: &[Row], position: &[u32], pes: usize, sorted: bool) -> Self {
+    /// Compiles `rows`, which may leave as `leave` says; `position` gives the place of an input element in the stream. As few
+    /// results leave per beat, at most `most`, as keep the schedule to `pace` cycles or near the fewest it can have.
+    pub fn new(
+        rows: &[Row],
+        position: &[u32],
+        (pes, most): (usize, usize),
+        leave: Leave,
+        pace: usize,
+    ) -> Self {
         let pes = pes.min(rows.len());
         let lists: Vec<Vec<(u32, u8, bool)>> = rows.iter().map(|row| list(row, position)).collect();
         let top = lists.iter().flatten().map(|e| e.1).max().unwrap_or(0);
@@ -64,76 +64,25 @@ impl Schedule {
         let shift = (!ternary).then(|| u32::from(top).checked_ilog2().map_or(0, |n| n + 1));
         let farthest = position.iter().max().map_or(1, |p| p + 2);
         let widest = farthest.ilog2() + 2;
-        let plans: Vec<_> = (2..=widest)
-            .map(|delta| {
-                let word = Word::Sparse { delta, shift };
-                let order = order(&lists, word, sorted);
-                let lengths: Vec<usize> = order.iter().map(|r| length(&lists[*r], word)).collect();
-                let cycles: usize = lengths
-                    .chunks(pes)
-                    .map(|slot| slot.iter().max().map_or(0, |n| *n).max(shortest(pes)))
-                    .sum();
-                (word, order, cycles)
-            })
-            .collect();
-        let fastest = plans.iter().map(|p| p.2).min().expect("there are widths");
-        let (word, order, _) = plans
+        let mut plans: Vec<(Word, Deal)> = Vec::new();
+        for delta in 2..=widest {
+            let word = Word::Sparse { delta, shift };
+            let lengths: Vec<usize> = lists.iter().map(|list| length(list, word)).collect();
+            plans.extend(lanes(pes, most).map(|lanes| (word, Deal::new(&lengths, pes, lanes, leave))));
+        }
+        let fewest =
+            |plans: &[(Word, Deal)]| plans.iter().map(|p| p.1.cycles).min().expect("there are widths");
+        let enough = pace.max(fewest(&plans));
+        let keeps = plans.iter().filter(|(_, deal)| as_good(deal.cycles, enough));
+        let lanes = keeps.map(|(_, deal)| deal.lanes).min().expect("the fastest is among them");
+        plans.retain(|(_, deal)| deal.lanes == lanes);
+        let fastest = fewest(&plans);
+        let (word, deal) = plans
             .into_iter()
-            .filter(|p| p.2 * 50 <= fastest * 51)
-            .min_by_key(|p| p.2 * p.0.width() as usize)
+            .filter(|(_, deal)| as_good(deal.cycles, fastest))
+            .min_by_key(|(word, deal)| deal.cycles * word.width() as usize)
             .expect("the fastest is among them");
-        Self::lay_out(&lists, word, order, pes, rows.iter().map(|r| r.terms.len()).sum())
-    }
-
-    /// Rows as they are, a cycle for each of `positions` elements that come in. Weights are -1, 0 and 1.
-    pub fn dense(rows: &[Row], position: &[u32], positions: usize, pes: usize) -> Self {
-        let pes = pes.min(rows.len());
-        let cycles = positions.max(shortest(pes));
-        let mut words = vec![Vec::new(); pes];
-        let mut last = Vec::new();
-        for slot in rows.chunks(pes) {
-            last.resize(last.len() + cycles, 0);
-            *last.last_mut().expect("a slot has cycles") = 1;
-            for (pe, words) in words.iter_mut().enumerate() {
-                let start = words.len();
-                words.resize(last.len(), 0);
-                for (element, weight) in slot.get(pe).iter().flat_map(|row| &row.terms) {
-                    let entry = Entry { delta: 1, add: Some((0, *weight < 0)) };
-                    words[start + position[*element as usize] as usize] = Word::Dense.pack(&[entry]);
-                }
-            }
-        }
-        let additions = rows.iter().map(|r| r.terms.len()).sum();
-        let order = (0..rows.len()).collect();
-        Schedule { pes, word: Word::Dense, words, last, live: Vec::new(), order, additions }
-    }
-
-    /// Rows as they are, `lanes` of the `positions` elements that come in per cycle, which `lanes` divides. Weights are -1
-    /// and 1.
-    pub fn signs(rows: &[Row], position: &[u32], (positions, lanes): (usize, usize), pes: usize) -> Self {
-        let pes = pes.min(rows.len());
-        let word = Word::Signs(lanes as u32);
-        let reads = positions / lanes;
-        let cycles = reads.max(shortest(pes));
-        let plus = Entry { delta: 1, add: Some((0, false)) };
-        let mut words = vec![Vec::new(); pes];
-        let (mut last, mut live) = (Vec::new(), Vec::new());
-        for slot in rows.chunks(pes) {
-            live.resize(live.len() + reads, 1);
-            last.resize(last.len() + cycles, 0);
-            live.resize(last.len(), 0);
-            *last.last_mut().expect("a slot has cycles") = 1;
-            for (pe, words) in words.iter_mut().enumerate() {
-                let mut entries = vec![plus; positions];
-                for (element, weight) in slot.get(pe).iter().flat_map(|row| &row.terms) {
-                    entries[position[*element as usize] as usize].add = Some((0, *weight < 0));
-                }
-                words.extend(entries.chunks(lanes).map(|entries| word.pack(entries)));
-                words.resize(last.len(), word.pack(&vec![plus; lanes]));
-            }
-        }
-        let additions = rows.iter().map(|r| r.terms.len()).sum();
-        Schedule { pes, word, words, last, live, order: (0..rows.len()).collect(), additions }
+        Self::lay_out(&lists, word, &deal, pes, rows.iter().map(|r| r.terms.len()).sum())
     }
 
     /// What the sums of `row` are raised by: an XNOR array counts the weights that agree with their bits, -1 with 0 too.
@@ -147,45 +96,46 @@ impl Schedule {
     fn lay_out(
         lists: &[Vec<(u32, u8, bool)>],
         word: Word,
-        order: Vec<usize>,
+        deal: &Deal,
         pes: usize,
         additions: usize,
     ) -> Self {
-        let mut words = vec![Vec::new(); pes];
-        let mut last = Vec::new();
-        for slot in order.chunks(pes) {
-            let encoded: Vec<Vec<i64>> = slot.iter().map(|r| encode(&lists[*r], word)).collect();
-            let cycles = encoded.iter().map(Vec::len).max().unwrap_or(0).max(shortest(pes));
-            last.resize(last.len() + cycles, 0);
-            *last.last_mut().expect("a slot has cycles") = 1;
-            for (pe, row) in words.iter_mut().enumerate() {
-                row.extend(encoded.get(pe).into_iter().flatten());
-                row.resize(last.len(), 0);
+        let mut words = vec![vec![0; deal.cycles]; pes];
+        for (turns, team) in deal.teams.iter().zip(words.chunks_mut(deal.lanes)) {
+            for turn in turns {
+                for (row, words) in deal.groups[turn.group].iter().zip(&mut *team) {
+                    let encoded = encode(&lists[*row], word);
+                    words[turn.start..turn.start + encoded.len()].copy_from_slice(&encoded);
+                }
+                team[0][turn.start] |= 1 << word.width();
             }
         }
-        Schedule { pes, word, words, last, live: Vec::new(), order, additions }
+        let (opens, live) = (Vec::new(), Vec::new());
+        Schedule { pes, lanes: deal.lanes, word, words, opens, live, order: deal.order(), additions }
     }
 
     /// Length in cycles.
     pub fn cycles(&self) -> usize {
-        self.last.len()
+        self.words[0].len()
     }
 
-    /// Rows of the last slot.
-    pub fn rest(&self) -> usize {
-        (self.order.len() - 1) % self.pes + 1
+    /// Teams of elements.
+    pub fn teams(&self) -> usize {
+        self.pes / self.lanes
     }
 
     /// Figures for reports.
     pub fn info(&self) -> ScheduleInfo {
         let steps = self.pes * self.cycles();
         let most = steps * self.word.lanes();
+        let begins = if self.opens.is_empty() { self.teams() } else { 0 };
         ScheduleInfo {
             pes: self.pes,
+            results_per_beat: self.lanes,
             cycles: self.cycles(),
             additions: self.additions,
             utilisation: self.additions as f64 / most as f64,
-            rom_bits: steps * self.word.width() as usize,
+            rom_bits: steps * self.word.width() as usize + begins * self.cycles(),
             delta_bits: self.word.delta(),
         }
     }
@@ -200,14 +150,6 @@ fn list(row: &Row, position: &[u32]) -> Vec<(u32, u8, bool)> {
     let mut list: Vec<_> = row.terms.iter().flat_map(of).collect();
     list.sort_unstable();
     list
-}
-
-fn order(lists: &[Vec<(u32, u8, bool)>], word: Word, sorted: bool) -> Vec<usize> {
-    let mut order: Vec<usize> = (0..lists.len()).collect();
-    if sorted {
-        order.sort_by_cached_key(|r| std::cmp::Reverse(length(&lists[*r], word)));
-    }
-    order
 }
 
 /// Moves without addition before a gap can be added at, and what remains of the gap.

@@ -3,8 +3,9 @@
 use sterna_ir::{Layer, LayerOp, Network};
 
 use super::clean;
+use super::elements::most_per_beat;
 use crate::lower::digits::digits;
-use crate::lower::folded::{MOST_LANES, slots_of};
+use crate::lower::folded::{MOST_LANES, fewest_cycles};
 use crate::lower::simplify::simplify;
 use crate::{Error, Folding, Result, Style};
 
@@ -14,38 +15,49 @@ const STEP: (usize, usize) = (9, 10);
 /// What a layer of weights asks of processing elements.
 struct Load {
     layer: usize,
-    /// Additions of each row, descending.
+    /// Additions of each row.
     lengths: Vec<usize>,
     /// Beats of the elements that arrive for each window; none counted for a vector, which arrives no later than any other.
     arriving: usize,
     /// Windows of a sample; 1 for a dense layer.
     windows: usize,
+    /// Most results per beat.
+    most: usize,
 }
 
 impl Load {
-    fn new(layer: usize, rows: &[&[i16]], windows: usize) -> Self {
+    fn new(layer: usize, after: &[Layer], rows: &[&[i16]], windows: usize) -> Self {
         let count = |row: &&[i16]| row.iter().map(|w| digits(i64::from(*w)).count()).sum();
-        let mut lengths: Vec<usize> = rows.iter().map(count).collect();
-        lengths.sort_unstable_by(|a, b| b.cmp(a));
+        let lengths: Vec<usize> = rows.iter().map(count).collect();
         let is_read = |i: &usize| rows.iter().any(|row| row[*i] != 0);
         let arriving =
             if windows > 1 { (0..rows[0].len()).filter(is_read).count().div_ceil(MOST_LANES) } else { 0 };
-        Load { layer, lengths, arriving, windows }
+        let most = most_per_beat(after, lengths.len(), windows);
+        Load { layer, lengths, arriving, windows, most }
     }
 
     /// Cycles for a sample.
     fn cycles(&self, pes: usize) -> usize {
-        self.windows * slots_of(&self.lengths, pes).max(self.arriving)
+        self.windows * fewest_cycles(&self.lengths, (pes, self.most)).max(self.arriving)
     }
 }
 
 /// What the layers of weights of a simplified network ask for.
 fn loads(small: &Network) -> Vec<Load> {
+    // Thresholds belong to the layer before them.
+    let after = |i: usize| {
+        let is_behind = |l: &&Layer| matches!(l.op, LayerOp::Threshold(_));
+        let layers = &small.layers[i + 1..];
+        &layers[layers.iter().take_while(is_behind).count().min(1)..]
+    };
     let load = |(i, l): (usize, &Layer)| match &l.op {
-        LayerOp::Dense(d) => Some(Load::new(i, &(0..d.outputs).map(|o| d.row(o)).collect::<Vec<_>>(), 1)),
+        LayerOp::Dense(d) => {
+            let rows: Vec<&[i16]> = (0..d.outputs).map(|o| d.row(o)).collect();
+            Some(Load::new(i, after(i), &rows, 1))
+        }
         LayerOp::Conv2d(c) => {
             let rows: Vec<&[i16]> = (0..c.outputs).map(|o| c.row(o)).collect();
-            Some(Load::new(i, &rows, c.window.positions()))
+            Some(Load::new(i, after(i), &rows, c.window.positions()))
         }
         _ => None,
     };
@@ -72,8 +84,9 @@ pub fn pes_worth_trying(network: &Network) -> Result<Vec<Vec<(usize, usize)>>> {
     Ok(loads(&small.network).iter().map(thin).collect())
 }
 
-/// One style per layer of weights of `small`, the simplified `network`.
-pub fn styles(network: &Network, small: &Network, folding: &Folding) -> Result<Vec<Style>> {
+/// One style per layer of weights of `small`, the simplified `network`; and the cycles that a sample takes in the slowest of
+/// those on zero-skipping elements, about.
+pub fn styles(network: &Network, small: &Network, folding: &Folding) -> Result<(Vec<Style>, usize)> {
     let loads = loads(small);
     let styles = match folding {
         Folding::Unrolled => vec![Style::Unrolled; loads.len()],
@@ -90,7 +103,12 @@ pub fn styles(network: &Network, small: &Network, folding: &Folding) -> Result<V
             return Err(Error::NoPes { place: format!("layer {} ({})", load.layer, clean(name)) });
         }
     }
-    Ok(styles)
+    let cycles = |(load, style): (&Load, &Style)| match style {
+        Style::Folded { pes } => load.cycles((*pes).min(load.lengths.len())),
+        _ => 0,
+    };
+    let pace = loads.iter().zip(&styles).map(cycles).max().unwrap_or(0);
+    Ok((styles, pace))
 }
 
 /// PEs for each layer, at most `pes` in all, such that the slowest layer takes the fewest cycles.
@@ -133,7 +151,7 @@ mod tests {
     fn the_larger_layer_gets_more_and_every_layer_one() {
         let load = |inputs: usize, outputs: usize, windows: usize| {
             let row = vec![1i16; inputs];
-            Load::new(0, &vec![&row[..]; outputs], windows)
+            Load::new(0, &[], &vec![&row[..]; outputs], windows)
         };
         let shares = share(&[load(100, 64, 1), load(64, 10, 1)], 12).unwrap();
         assert!(shares[0] > shares[1] && shares[1] >= 1 && shares.iter().sum::<usize>() <= 12, "{shares:?}");

@@ -2,8 +2,7 @@
 
 use sterna_ir::{LayerOp, Range, Threshold};
 
-use super::{Flow, Planner, Unit, clean, codes};
-use crate::lower::folded::{Folded, MOST_LANES, Schedule, Word};
+use super::{Planner, Unit, clean, codes};
 use crate::lower::maps::{elements_of, regroup};
 use crate::lower::rows::{Levels, Row};
 use crate::lower::sums::Sums;
@@ -64,7 +63,6 @@ impl Planner<'_> {
         };
         let too_wide = || Error::TooWide { layer: index, name: clean(&self.network.layers[index].name) };
         let bound = self.bound(&rows).ok_or_else(too_wide)?;
-        let ends = index + 1 + usize::from(threshold.is_some()) == self.network.layers.len();
         match style {
             Style::Unrolled => {
                 self.gather();
@@ -81,7 +79,7 @@ impl Planner<'_> {
                 if reach >= sterna_ir::range::MAX_WIDTH {
                     return Err(too_wide());
                 }
-                self.folded(index, rows, threshold, (style, !ends), &exact);
+                self.folded(index, rows, threshold, style, &exact);
             }
         }
         Ok(())
@@ -110,123 +108,8 @@ impl Planner<'_> {
         self.units.push(Unit::Unrolled(Unrolled { rows, thermometer, x, sums: Sums::default() }));
     }
 
-    /// What a style is not made for.
-    fn cannot_be(&self, style: Style, rows: &[Row], exact: &[Range]) -> Option<&'static str> {
-        let mut terms = rows.iter().flat_map(|r| &r.terms);
-        match style {
-            Style::Dense { .. } if terms.any(|(_, w)| w.abs() != 1) => {
-                Some("a dense array of weights other than -1, 0 and 1")
-            }
-            Style::Xnor { .. }
-                if terms.any(|(_, w)| w.abs() != 1)
-                    || rows.iter().any(|r| r.terms.len() != self.flow.order.len()) =>
-            {
-                Some("an XNOR array of weights other than -1 and 1")
-            }
-            Style::Xnor { .. }
-                if self.flow.order.iter().any(|e| {
-                    let range = exact[*e as usize];
-                    range.lo < 0 || range.hi > 1
-                }) =>
-            {
-                Some("an XNOR array over values other than 0 and 1")
-            }
-            _ => None,
-        }
-    }
-
-    fn folded(
-        &mut self,
-        index: usize,
-        rows: Vec<Row>,
-        threshold: Option<&Threshold>,
-        (style, sorted): (Style, bool),
-        exact: &[Range],
-    ) {
-        let rows: Vec<Row> = rows.into_iter().map(Row::risen).collect();
-        let mut position = vec![0; exact.len()];
-        self.flow.order.iter().enumerate().for_each(|(p, e)| position[*e as usize] = p as u32);
-        let zero = Range::point(0);
-        let acc = (rows.iter())
-            .map(|row| {
-                row.partial_sums(|e| exact[e as usize]).expect("bounded above by the range of all elements")
-            })
-            .fold(zero, Range::union);
-        let positions = self.flow.order.len();
-        let (schedule, acc) = match style {
-            Style::Xnor { pes } => {
-                let lanes = MOST_LANES.min(1 << positions.trailing_zeros());
-                (Schedule::signs(&rows, &position, (positions, lanes), pes), Range::new(0, positions as i64))
-            }
-            Style::Dense { pes } => (Schedule::dense(&rows, &position, positions, pes), acc),
-            Style::Folded { pes } => (Schedule::new(&rows, &position, pes, sorted), acc),
-            Style::Unrolled => unreachable!("has no elements"),
-        };
-        let info = schedule.info();
-        self.about.push(format!(
-            "Folded on {} PE{}: {} cycles for {} additions ({:.1} % of the PE cycles).",
-            info.pes,
-            if info.pes == 1 { "" } else { "s" },
-            info.cycles,
-            info.additions,
-            100.0 * info.utilisation
-        ));
-        self.about.push(match schedule.word {
-            Word::Sparse { .. } => {
-                format!("Relative index of {} bits, {} ROM bits.", info.delta_bits, info.rom_bits)
-            }
-            Word::Dense => format!("Every weight has its cycle, zeros too; {} ROM bits.", info.rom_bits),
-            Word::Signs(lanes) => {
-                format!("{lanes} weights of one bit per PE and cycle; {} ROM bits.", info.rom_bits)
-            }
-        });
-        let most = if matches!(style, Style::Xnor { .. }) { schedule.word.lanes() } else { MOST_LANES };
-        let lanes = self.lanes_for(info.cycles, most);
-        self.serialise(lanes);
-        self.about.push(format!(
-            "A new {} at most every {} cycles; elements in per beat: {lanes}, out: 1.",
-            if self.flow.positions > 1 { "window" } else { "sample" },
-            info.cycles.max(self.flow.beats())
-        ));
-        self.about
-            .push("Elements leave in the order of the schedule; see the comment on the data port.".into());
-        let lift = |row: &Row| schedule.lift(row);
-        let table = match threshold {
-            Some(_) => Some(self.threshold_table(self.small_threshold(index + 1), &rows, lift)),
-            None if rows.iter().any(|r| r.bias != lift(r)) => {
-                let most = rows.iter().map(|r| r.element as usize + 1).max().unwrap_or(0);
-                let mut bias = vec![0; most];
-                rows.iter().for_each(|r| bias[r.element as usize] = r.bias - lift(r));
-                let range = self.ranges[index].iter().copied().fold(zero, Range::union);
-                Some(Table::Bias { bias, range })
-            }
-            None => None,
-        };
-        self.flow.order = schedule.order.iter().map(|r| rows[*r].element).collect();
-        self.flow.lanes = 1;
-        self.flow.range = match &table {
-            Some(Table::Bias { range, .. }) => range.word(),
-            _ => acc.word(),
-        };
-        let about = vec![format!("One of {} processing elements of this layer.", info.pes)];
-        self.units.push(Unit::Folded(Folded { rows, schedule, acc, about }));
-        self.units.extend(table.map(Unit::Table));
-        if let Some(t) = threshold {
-            self.coded(t);
-        }
-    }
-
-    /// Elements per beat, up to `most`, so that all have come in `cycles`, as far as the stream gives them: a power of two,
-    /// the number of a lane being part of an address.
-    fn lanes_for(&self, cycles: usize, most: usize) -> usize {
-        let Flow { lanes, order, .. } = &self.flow;
-        let divides = |n: &usize| *n <= *lanes && (self.flow.beats() == 1 || lanes.is_multiple_of(*n));
-        let powers = || (0..=most.ilog2()).map(|bits| 1 << bits).filter(divides);
-        powers().find(|n| order.len().div_ceil(*n) <= cycles).or(powers().next_back()).unwrap_or(1)
-    }
-
     /// The thresholds of `rows`, whose sums come raised by `lift`.
-    fn threshold_table(&self, t: &Threshold, rows: &[Row], lift: impl Fn(&Row) -> i64) -> Table {
+    pub fn threshold_table(&self, t: &Threshold, rows: &[Row], lift: impl Fn(&Row) -> i64) -> Table {
         let blank = Levels { thresholds: vec![0; t.levels], falling: false };
         let most = rows.iter().map(|r| r.element as usize + 1).max().unwrap_or(0);
         let mut levels = vec![blank; most];
@@ -258,7 +141,7 @@ impl Planner<'_> {
     }
 
     /// The flow behind a table of thresholds.
-    fn coded(&mut self, t: &Threshold) {
+    pub fn coded(&mut self, t: &Threshold) {
         self.flow.range = codes(t);
         if t.thermometer {
             let n = t.levels as u32;

@@ -42,6 +42,8 @@ pub enum Unit {
     Table(Table),
     /// Processing elements.
     Folded(Folded),
+    /// Elements back in order.
+    Restore,
     /// Arg max of a whole vector.
     ArgMaxVector,
     /// Arg max of a stream of elements.

@@ -1,7 +1,7 @@
 // rows_layer0 : Network layer 0: dense.
 //   3 x 4 weights, 6 nonzeros of 12; 3 x 4 after removing what cannot matter.
 //   Folded on 1 PE: 6 cycles for 6 additions (100.0 % of the PE cycles).
-//   Relative index of 3 bits, 24 ROM bits.
+//   Relative index of 3 bits, 30 ROM bits.
 //   A new sample at most every 6 cycles; elements in per beat: 1, out: 1.
 //   Elements leave in the order of the schedule; see the comment on the data port.
 //
@@ -18,7 +18,7 @@ module rows_layer0 (
     output wire              x_free,
 
     // 1 per beat; elements 0, 1, 2
-    output wire              l0_y_valid,
+    output reg               l0_y_valid,
     output reg  signed [8:0] l0_y_data,
 
     // Inputs
@@ -26,14 +26,13 @@ module rows_layer0 (
 );
 
     // From the instances below
+    wire              opens4;
     wire signed [8:0] pe0_acc;
 
-    // Registers and memories
+    // Registers
     reg [1:0] banks_full;
     reg [1:0] write_at;
     reg       write_bank;
-    reg       left;
-    reg       row_done;
     reg       run;
     reg [2:0] pc;
     reg [1:0] waiting;
@@ -42,16 +41,11 @@ module rows_layer0 (
     reg       bank2;
     reg       ends1;
     reg       ends2;
-    reg       last1;
     reg       valid1;
-    reg       first1;
-    reg       first2;
-    reg       done2;
-    reg       first3;
-    reg       done3;
-    reg       first4;
-    reg       done4;
-    reg       slot_ends [0:5];
+    reg       valid2;
+    reg       valid3;
+    reg       valid4;
+    reg       valid5;
 
     // Combinational logic
     wire              banks_both_full = banks_full == 2'd2;
@@ -65,9 +59,7 @@ module rows_layer0 (
     wire [1:0]        write_at_next   = write_at_last ? 2'd0 : write_at_low;
     wire              filled          = write & write_at_last;
     wire [2:0]        write_addr      = {write_bank, write_at};
-    wire              shifted_out     = left == 1'b0;
-    wire              blocked         = row_done & ~shifted_out;
-    wire              ce              = ~blocked;
+    wire              ce              = ~l0_y_valid | m_axis_tready;
     wire              pc_at_end       = pc == 3'd5;
     wire              ends            = run & pc_at_end;
     wire              none_waiting    = waiting == 2'd0;
@@ -90,26 +82,14 @@ module rows_layer0 (
     wire signed [3:0] banks_full_sum  = {2'b0, banks_full} + {3'b0, filled} - {3'b0, released};
     // verilator lint_on UNUSEDSIGNAL
     wire [1:0]        banks_full_next = banks_full_sum[1:0];
-    wire              done1           = last1 & valid1;
-    wire              counts1         = valid1 & ce;
-    wire              load            = row_done & ce;
-    wire              none_left       = left == 1'b0;
-    assign            l0_y_valid      = ~none_left;
-    wire              y_moved         = l0_y_valid & m_axis_tready;
-    wire signed       left_dec        = left - 1'b1;
-    wire              left_low        = left_dec;
-    wire              left_held       = y_moved ? left_low : left;
-    wire              left_next       = load ? 1'b1 : left_held;
-    wire              step            = load | y_moved;
+    wire              row0_enters     = opens4 & valid5;
 
     always @(posedge clk) begin
         if (rst) begin
             banks_full <= 2'd0;
-            left       <= 1'b0;
             waiting    <= 2'd0;
         end else begin
             banks_full <= banks_full_next;
-            left       <= left_next;
             waiting    <= waiting_next;
         end
     end
@@ -132,29 +112,31 @@ module rows_layer0 (
 
     always @(posedge clk) begin
         if (rst) begin
-            row_done <= 1'b0;
-            run      <= 1'b0;
-            pc       <= 3'd0;
-            bank1    <= 1'b0;
-            bank2    <= 1'b0;
-            ends1    <= 1'b0;
-            ends2    <= 1'b0;
-            valid1   <= 1'b0;
-            done2    <= 1'b0;
-            done3    <= 1'b0;
-            done4    <= 1'b0;
+            l0_y_valid <= 1'b0;
+            run        <= 1'b0;
+            pc         <= 3'd0;
+            bank1      <= 1'b0;
+            bank2      <= 1'b0;
+            ends1      <= 1'b0;
+            ends2      <= 1'b0;
+            valid1     <= 1'b0;
+            valid2     <= 1'b0;
+            valid3     <= 1'b0;
+            valid4     <= 1'b0;
+            valid5     <= 1'b0;
         end else if (ce) begin
-            row_done <= done4;
-            run      <= run_next;
-            pc       <= pc_next;
-            bank1    <= bank0;
-            bank2    <= bank1;
-            ends1    <= ends;
-            ends2    <= ends1;
-            valid1   <= run;
-            done2    <= done1;
-            done3    <= done2;
-            done4    <= done3;
+            l0_y_valid <= row0_enters;
+            run        <= run_next;
+            pc         <= pc_next;
+            bank1      <= bank0;
+            bank2      <= bank1;
+            ends1      <= ends;
+            ends2      <= ends1;
+            valid1     <= run;
+            valid2     <= valid1;
+            valid3     <= valid2;
+            valid4     <= valid3;
+            valid5     <= valid4;
         end
     end
 
@@ -167,35 +149,9 @@ module rows_layer0 (
     end
 
     always @(posedge clk) begin
-        if (rst) begin
-            first1 <= 1'b1;
-        end else if (counts1) begin
-            first1 <= last1;
-        end
-    end
-
-    always @(posedge clk) begin
         if (ce) begin
-            first2 <= first1;
-            first3 <= first2;
-            first4 <= first3;
-        end
-    end
-
-    always @(posedge clk) begin
-        if (step) begin
             l0_y_data <= pe0_acc;
         end
-    end
-
-    // slot_ends: constant, 6 x 1 bit
-    initial begin
-        slot_ends[0] = 1'b0; slot_ends[1] = 1'b1; slot_ends[2] = 1'b0; slot_ends[3] = 1'b1;
-        slot_ends[4] = 1'b0; slot_ends[5] = 1'b1;
-    end
-
-    always @(posedge clk) begin
-        if (ce) last1 <= slot_ends[pc];
     end
 
     rows_layer0_pe0 u_layer0_pe0 (
@@ -206,8 +162,7 @@ module rows_layer0 (
         .ce         (ce),
         .pc         (pc),
         .bank2      (bank2),
-        .first1     (first1),
-        .first4     (first4),
+        .opens4     (opens4),
         .pe0_acc    (pe0_acc)
     );
 

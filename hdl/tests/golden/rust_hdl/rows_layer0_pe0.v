@@ -15,15 +15,16 @@ module rows_layer0_pe0 (
     input  wire              ce,
     input  wire        [2:0] pc,
     input  wire              bank2,
-    input  wire              first1,
-    input  wire              first4,
 
     // Outputs
+    output reg               opens4,
     output reg  signed [8:0] pe0_acc
 );
 
     // Registers and memories
-    reg [3:0]        word;
+    reg [4:0]        word;
+    reg              opens2;
+    reg              opens3;
     reg [1:0]        addr;
     reg signed [7:0] x;
     reg              negate2;
@@ -31,15 +32,16 @@ module rows_layer0_pe0 (
     reg              adds2;
     reg              adds3;
     reg signed [8:0] term;
-    reg [3:0]        schedule [0:5];
+    reg [4:0]        schedule [0:5];
     reg [7:0]        activations [0:7];
 
     // Combinational logic
+    wire              opens1       = word[4];
     wire [2:0]        delta        = word[2:0];
     wire              hop          = delta == 3'd7;
     wire              none         = delta == 3'd0;
     wire              idle         = none | hop;
-    wire [1:0]        addr_from    = first1 ? 2'd3 : addr;
+    wire [1:0]        addr_from    = opens1 ? 2'd3 : addr;
     // verilator lint_off UNUSEDSIGNAL
     wire signed [4:0] addr_to      = {3'b0, addr_from} + {2'b0, delta} - {4'b0, hop};  // -1..=10
     // verilator lint_on UNUSEDSIGNAL
@@ -48,7 +50,7 @@ module rows_layer0_pe0 (
     wire signed [8:0] x_minus      = -{x[7], x};  // -127..=128
     wire signed [8:0] x_signed     = negate3 ? x_minus : {x[7], x};
     wire signed [8:0] term_next    = adds3 ? x_signed : 9'd0;
-    wire signed [8:0] acc_from     = first4 ? 9'd0 : pe0_acc;
+    wire signed [8:0] acc_from     = opens4 ? 9'd0 : pe0_acc;
     // verilator lint_off UNUSEDSIGNAL
     wire signed [9:0] acc_sum      = {acc_from[8], acc_from} + {term[8], term};  // -384..=383
     // verilator lint_on UNUSEDSIGNAL
@@ -56,6 +58,9 @@ module rows_layer0_pe0 (
 
     always @(posedge clk) begin
         if (ce) begin
+            opens2  <= opens1;
+            opens3  <= opens2;
+            opens4  <= opens3;
             addr    <= addr_next;
             negate2 <= word[3];
             negate3 <= negate2;
@@ -66,10 +71,10 @@ module rows_layer0_pe0 (
         end
     end
 
-    // schedule: constant, 6 x 4 bit
+    // schedule: constant, 6 x 5 bit
     initial begin
-        schedule[0] = 4'h1; schedule[1] = 4'ha; schedule[2] = 4'h2; schedule[3] = 4'h1;
-        schedule[4] = 4'h9; schedule[5] = 4'h3;
+        schedule[0] = 5'h11; schedule[1] = 5'h0a; schedule[2] = 5'h12; schedule[3] = 5'h01;
+        schedule[4] = 5'h19; schedule[5] = 5'h03;
     end
 
     always @(posedge clk) begin

@@ -1,0 +1,173 @@
+//! Which elements work on which rows, and when.
+//!
+//! So many elements as results leave per beat are a team, and take a group of as many rows at once. Each team goes its own
+//! pace. Results leave along a chain that moves by a team per cycle, team 0 first: what team `t` ends in cycle `c` leaves in
+//! cycle `c + t`, so that of all teams' ends at most one may fall on each such sum. The last group of each team ends with
+//! the schedule, where its words run out; between samples all the sums of one are `teams` and more after those of the last.
+
+use std::cmp::Reverse;
+use std::collections::{BTreeMap, BinaryHeap, HashSet};
+
+use super::MOST_LANES;
+
+/// How much slower than the fastest is as good, for fewer results per beat or fewer bits.
+const SLACK: (usize, usize) = (51, 50);
+
+/// Fewest cycles of a schedule: a counter of none is no counter.
+pub const SHORTEST: usize = 2;
+
+/// The order in which rows may leave.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Leave {
+    /// Any.
+    Free,
+    /// Any, but row `r` in lane `r` modulo the lanes, so that memories behind them can restore the order.
+    InLanes,
+    /// As they are given.
+    InOrder,
+}
+
+/// A group of rows on its team.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Turn {
+    /// The group.
+    pub group: usize,
+    /// Its first cycle.
+    pub start: usize,
+}
+
+/// Groups of rows dealt to teams.
+#[derive(Clone, Debug)]
+pub struct Deal {
+    /// Results per beat.
+    pub lanes: usize,
+    /// Rows of each group, of the last one perhaps fewer than there are lanes.
+    pub groups: Vec<Vec<usize>>,
+    /// Turns of each team, in order of time.
+    pub teams: Vec<Vec<Turn>>,
+    /// Length of the schedule.
+    pub cycles: usize,
+}
+
+/// Whether so many cycles are as good as `best`.
+pub fn as_good(cycles: usize, best: usize) -> bool {
+    cycles * SLACK.1 <= best * SLACK.0
+}
+
+/// Results per beat that teams of `pes` elements can have.
+pub fn lanes(pes: usize, most: usize) -> impl Iterator<Item = usize> {
+    (0..=most.min(MOST_LANES).ilog2()).map(|bits| 1 << bits).filter(move |lanes| pes.is_multiple_of(*lanes))
+}
+
+/// Fewest cycles of rows of these lengths on `pes` elements that may leave in any order, at most so many per beat.
+pub fn fewest_cycles(lengths: &[usize], (pes, most): (usize, usize)) -> usize {
+    let shortest = lengths.iter().sum::<usize>().div_ceil(pes);
+    let mut best = usize::MAX;
+    for lanes in lanes(pes, most) {
+        best = best.min(Deal::new(lengths, pes, lanes, Leave::Free).cycles);
+        if as_good(best, shortest) {
+            break;
+        }
+    }
+    best
+}
+
+impl Deal {
+    /// Deals rows of these lengths to `pes` elements in teams of `lanes`.
+    pub fn new(lengths: &[usize], pes: usize, lanes: usize, leave: Leave) -> Self {
+        let groups = groups(lengths, lanes, leave);
+        let longest = |group: &Vec<usize>| group.iter().map(|row| lengths[*row]).max().unwrap_or(0).max(1);
+        let lengths: Vec<usize> = groups.iter().map(longest).collect();
+        let teams = match leave {
+            Leave::InOrder => in_order(&lengths, pes / lanes),
+            _ => balanced(&lengths, pes / lanes, groups.last().is_some_and(|last| last.len() < lanes)),
+        };
+        // Where the last turn of a team begins the one before it leaves: before all that leave at the end.
+        let end = |(team, turns): (usize, &Vec<Turn>)| {
+            turns.last().map_or(0, |last| last.start + lengths[last.group].max(team + 1))
+        };
+        let cycles = teams.iter().enumerate().map(end).max().unwrap_or(0).max(SHORTEST);
+        Deal { lanes, groups, teams, cycles }
+    }
+
+    /// Rows in the order in which they leave.
+    pub fn order(&self) -> Vec<usize> {
+        let mut leaving: Vec<(usize, usize)> = Vec::new();
+        for (team, turns) in self.teams.iter().enumerate() {
+            let ends = turns.iter().skip(1).map(|turn| turn.start).chain([self.cycles]);
+            leaving.extend(turns.iter().zip(ends).map(|(turn, end)| (end + team, turn.group)));
+        }
+        leaving.sort_unstable();
+        leaving.iter().flat_map(|(_, group)| self.groups[*group].iter().copied()).collect()
+    }
+}
+
+/// Rows that leave side by side, of like lengths where the order is free.
+fn groups(lengths: &[usize], lanes: usize, leave: Leave) -> Vec<Vec<usize>> {
+    let mut rows: Vec<usize> = (0..lengths.len()).collect();
+    let sort = |rows: &mut Vec<usize>| rows.sort_by_key(|row| Reverse(lengths[*row]));
+    match leave {
+        Leave::InOrder => {}
+        Leave::Free => sort(&mut rows),
+        Leave::InLanes => {
+            let mut classes: Vec<Vec<usize>> =
+                (0..lanes).map(|lane| rows.iter().copied().skip(lane).step_by(lanes).collect()).collect();
+            classes.iter_mut().for_each(sort);
+            let group = |k: usize| classes.iter().filter_map(|class| class.get(k).copied()).collect();
+            return (0..lengths.len().div_ceil(lanes)).map(group).collect();
+        }
+    }
+    rows.chunks(lanes).map(<[usize]>::to_vec).collect()
+}
+
+/// The longest group first, to the team that is free first, if nothing else leaves when it would: else the next shorter. A
+/// last group that is not whole leaves last.
+fn balanced(lengths: &[usize], teams: usize, part: bool) -> Vec<Vec<Turn>> {
+    let whole = lengths.len() - usize::from(part);
+    let mut pool: BTreeMap<usize, Vec<usize>> = BTreeMap::new();
+    for group in (0..whole).rev() {
+        pool.entry(lengths[group]).or_default().push(group);
+    }
+    let kept = |team: usize| if part && team + 1 == teams { lengths[whole] } else { 0 };
+    let mut free: BinaryHeap<Reverse<(usize, usize)>> = (0..teams).map(|t| Reverse((kept(t), t))).collect();
+    let mut turns = vec![Vec::new(); teams];
+    let mut leaves: HashSet<usize> = HashSet::new();
+    while !pool.is_empty() {
+        let Reverse((at, team)) = free.pop().expect("there are teams");
+        let start = at - kept(team);
+        let is_free = |end: &usize| *end + team >= teams && !leaves.contains(&(end + team));
+        let fits = pool.keys().rev().copied().find(|length| is_free(&(start + length)));
+        let length = fits.unwrap_or_else(|| *pool.last_key_value().expect("it is not empty").0);
+        let end = (start + length..).find(is_free).expect("some cycle is free");
+        leaves.insert(end + team);
+        let same = pool.get_mut(&length).expect("a length of the pool");
+        turns[team].push(Turn { group: same.pop().expect("lengths have groups"), start });
+        if same.is_empty() {
+            pool.remove(&length);
+        }
+        free.push(Reverse((end + kept(team), team)));
+    }
+    if part {
+        let Some(Reverse((at, team))) = free.into_iter().find(|Reverse((_, team))| team + 1 == teams) else {
+            unreachable!("the last team is one of them")
+        };
+        turns[team].push(Turn { group: whole, start: at - kept(team) });
+    }
+    turns
+}
+
+/// One group after the other, to one team after the other so that the last team has the last group; each ends when it may
+/// leave behind the one before.
+fn in_order(lengths: &[usize], teams: usize) -> Vec<Vec<Turn>> {
+    let mut turns = vec![Vec::new(); teams];
+    let mut free = vec![0; teams];
+    let mut leaves = teams;
+    for (group, length) in lengths.iter().enumerate() {
+        let team = (teams - lengths.len() % teams + group) % teams;
+        let start = free[team];
+        turns[team].push(Turn { group, start });
+        free[team] = (start + length).max(leaves.saturating_sub(team));
+        leaves = free[team] + team + 1;
+    }
+    turns
+}
