@@ -15,10 +15,6 @@ pub struct Element<const X: usize, const A: usize, const D: usize, const P: usiz
     pub enable: Signal<In, Bit>,
     /// Cycle of the schedule.
     pub cycle: Signal<In, Bits<P>>,
-    /// The word read a cycle ago begins a row.
-    pub begins: Signal<In, Bit>,
-    /// What is added now begins a row.
-    pub clears: Signal<In, Bit>,
     /// The second memory is read.
     pub second: Signal<In, Bit>,
     /// An activation is written.
@@ -33,9 +29,14 @@ pub struct Element<const X: usize, const A: usize, const D: usize, const P: usiz
     pub sum: Signal<Out, Bits<S>>,
     indices: ROM<Bits<D>, P>,
     signs: ROM<Bit, P>,
+    openings: ROM<Bit, P>,
     memories: [RAM<Bits<X>, A>; 2],
     index: DFF<Bits<D>>,
     minus1: DFF<Bit>,
+    opens1: DFF<Bit>,
+    opens2: DFF<Bit>,
+    opens3: DFF<Bit>,
+    opens4: DFF<Bit>,
     position: DFF<Bits<A>>,
     counts2: DFF<Bit>,
     counts3: DFF<Bit>,
@@ -63,6 +64,7 @@ impl<const X: usize, const A: usize, const D: usize, const P: usize, const S: us
     fn update(&mut self) {
         dff_setup!(self, clock, index, position, fresh, of_second, held, addend, total);
         dff_setup!(self, clock, counts2, counts3, minus1, minus2, minus3, minus4);
+        dff_setup!(self, clock, opens1, opens2, opens3, opens4);
         for i in 0..2 {
             self.memories[i].read_clock.next = self.clock.val();
             self.memories[i].write_clock.next = self.clock.val();
@@ -76,12 +78,13 @@ impl<const X: usize, const A: usize, const D: usize, const P: usize, const S: us
         // An index of all ones moves by one less and adds nothing; 0 does neither.
         self.indices.address.next = self.cycle.val();
         self.signs.address.next = self.cycle.val();
+        self.openings.address.next = self.cycle.val();
         self.moves.next = self.index.q.val();
         if self.index.q.val() == self.all_ones.val() {
             self.moves.next = self.index.q.val() - 1;
         }
         self.from.next = self.position.q.val();
-        if self.begins.val() {
+        if self.opens1.q.val() {
             self.from.next = self.before_first.val();
         }
 
@@ -98,12 +101,16 @@ impl<const X: usize, const A: usize, const D: usize, const P: usize, const S: us
         self.held.d.next = self.read.val();
 
         self.base.next = self.total.q.val();
-        if self.clears.val() {
+        if self.opens4.q.val() {
             self.base.next = 0.into();
         }
         if self.enable.val() {
             self.index.d.next = self.indices.data.val();
             self.minus1.d.next = self.signs.data.val();
+            self.opens1.d.next = self.openings.data.val();
+            self.opens2.d.next = self.opens1.q.val();
+            self.opens3.d.next = self.opens2.q.val();
+            self.opens4.d.next = self.opens3.q.val();
             self.position.d.next = self.from.val() + bit_cast::<A, D>(self.moves.val());
             self.counts2.d.next = self.index.q.val().any() & (self.index.q.val() != self.all_ones.val());
             self.counts3.d.next = self.counts2.q.val();
@@ -133,8 +140,6 @@ impl<const X: usize, const A: usize, const D: usize, const P: usize, const S: us
             clock: Signal::default(),
             enable: Signal::default(),
             cycle: Signal::default(),
-            begins: Signal::default(),
-            clears: Signal::default(),
             second: Signal::default(),
             write: Signal::default(),
             write_second: Signal::default(),
@@ -142,10 +147,15 @@ impl<const X: usize, const A: usize, const D: usize, const P: usize, const S: us
             write_data: Signal::default(),
             sum: Signal::default(),
             indices: words().map(|word| (word & ((1 << D) - 1)).to_bits()).into(),
-            signs: words().map(|word| word >> D == 1).into(),
+            signs: words().map(|word| word >> D & 1 == 1).into(),
+            openings: words().map(|word| word >> (D + 1) == 1).into(),
             memories: Default::default(),
             index: DFF::default(),
             minus1: DFF::default(),
+            opens1: DFF::default(),
+            opens2: DFF::default(),
+            opens3: DFF::default(),
+            opens4: DFF::default(),
             position: DFF::default(),
             counts2: DFF::default(),
             counts3: DFF::default(),
@@ -180,13 +190,11 @@ impl<const X: usize, const A: usize, const D: usize, const P: usize, const S: us
     fn drive(&mut self, bits: &[u64]) {
         self.enable.next = bits[0] == 1;
         self.cycle.next = bits[1].to_bits();
-        self.begins.next = bits[2] == 1;
-        self.clears.next = bits[3] == 1;
-        self.second.next = bits[4] == 1;
-        self.write.next = bits[5] == 1;
-        self.write_second.next = bits[6] >> A == 1;
-        self.write_at.next = (bits[6] & ((1 << A) - 1)).to_bits();
-        self.write_data.next = bits[7].to_bits();
+        self.second.next = bits[2] == 1;
+        self.write.next = bits[3] == 1;
+        self.write_second.next = bits[4] >> A == 1;
+        self.write_at.next = (bits[4] & ((1 << A) - 1)).to_bits();
+        self.write_data.next = bits[5].to_bits();
     }
 
     fn see(&self) -> Vec<u64> {
@@ -195,8 +203,8 @@ impl<const X: usize, const A: usize, const D: usize, const P: usize, const S: us
 
     fn connections(&self) -> String {
         format!(
-            ".enable(i0), .cycle(i1), .begins(i2), .clears(i3), .second(i4), .write(i5), .write_second(i6[{A}]), \
-             .write_at(i6[{}:0]), .write_data(i7), .sum(o0)",
+            ".enable(i0), .cycle(i1), .second(i2), .write(i3), .write_second(i4[{A}]), .write_at(i4[{}:0]), \
+             .write_data(i5), .sum(o0)",
             A - 1
         )
     }

@@ -6,12 +6,16 @@
 //! the schedule, where its words run out; between samples all the sums of one are `teams` and more after those of the last.
 
 use std::cmp::Reverse;
-use std::collections::{BTreeMap, BinaryHeap, HashSet};
+use std::collections::{BTreeMap, BTreeSet, HashSet};
 
 use super::MOST_LANES;
 
 /// How much slower than the fastest is as good, for fewer results per beat or fewer bits.
 const SLACK: (usize, usize) = (51, 50);
+
+/// How much shorter a group may be that is taken instead of the longest: little keeps the teams even, more lets fewer wait.
+/// All are tried.
+const REACHES: [usize; 2] = [2, 8];
 
 /// Fewest cycles of a schedule: a counter of none is no counter.
 pub const SHORTEST: usize = 2;
@@ -78,15 +82,19 @@ impl Deal {
         let groups = groups(lengths, lanes, leave);
         let longest = |group: &Vec<usize>| group.iter().map(|row| lengths[*row]).max().unwrap_or(0).max(1);
         let lengths: Vec<usize> = groups.iter().map(longest).collect();
-        let teams = match leave {
-            Leave::InOrder => in_order(&lengths, pes / lanes),
-            _ => balanced(&lengths, pes / lanes, groups.last().is_some_and(|last| last.len() < lanes)),
+        let (teams, part) = (pes / lanes, groups.last().is_some_and(|last| last.len() < lanes));
+        let deals = match leave {
+            Leave::InOrder => vec![in_order(&lengths, teams)],
+            _ => REACHES.iter().map(|reach| balanced(&lengths, teams, part, *reach)).collect(),
         };
         // Where the last turn of a team begins the one before it leaves: before all that leave at the end.
         let end = |(team, turns): (usize, &Vec<Turn>)| {
             turns.last().map_or(0, |last| last.start + lengths[last.group].max(team + 1))
         };
-        let cycles = teams.iter().enumerate().map(end).max().unwrap_or(0).max(SHORTEST);
+        let cycles =
+            |teams: &Vec<Vec<Turn>>| teams.iter().enumerate().map(end).max().unwrap_or(0).max(SHORTEST);
+        let teams = deals.into_iter().min_by_key(cycles).expect("one is tried");
+        let cycles = cycles(&teams);
         Deal { lanes, groups, teams, cycles }
     }
 
@@ -120,38 +128,40 @@ fn groups(lengths: &[usize], lanes: usize, leave: Leave) -> Vec<Vec<usize>> {
     rows.chunks(lanes).map(<[usize]>::to_vec).collect()
 }
 
-/// The longest group first, to the team that is free first, if nothing else leaves when it would: else the next shorter. A
-/// last group that is not whole leaves last.
-fn balanced(lengths: &[usize], teams: usize, part: bool) -> Vec<Vec<Turn>> {
+/// The longest group first, to the team that is free first and, of several, leaves last; or one shorter by up to `reach` that
+/// has less to wait for others to leave. A last group that is not whole leaves last.
+fn balanced(lengths: &[usize], teams: usize, part: bool, reach: usize) -> Vec<Vec<Turn>> {
     let whole = lengths.len() - usize::from(part);
     let mut pool: BTreeMap<usize, Vec<usize>> = BTreeMap::new();
     for group in (0..whole).rev() {
         pool.entry(lengths[group]).or_default().push(group);
     }
     let kept = |team: usize| if part && team + 1 == teams { lengths[whole] } else { 0 };
-    let mut free: BinaryHeap<Reverse<(usize, usize)>> = (0..teams).map(|t| Reverse((kept(t), t))).collect();
+    let mut free: BTreeSet<(usize, Reverse<usize>)> = (0..teams).map(|t| (kept(t), Reverse(t))).collect();
     let mut turns = vec![Vec::new(); teams];
     let mut leaves: HashSet<usize> = HashSet::new();
-    while !pool.is_empty() {
-        let Reverse((at, team)) = free.pop().expect("there are teams");
+    while let Some(longest) = pool.last_key_value().map(|(length, _)| *length) {
+        let (at, Reverse(team)) = free.pop_first().expect("there are teams");
         let start = at - kept(team);
-        let is_free = |end: &usize| *end + team >= teams && !leaves.contains(&(end + team));
-        let fits = pool.keys().rev().copied().find(|length| is_free(&(start + length)));
-        let length = fits.unwrap_or_else(|| *pool.last_key_value().expect("it is not empty").0);
-        let end = (start + length..).find(is_free).expect("some cycle is free");
+        let end = |length: usize| {
+            let is_free = |end: &usize| *end + team >= teams && !leaves.contains(&(end + team));
+            (start + length..).find(is_free).expect("some cycle is free")
+        };
+        let like = pool.keys().rev().copied().take_while(|length| length + reach >= longest);
+        let ends = like.map(|length| (length, end(length)));
+        let (length, end) = ends.min_by_key(|(length, end)| end - length).expect("the longest is one");
         leaves.insert(end + team);
         let same = pool.get_mut(&length).expect("a length of the pool");
         turns[team].push(Turn { group: same.pop().expect("lengths have groups"), start });
         if same.is_empty() {
             pool.remove(&length);
         }
-        free.push(Reverse((end + kept(team), team)));
+        free.insert((end + kept(team), Reverse(team)));
     }
     if part {
-        let Some(Reverse((at, team))) = free.into_iter().find(|Reverse((_, team))| team + 1 == teams) else {
-            unreachable!("the last team is one of them")
-        };
-        turns[team].push(Turn { group: whole, start: at - kept(team) });
+        let last = free.iter().find(|(_, Reverse(team))| team + 1 == teams);
+        let start = last.map_or(0, |(at, _)| at - lengths[whole]);
+        turns[teams - 1].push(Turn { group: whole, start });
     }
     turns
 }
