@@ -26,7 +26,12 @@ pub fn stored(
         });
         let (word, after) = rest.split_at(fits.count().max(1));
         rest = after;
-        let name = format!("{name}_{}", back.len());
+        let name = if word.len() == nodes.len() { name.into() } else { format!("{name}_{}", back.len()) };
+        if let [node] = word {
+            let memory = b.ram(depth, write, to, *node, name.as_str());
+            back.push(b.read(memory, from, Some(read), format!("{name}_q")));
+            continue;
+        }
         let packed = b.concat(word, format!("{name}_word"));
         let memory = b.ram(depth, write, to, packed, name.as_str());
         let out = b.read(memory, from, Some(read), format!("{name}_q"));

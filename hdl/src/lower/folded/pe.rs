@@ -12,6 +12,7 @@ use sterna_ir::build::Builder;
 use sterna_ir::netlist::{MemoryId, NodeId, Term};
 
 use super::word::Word;
+use crate::lower::memory::stored;
 
 /// What all PEs of a stage share.
 #[derive(Clone, Copy, Debug)]
@@ -24,7 +25,7 @@ pub struct Shared<'a> {
     pub bank: NodeId,
     /// A beat is written, and where.
     pub write: (NodeId, NodeId),
-    /// What is written: positions that follow one another, each lane into memories of its own.
+    /// What is written: positions that follow one another, side by side.
     pub lanes: &'a [NodeId],
     /// Bits of a lane's number, the low ones of a position.
     pub lane_bits: u32,
@@ -215,16 +216,10 @@ fn walk(b: &mut Builder, s: &Shared, word: NodeId, opens: NodeId) -> (NodeId, No
 
 /// The activation at `addr`, a clock edge later.
 fn activation(b: &mut Builder, s: &Shared, addr: NodeId) -> NodeId {
-    let (enable, at) = s.write;
     let rows = s.address - s.lane_bits;
     let row = if s.lane_bits == 0 { addr } else { b.slice(addr, s.lane_bits, rows, "addr_row") };
     let place = b.concat(&[row, s.bank], "addr_in_bank");
-    let mut values = Vec::with_capacity(s.lanes.len());
-    for (lane, data) in s.lanes.iter().enumerate() {
-        let suffix = if s.lane_bits == 0 { String::new() } else { format!("{lane}") };
-        let ram = b.ram(2 << rows, enable, at, *data, format!("activations{suffix}"));
-        values.push(b.read(ram, place, Some(s.ce), format!("x{suffix}")));
-    }
+    let mut values = stored(b, 2 << rows, s.write, (s.ce, place), s.lanes, "activations");
     for bit in 0..s.lane_bits {
         let sel = b.slice(addr, bit, 1, format!("addr_lane{bit}"));
         let sel = b.reg(sel, Some(s.ce), format!("lane{bit}"));

@@ -26,7 +26,7 @@ module rows_layer0_pe0 (
     reg              opens2;
     reg              opens3;
     reg [1:0]        addr;
-    reg signed [7:0] x;
+    reg signed [7:0] activations_q;
     reg              negate2;
     reg              negate3;
     reg              adds2;
@@ -47,8 +47,8 @@ module rows_layer0_pe0 (
     // verilator lint_on UNUSEDSIGNAL
     wire [1:0]        addr_next    = addr_to[1:0];
     wire [2:0]        addr_in_bank = {bank2, addr};
-    wire signed [8:0] x_minus      = -{x[7], x};  // -127..=128
-    wire signed [8:0] x_signed     = negate3 ? x_minus : {x[7], x};
+    wire signed [8:0] x_minus      = -{activations_q[7], activations_q};  // -127..=128
+    wire signed [8:0] x_signed     = negate3 ? x_minus : {activations_q[7], activations_q};
     wire signed [8:0] term_next    = adds3 ? x_signed : 9'd0;
     wire signed [8:0] acc_from     = opens4 ? 9'd0 : pe0_acc;
     // verilator lint_off UNUSEDSIGNAL
@@ -83,7 +83,7 @@ module rows_layer0_pe0 (
 
     always @(posedge clk) begin
         if (write) activations[write_addr] <= x_data;
-        if (ce) x <= activations[addr_in_bank];
+        if (ce) activations_q <= activations[addr_in_bank];
     end
 
 endmodule
