@@ -8,6 +8,7 @@ mod cut;
 mod gates;
 mod home;
 mod map;
+mod meets;
 mod memory;
 mod needed;
 mod tables;

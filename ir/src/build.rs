@@ -114,10 +114,15 @@ impl Builder {
         self.ge(a, b, name)
     }
 
+    /// `a == b`.
+    pub fn eq(&mut self, a: NodeId, b: NodeId, name: impl Into<String>) -> NodeId {
+        self.add(Op::Eq(a, b), Range::BIT, name)
+    }
+
     /// `a == value`.
     pub fn eq_const(&mut self, a: NodeId, value: i64, name: impl Into<String>) -> NodeId {
         let b = self.constant(value);
-        self.add(Op::Eq(a, b), Range::BIT, name)
+        self.eq(a, b, name)
     }
 
     /// All bits set.

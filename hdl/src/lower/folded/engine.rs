@@ -118,8 +118,16 @@ impl Folded {
             Opens::new(b, ce, bit)
         });
 
+        // A half that is written is read by entries that do not count. Not to read it then spares the logic that would give
+        // words as they were before a write in the same cycle.
+        let same = b.eq(bank2, fill_bank, "same_bank");
+        let meets = b.and(&[write, same], "meets_write");
+        let apart = b.not(meets, "apart");
+        let reads = b.and(&[ce, apart], "reads");
+
         let mut shared = Shared {
             ce,
+            reads,
             pc,
             bank: bank2,
             write: (write, place),

@@ -19,6 +19,8 @@ use crate::lower::memory::stored;
 pub struct Shared<'a> {
     /// Enable of the compute engine.
     pub ce: NodeId,
+    /// Cycle 2: the activation memory is read.
+    pub reads: NodeId,
     /// Program counter.
     pub pc: NodeId,
     /// Cycle 2: half of the activation memory that is read.
@@ -219,7 +221,7 @@ fn activation(b: &mut Builder, s: &Shared, addr: NodeId) -> NodeId {
     let rows = s.address - s.lane_bits;
     let row = if s.lane_bits == 0 { addr } else { b.slice(addr, s.lane_bits, rows, "addr_row") };
     let place = b.concat(&[row, s.bank], "addr_in_bank");
-    let mut values = stored(b, 2 << rows, s.write, (s.ce, place), s.lanes, "activations");
+    let mut values = stored(b, 2 << rows, s.write, (s.reads, place), s.lanes, "activations");
     for bit in 0..s.lane_bits {
         let sel = b.slice(addr, bit, 1, format!("addr_lane{bit}"));
         let sel = b.reg(sel, Some(s.ce), format!("lane{bit}"));
