@@ -22,6 +22,12 @@ use candidates::{Candidate, candidates};
 use combine::{Area, cheapest};
 pub use reasons::text;
 
+/// Look-up tables of designs that estimates can tell apart, as a factor.
+const TOLD_APART: f64 = 1.02;
+
+/// What a search hears: designs built so far, and how many there will be at least.
+pub type Watch<'a> = &'a dyn Fn(usize, usize);
+
 /// Designs built at most for one choice; each is nearer to the budget than the one before.
 const TRIES: usize = 12;
 
@@ -30,6 +36,9 @@ const HOPE: f64 = 1.15;
 
 /// Cycles of neighbours on the frontier: the faster one's over the slower one's, at most.
 const STEP: f64 = 0.85;
+
+/// Look-up tables that a block RAM is worth where none is to be used if it can be.
+const NO_BLOCKS: f64 = 1e6;
 
 /// What a design may take; `None` is no bound.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
@@ -90,6 +99,18 @@ impl Point {
         Options { folding, input_lanes: self.input_lanes, ..options.clone() }
     }
 
+    /// Whether this one makes `other` pointless: it is no worse in cycles, look-up tables and block RAMs and better in one of
+    /// them, or faster for so few look-up tables more that the estimate cannot tell.
+    fn beats(&self, other: &Point) -> bool {
+        let figures = |p: &Point| (p.timing.interval, p.cells.lut, p.cells.bram);
+        let ((cycles, lut, bram), (others, more_lut, more_bram)) = (figures(self), figures(other));
+        let slack = if cycles < others { TOLD_APART } else { 1.0 };
+        (cycles, lut, bram) != (others, more_lut, more_bram)
+            && cycles <= others
+            && lut <= slack * more_lut
+            && bram <= more_bram
+    }
+
     /// Whether it keeps `budget`.
     pub fn fits(&self, budget: &Budget) -> bool {
         budget.lut.is_none_or(|most| self.cells.lut <= most)
@@ -109,7 +130,6 @@ pub enum Choice {
 }
 
 /// The candidates of a network, to choose from.
-#[derive(Debug)]
 pub struct Explorer<'a> {
     network: &'a Network,
     options: Options,
@@ -119,24 +139,47 @@ pub struct Explorer<'a> {
     /// What stands around the layers of weights.
     rest: Area,
     known: Searched,
-    /// Designs built so far.
-    built: Vec<Point>,
+    /// Designs built so far, with what they were made of.
+    built: Vec<(Vec<usize>, Point)>,
+    watch: Watch<'a>,
+    /// Designs built, those of single candidates too, and how many there will be.
+    count: (usize, usize),
+}
+
+impl std::fmt::Debug for Explorer<'_> {
+    fn fmt(&self, f: &mut std::fmt::Formatter) -> std::fmt::Result {
+        f.debug_struct("Explorer")
+            .field("layers", &self.layers)
+            .field("built", &self.built)
+            .finish_non_exhaustive()
+    }
 }
 
 impl<'a> Explorer<'a> {
-    /// Builds and estimates all candidates of `network` with `options`, whose folding does not matter.
+    /// Builds and estimates all candidates of `network` with `options`, whose folding does not matter. `watch` hears of each
+    /// design that was built, now and later.
     ///
     /// Errors when no family is chosen, for a network without layers of weights, and as [`crate::lower()`] does.
-    pub fn new(network: &'a Network, options: &Options) -> Result<Self> {
+    pub fn new(network: &'a Network, options: &Options, watch: Watch<'a>) -> Result<Self> {
         let family = options.family.ok_or(Error::NoFamily)?;
         let mut known = Searched::default();
-        let layers = candidates(network, options, family, &mut known)?;
+        let layers = candidates(network, options, family, &mut known, watch)?;
         if layers.is_empty() {
             return Err(Error::NothingToFold);
         }
         let rest = Area::default();
-        let mut explorer =
-            Explorer { network, options: options.clone(), family, layers, rest, known, built: Vec::new() };
+        let options = options.clone();
+        let mut explorer = Explorer {
+            network,
+            options,
+            family,
+            layers,
+            rest,
+            known,
+            built: Vec::new(),
+            watch,
+            count: (0, 0),
+        };
         // Of the slowest, where what stands around is the larger part; layers also make each other smaller.
         let slowest = vec![0; explorer.layers.len()];
         let point = explorer.point(&slowest, &Budget::default())?;
@@ -168,30 +211,38 @@ impl<'a> Explorer<'a> {
         Ok(Choice::Nearest(nearest))
     }
 
-    /// Designs that no other beats in cells and cycles, slowest first.
+    /// Designs that no other makes pointless by its cycles, look-up tables and block RAMs; slowest first.
     pub fn frontier(&mut self) -> Result<Vec<Point>> {
+        let block = self.family.luts_of_a_block();
+        let mut points = self.sweep(&[0.0, block, NO_BLOCKS])?;
+        let all = points.clone();
+        points.retain(|p| !all.iter().any(|other| other.beats(p)));
+        points.sort_by(|a, b| {
+            let cycles = |p: &Point| std::cmp::Reverse(p.timing.interval);
+            cycles(a).cmp(&cycles(b)).then(a.cells.lut.total_cmp(&b.cells.lut))
+        });
+        Ok(points)
+    }
+
+    /// The cheapest designs of every pace that is a step apart, for each price of a block RAM in look-up tables.
+    fn sweep(&mut self, prices: &[f64]) -> Result<Vec<Point>> {
         let mut paces = self.paces();
         paces.reverse();
-        let mut points: Vec<Point> = Vec::new();
+        let mut picks: Vec<Vec<usize>> = Vec::new();
         let mut last = f64::INFINITY;
         for (i, pace) in paces.iter().enumerate() {
             if *pace as f64 > STEP * last && i + 1 < paces.len() {
                 continue;
             }
             last = *pace as f64;
-            let Some(pick) = cheapest(&self.layers, *pace, self.family, Area::unbounded()) else { continue };
-            let point = self.point(&pick, &Budget::default())?;
-            // What is faster and no larger makes those before it pointless.
-            points.retain(|p| {
-                self.weight(p) < self.weight(&point) && p.timing.interval > point.timing.interval
-            });
-            points.push(point);
+            for price in prices {
+                picks.extend(cheapest(&self.layers, *pace, *price, Area::unbounded()));
+            }
         }
-        Ok(points)
-    }
-
-    fn weight(&self, point: &Point) -> f64 {
-        Area::of(&point.cells).weight(self.family)
+        picks.sort_unstable();
+        picks.dedup();
+        self.count.1 = self.count.0 + picks.len();
+        picks.iter().map(|pick| self.point(pick, &Budget::default())).collect()
     }
 
     /// Cycles that some candidate takes and that all layers can keep, ascending.
@@ -205,8 +256,35 @@ impl<'a> Explorer<'a> {
         paces
     }
 
-    /// A design within `budget`: guesses that are corrected by what was built.
+    /// The best design within `budget` of those built: the fastest, or the smallest where the cycles are given.
     fn find(&mut self, budget: &Budget) -> Result<Option<Point>> {
+        let block = self.family.luts_of_a_block();
+        self.approach(budget, block)?;
+        // What has no bound may be plenty.
+        match (budget.lut, budget.bram) {
+            (Some(_), None) => self.approach(budget, 0.0)?,
+            (None, Some(_)) => self.approach(budget, NO_BLOCKS)?,
+            _ => {}
+        }
+        let order = |p: &Point| {
+            let cycles = budget.interval.map_or(p.timing.interval, |_| 0);
+            (cycles, Area::of(&p.cells).weight(block))
+        };
+        let best = |built: &[(Vec<usize>, Point)]| {
+            let fit = built.iter().filter(|(_, p)| p.fits(budget)).map(|(pick, p)| (order(p), pick));
+            let least = fit.min_by(|(a, _), (b, _)| a.0.cmp(&b.0).then(a.1.total_cmp(&b.1)));
+            least.map(|(_, pick)| pick.clone())
+        };
+        if best(&self.built).is_none() {
+            // Corrections can pass over a design.
+            self.sweep(&[block])?;
+        }
+        best(&self.built).map(|pick| self.point(&pick, budget)).transpose()
+    }
+
+    /// Builds designs nearer and nearer to `budget`, until one is within it: guesses that are corrected by what was built. A
+    /// block RAM is worth `price` look-up tables.
+    fn approach(&mut self, budget: &Budget, price: f64) -> Result<()> {
         let paces = self.paces();
         let mut aim =
             Area { lut: budget.lut.unwrap_or(f64::INFINITY), bram: budget.bram.unwrap_or(f64::INFINITY) };
@@ -214,8 +292,8 @@ impl<'a> Explorer<'a> {
         aim = Area { lut: HOPE * (aim.lut - self.rest.lut), bram: HOPE * (aim.bram - self.rest.bram) };
         let mut pace = budget.interval;
         for _ in 0..TRIES {
-            let (layers, family) = (&self.layers, self.family);
-            let at = |pace: u64| cheapest(layers, pace, family, aim);
+            let layers = &self.layers;
+            let at = |pace: u64| cheapest(layers, pace, price, aim);
             let pick = match pace {
                 Some(pace) => at(pace),
                 None => {
@@ -226,7 +304,7 @@ impl<'a> Explorer<'a> {
             let Some(pick) = pick else { break };
             let point = self.point(&pick, budget)?;
             if point.fits(budget) {
-                return Ok(Some(point));
+                break;
             }
             let guess = Area::sum(&self.layers, &pick);
             if let Some(most) = budget.lut.filter(|most| point.cells.lut > *most) {
@@ -243,14 +321,7 @@ impl<'a> Explorer<'a> {
                 *pace = slowest.unwrap_or(1).min(most * most / point.timing.interval).saturating_sub(1);
             }
         }
-        // Corrections can pass over a design; one of the frontier, or built for another budget, may fit.
-        let order = |p: &Point| (budget.interval.map_or(p.timing.interval, |_| 0), p.cells.lut as u64);
-        let best =
-            |built: &[Point]| built.iter().filter(|p| p.fits(budget)).min_by_key(|p| order(p)).cloned();
-        if best(&self.built).is_none() {
-            self.frontier()?;
-        }
-        Ok(best(&self.built))
+        Ok(())
     }
 
     /// The combination that exceeds the cells of `budget` least.
@@ -277,15 +348,18 @@ impl<'a> Explorer<'a> {
             mhz: None,
             reasons: reasons::reasons(&self.layers, pick, budget),
         };
-        let same = |p: &&Point| p.styles == point.styles && p.input_lanes == point.input_lanes;
-        if let Some(built) = self.built.iter().find(same) {
+        if let Some((_, built)) = self.built.iter().find(|(other, _)| other == pick) {
             let reasons = point.reasons;
             return Ok(Point { reasons, ..built.clone() });
         }
+        self.count.1 = self.count.1.max(self.count.0 + 1);
+        (self.watch)(self.count.0, self.count.1);
         let design = trial(self.network, &point.options(&self.options), &mut self.known)?;
         let found = estimate(&design.netlist, self.family, Some(self.family));
         (point.timing, point.cells, point.mhz) = (design.timing, found.total, found.mhz);
-        self.built.push(point.clone());
+        self.built.push((pick.to_vec(), point.clone()));
+        self.count.0 += 1;
+        (self.watch)(self.count.0, self.count.1);
         Ok(point)
     }
 }
