@@ -318,6 +318,12 @@ fn clock_notes(build: &Build, target: &Target, asked: Option<f64>, ui: &Ui) {
         ));
     }
     match (asked, build.options.clock_khz, build.estimated_mhz()) {
+        (None, None, Some(mhz)) if target.board.is_none() && mhz < target.mhz() => {
+            let default = target.mhz();
+            ui.note(format!(
+                "the constraints ask for {default} MHz, the estimate is about {mhz}: give --clock for what you need"
+            ));
+        }
         (Some(_), None, _) => ui.note("the clock is in the constraints alone: registers can be placed for it with --target ice40 or ecp5"),
         (Some(asked), Some(_), Some(mhz)) if mhz < asked => {
             ui.note(format!("the estimate stays below that clock: about {mhz} of {asked} MHz after place and route"));
@@ -348,7 +354,7 @@ pub fn report(build: &Build, ui: &Ui) -> Result<()> {
             _ => "",
         };
         let zeros = percent(1.0 - stage.nonzeros as f64 / stage.weights as f64);
-        let mut row = vec![stage.layer.clone(), thousands(stage.nonzeros as u64), zeros];
+        let mut row = vec![stage.label(), thousands(stage.nonzeros as u64), zeros];
         let uses = stage.uses();
         row.extend(match stage.hardware.schedule {
             None => ["unrolled".into(), thousands(uses as u64), String::new(), String::new()],
@@ -370,7 +376,7 @@ pub fn report(build: &Build, ui: &Ui) -> Result<()> {
     let stages = build.stages()?;
     let rows: Vec<Vec<String>> = stages.iter().enumerate().map(row).collect();
     ui.say(table(
-        &["layer", "nonzeros", "zeros", "style", "cycles", "PE use", "ROM bits", "windows"],
+        &["layer", "nonzeros", "zeros", "style", "cycles", "PE use", "schedule bits", "windows"],
         &rows,
     ))?;
     let timing = &build.design.timing;
