@@ -7,7 +7,8 @@ use serde_json::json;
 use sterna_hdl::estimate::{Estimate, Resources};
 use sterna_hdl::family::Family;
 
-use super::compile::{DesignArgs, rate};
+use super::compile::rate;
+use super::design::DesignArgs;
 use crate::build::StageInfo;
 pub use crate::choices::family as parse_family;
 use crate::ui::{Outcome, Ui, counted, table, thousands};

@@ -7,7 +7,7 @@ use serde_json::json;
 use sterna_hdl::explore::{Explorer, Point};
 
 use super::budget::{HEADER, designs, flags, row, watch};
-use super::compile::DesignArgs;
+use super::design::DesignArgs;
 use crate::plot;
 use crate::store;
 use crate::ui::{Outcome, Ui, table};
@@ -45,7 +45,7 @@ pub fn run(args: &Args, ui: &Ui) -> Result<Outcome> {
     let bar = designs(ui);
     let points = Explorer::new(&network, &options, &watch(&bar))?.frontier()?;
     bar.finish_and_clear();
-    let clock = args.design.clock();
+    let clock = args.design.clock;
     let rows: Vec<Vec<String>> = points.iter().map(|p| row(p, clock)).collect();
     ui.say(table(&HEADER, &rows))?;
     ui.say(format!(

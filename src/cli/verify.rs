@@ -9,7 +9,7 @@ use serde_json::json;
 use sterna_sim as sim;
 use sterna_sim::verilator::Tool;
 
-use super::compile::DesignArgs;
+use super::design::DesignArgs;
 use super::report::{Report, ReportArgs};
 use super::samples::{Samples, Stimuli};
 use super::{formal, mutants};
