@@ -22,7 +22,9 @@ use sterna_ir::netlist::{MemoryKind, ModuleId, Netlist, NodeId, Op};
 
 use crate::delay::Delays;
 use crate::family::Family;
+pub(crate) use home::{Home, delays_writes, home_of};
 use map::Cover;
+pub(crate) use meets::met;
 use words::Words;
 
 /// Cells a netlist or a module is expected to take.

@@ -1,11 +1,11 @@
 //! The longest path of a whole netlist.
 
-use sterna_ir::netlist::{MemoryKind, Netlist, NodeId, Op};
+use sterna_ir::netlist::{Memory, MemoryKind, Netlist, NodeId, Op};
 
 use super::{Delays, subtracted};
 use crate::adder::registered;
 use crate::complement::complemented;
-use crate::estimate::live;
+use crate::estimate::{Home, delays_writes, home_of, live, met};
 
 impl Delays {
     /// The shortest clock period of the registers of `netlist`, in picoseconds; `None` without any path between some.
@@ -15,12 +15,25 @@ impl Delays {
         Some(self.period_of(latest))
     }
 
+    /// When a word that was read is there.
+    fn read(&self, memory: &Memory, meets: bool) -> u32 {
+        match home_of(memory, u64::MAX, meets, self.family) {
+            // A word that waits to be written may be read.
+            Home::Block { .. } if meets && delays_writes(self.family) => {
+                self.clock_to_block + self.route + self.lut
+            }
+            Home::Block { .. } => self.clock_to_block,
+            _ => self.clock_to_q,
+        }
+    }
+
     /// When each bit of each live node is ready, and the nodes at which paths end.
     fn arrivals(&self, netlist: &Netlist) -> (Vec<Vec<u32>>, Vec<NodeId>) {
         let mut at: Vec<Vec<u32>> = vec![Vec::new(); netlist.nodes.len()];
         // Inputs of the table that a bit of logic can be, together with the logic in front of it.
         let mut cones: Vec<Vec<NodeId>> = vec![Vec::new(); netlist.nodes.len()];
         let live = live(netlist);
+        let met = met(netlist, &live);
         let registered = registered(netlist, &live);
         // Read as they are; a sum that never is leaves its tables inverted.
         let mut plain = vec![false; netlist.nodes.len()];
@@ -61,9 +74,14 @@ impl Delays {
                 }
             }
             // Ports are taken to be registered next to the circuit.
-            let arrival = match node.op.is_sequential() || node.op == Op::Input {
-                true => vec![self.clock_to_q; node.range.width() as usize],
-                false => {
+            let arrival = match &node.op {
+                Op::Read { memory, .. } => {
+                    vec![self.read(netlist.memory(*memory), met[memory.index()]); node.range.width() as usize]
+                }
+                op if op.is_sequential() || *op == Op::Input => {
+                    vec![self.clock_to_q; node.range.width() as usize]
+                }
+                _ => {
                     let sees = |x: &NodeId| plain[x.index()] || !matches!(netlist.node(*x).op, Op::Sum(_));
                     let inverter = if subtracted(netlist, id).any(|x| sees(&x)) { self.inverter } else { 0 };
                     Delays { inverter, ..*self }.through(netlist, id, |x| &at[x.index()])

@@ -1,6 +1,8 @@
 //! Where Yosys puts a memory: block RAM, distributed RAM or logic, by the costs that its `memory_libmap` weighs (Yosys 0.23,
 //! the libraries `brams*.txt` and `lutrams*.txt` of each family).
 
+use sterna_ir::netlist::{Memory, MemoryKind};
+
 use crate::family::Family;
 
 /// What a memory becomes.
@@ -59,8 +61,19 @@ const XCUP: [Cell; 4] = [
     distributed(6, &[7], 16.0, 16.0, 8),
 ];
 
+/// Where Yosys puts a memory of whose words the bits `needed` are read, which `meets` writes or not.
+pub fn home_of(memory: &Memory, needed: u64, meets: bool, family: Family) -> Home {
+    let own = u64::MAX >> (64 - memory.word.width());
+    let (kept, rom) = match &memory.kind {
+        // Bits that are the same in all words are no part of it.
+        MemoryKind::Rom(words) => (words.iter().fold(0, |moves, w| moves | (w ^ words[0]) as u64), true),
+        MemoryKind::Ram { .. } => (own, false),
+    };
+    home(memory.depth as u64, u64::from((kept & own & needed).count_ones()), (rom, meets), family)
+}
+
 /// Where Yosys puts `depth` words of `width` bits, with a port to read and unless it is a ROM one to write.
-pub fn home(depth: u64, width: u64, rom: bool, family: Family) -> Home {
+fn home(depth: u64, width: u64, (rom, meets): (bool, bool), family: Family) -> Home {
     let (cells, rom_bit): (&[Cell], f64) = match family {
         Family::Ice40 => (&ICE40, 1.0 / 16.0),
         Family::Ecp5 => (&ECP5, 1.0 / 16.0),
@@ -71,7 +84,7 @@ pub fn home(depth: u64, width: u64, rom: bool, family: Family) -> Home {
     let logic = ((depth * width) as f64 * if rom { rom_bit } else { 1.0 }).floor();
     let (mut best, mut found) = (logic, Home::Logic);
     for cell in cells.iter().filter(|cell| cell.is_block || !rom) {
-        let collides = !rom && cell.is_block && delays_writes(family);
+        let collides = meets && cell.is_block && delays_writes(family);
         for (narrow, unit) in cell.widths.iter().enumerate() {
             let words = 1 << (cell.address as usize - narrow);
             let deep = depth.div_ceil(words);
@@ -106,7 +119,7 @@ mod tests {
 
     #[test]
     fn blocks_take_the_cheapest_shape() {
-        let blocks = |depth, width, family| match home(depth, width, true, family) {
+        let blocks = |depth, width, family| match home(depth, width, (true, false), family) {
             Home::Block { blocks, deep } => (blocks, deep),
             other => panic!("{other:?}"),
         };
@@ -120,12 +133,13 @@ mod tests {
 
     #[test]
     fn small_memories_stay_out_of_blocks() {
-        let block = |depth, width, rom, family| matches!(home(depth, width, rom, family), Home::Block { .. });
+        let block =
+            |depth, width, rom, family| matches!(home(depth, width, (rom, !rom), family), Home::Block { .. });
         assert!(block(130, 9, true, Family::Ice40));
         assert!(!block(15, 33, true, Family::Ice40));
         assert!(!block(130, 9, true, Family::Ecp5));
         assert!(!block(400, 20, true, Family::Xcup));
-        assert_eq!(home(30, 2, false, Family::Ecp5), Home::Distributed { words: 16, luts: 4 });
-        assert_eq!(home(30, 2, false, Family::Ice40), Home::Logic);
+        assert_eq!(home(30, 2, (false, true), Family::Ecp5), Home::Distributed { words: 16, luts: 4 });
+        assert_eq!(home(30, 2, (false, true), Family::Ice40), Home::Logic);
     }
 }

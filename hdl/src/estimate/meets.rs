@@ -3,8 +3,19 @@
 
 use sterna_ir::netlist::{Memory, MemoryKind, Netlist, NodeId, Op};
 
+/// By memory, whether any of its words may be read in the cycle in which it is written. Reads that are not `live` are none.
+pub fn met(netlist: &Netlist, live: &[bool]) -> Vec<bool> {
+    let mut met = vec![false; netlist.memories.len()];
+    for id in netlist.ids().filter(|id| live[id.index()]) {
+        if let Op::Read { memory, addr, enable } = netlist.node(id).op {
+            met[memory.index()] |= may_meet(netlist, netlist.memory(memory), addr, enable);
+        }
+    }
+    met
+}
+
 /// Whether a word of `memory` may be read at `addr` in the cycle in which it is written.
-pub fn may_meet(netlist: &Netlist, memory: &Memory, addr: NodeId, enable: Option<NodeId>) -> bool {
+fn may_meet(netlist: &Netlist, memory: &Memory, addr: NodeId, enable: Option<NodeId>) -> bool {
     let MemoryKind::Ram { enable: write, addr: to, .. } = memory.kind else { return false };
     let (from, to) = (places(netlist, addr), places(netlist, to));
     let in_both = |a: NodeId, b: NodeId| from.iter().any(|(bit, n)| *n == a && to.contains(&(*bit, b)));

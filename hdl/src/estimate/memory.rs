@@ -3,24 +3,19 @@
 use sterna_ir::netlist::{Memory, MemoryId, MemoryKind, NodeId, Op};
 
 use super::gates::{FALSE, Lit, TRUE};
-use super::home::{Home, delays_writes, home};
+use super::home::{Home, delays_writes, home_of};
 use super::needed::ones;
 use super::words::Words;
 use crate::family::Family;
 
 impl Words<'_> {
     fn home_of(&self, memory: usize) -> Home {
-        let needed = self.needed.memories[memory];
-        let memory = &self.netlist.memories[memory];
-        let (kept, rom) = match &memory.kind {
-            // Bits that are the same in all words are no part of it.
-            MemoryKind::Rom(words) => {
-                let moves = words.iter().fold(0, |moves, w| moves | (w ^ words[0]) as u64);
-                (needed & moves, true)
-            }
-            MemoryKind::Ram { .. } => (needed, false),
-        };
-        home(memory.depth as u64, u64::from(kept.count_ones()), rom, self.family)
+        home_of(&self.netlist.memories[memory], self.needed.memories[memory], self.met[memory], self.family)
+    }
+
+    /// Whether writes of a block RAM wait for a cycle, and reads see what waits.
+    fn waits(&self, memory: usize) -> bool {
+        self.met[memory] && delays_writes(self.family)
     }
 
     /// What a read port gives, by bit. Bits of a table of logic that are always the same, or the same as others, are one.
@@ -48,13 +43,12 @@ impl Words<'_> {
                 };
                 (0..own.width()).map(&mut column).collect()
             }
-            (MemoryKind::Ram { .. }, Home::Block { .. }) if delays_writes(self.family) => {
+            (MemoryKind::Ram { .. }, Home::Block { .. }) if self.waits(memory.index()) => {
                 let collides = self.gates.source();
                 let word = |words: &mut Self| -> Vec<Lit> {
                     (0..own.width()).map(|_| words.gates.source()).collect()
                 };
                 let (stored, written) = (word(self), word(self));
-                self.collisions.insert(id);
                 std::iter::zip(stored, written).map(|(s, w)| self.gates.mux(collides, s, w)).collect()
             }
             _ => (0..own.width()).map(|_| self.gates.source()).collect(),
@@ -85,7 +79,7 @@ impl Words<'_> {
                 let written: Vec<Lit> =
                     (0..64).filter(|k| bits >> k & 1 == 1).map(|k| self.bit(*data, k)).collect();
                 let enable = self.bit(*enable, 0);
-                if matches!(home, Home::Block { .. }) && delays_writes(self.family) {
+                if matches!(home, Home::Block { .. }) && self.waits(at) {
                     // Memories that take the same words share what waits, and the copy for reads.
                     let waits = (address.clone(), written.clone(), enable);
                     if self.waiting.insert(waits) {
@@ -139,7 +133,7 @@ impl Words<'_> {
                 if let Some(enable) = enable {
                     self.gates.sink(self.bit(enable, 0));
                 }
-                if self.collisions.contains(&id) {
+                if matches!(found.kind, MemoryKind::Ram { .. }) && self.waits(memory.index()) {
                     let mut equal = vec![self.gates.source()];
                     for a in &address {
                         let waits = self.gates.source();

@@ -6,6 +6,7 @@ use sterna_ir::netlist::{Netlist, NodeId, Op, Term};
 
 use super::Resources;
 use super::gates::{FALSE, Gates, Lit, TRUE};
+use super::meets::met;
 use super::needed::{Needed, needed, ones};
 use crate::adder::{self, Adder, Tables};
 use crate::complement::{as_difference, complemented};
@@ -32,8 +33,8 @@ pub struct Words<'a> {
     pub roomy: HashMap<usize, Vec<usize>>,
     /// Chains by their operands: Yosys makes equal ones once.
     pub chains: HashMap<(Vec<Lit>, Vec<Lit>, bool), Vec<Lit>>,
-    /// Read ports that may meet a write.
-    pub collisions: HashSet<NodeId>,
+    /// Per memory, whether a read may meet a write.
+    pub met: Vec<bool>,
     /// Writes that wait for a cycle: address, word, enable.
     pub waiting: HashSet<(Vec<Lit>, Vec<Lit>, Lit)>,
     /// The family that the netlist is printed for, whose primitives are left as they are.
@@ -62,7 +63,7 @@ impl<'a> Words<'a> {
             cells: vec![Resources::default(); netlist.modules.len()],
             roomy: HashMap::new(),
             chains: HashMap::new(),
-            collisions: HashSet::new(),
+            met: met(netlist, live),
             waiting: HashSet::new(),
             printed,
             registered: adder::registered(netlist, live),
