@@ -22,7 +22,7 @@ use sterna_ir::netlist::{MemoryKind, ModuleId, Netlist, NodeId, Op};
 
 use crate::delay::Delays;
 use crate::family::Family;
-pub(crate) use home::{Home, delays_writes, home_of};
+pub(crate) use home::{Home, delays_writes, home_of, is_block};
 use map::Cover;
 pub(crate) use meets::met;
 use words::Words;

@@ -94,8 +94,9 @@ impl Delays {
         }
         let ids = netlist.ids().filter(|id| live[id.index()]).map(|id| netlist.node(id));
         let ends = ids.filter(|n| n.op.is_sequential()).flat_map(|n| {
-            let starts = |op: &Op| op.is_sequential() || *op == Op::Input;
-            let held = matches!(&n.op, Op::Reg { d, .. } if starts(&netlist.node(*d).op));
+            let early = |id: NodeId| at[id.index()].iter().all(|t| *t <= self.clock_to_q);
+            let starts = |id: NodeId| netlist.node(id).op.is_sequential() || netlist.node(id).op == Op::Input;
+            let held = matches!(n.op, Op::Reg { d, .. } if starts(d) && early(d));
             // A register behind a register is no path worth a word.
             if held { n.op.operands().split_off(1) } else { n.op.operands() }
         });

@@ -72,7 +72,12 @@ pub fn home_of(memory: &Memory, needed: u64, meets: bool, family: Family) -> Hom
     home(memory.depth as u64, u64::from((kept & own & needed).count_ones()), (rom, meets), family)
 }
 
-/// Where Yosys puts `depth` words of `width` bits, with a port to read and unless it is a ROM one to write.
+/// Whether a memory that is never read where it is written becomes block RAM.
+pub fn is_block(depth: u64, width: u64, family: Family) -> bool {
+    matches!(home(depth, width, (false, false), family), Home::Block { .. })
+}
+
+/// Where Yosys puts `depth` words of `width` bits, with a port to read and unless it is a ROM one to write, which may meet.
 fn home(depth: u64, width: u64, (rom, meets): (bool, bool), family: Family) -> Home {
     let (cells, rom_bit): (&[Cell], f64) = match family {
         Family::Ice40 => (&ICE40, 1.0 / 16.0),

@@ -4,7 +4,7 @@ use sterna_ir::build::Builder;
 use sterna_ir::netlist::NodeId;
 
 /// Bits of a memory word: what block RAMs of most families offer at once.
-const WORD: u32 = 36;
+pub const WORD: u32 = 36;
 
 /// Memories of `depth` vectors: `nodes` are written at one enable and address, and read back at another, one clock edge
 /// later; signed ones as whole words.

@@ -8,7 +8,9 @@ use sterna_ir::netlist::{MemoryId, NodeId};
 use super::pe::{self, Element, Opens, Seen, Shared};
 use super::schedule::Schedule;
 use super::word::Word;
+use crate::estimate::is_block;
 use crate::family::Family;
+use crate::lower::memory::WORD;
 use crate::lower::pipe::{Gate, Link};
 use crate::lower::position::{beat_counter, increment, toggle, up_down};
 use crate::lower::rows::Row;
@@ -67,6 +69,14 @@ impl Folded {
         let lane_bits = if matches!(s.word, Word::Signs(_)) { 0 } else { lanes.len().ilog2() };
         let address = b.range(at).width() + lane_bits;
 
+        let waits = match (s.word, family) {
+            (Word::Sparse { .. } | Word::Dense, Some(family)) if slow_blocks(family) => {
+                let bits: u32 = lanes.iter().map(|x| b.range(*x).width()).sum();
+                is_block(2 << (address - lane_bits), bits.min(WORD).into(), family).into()
+            }
+            _ => 0,
+        };
+
         // All but the writing side stands still while a result cannot leave.
         let valid = b.loop_reg(Range::BIT, None, Some(0), "y_valid");
         let empty = b.not(valid, "y_empty");
@@ -107,15 +117,15 @@ impl Folded {
         up_down(b, gate.state, filled, released);
         // Of the entry before the one that is added: whether it counts, and where teams are left without a row in the last
         // slot whether it is before that slot's end.
-        let before = (1..=5).fold(run, |bit, k| late(b, bit, format!("valid{k}")));
+        let before = (1..=5 + waits).fold(run, |bit, k| late(b, bit, format!("valid{k}")));
         let rows_left = (s.rest() < s.teams()).then(|| {
-            let ended = (3..=5).fold(ends2, |bit, k| late(b, bit, format!("ends{k}")));
+            let ended = (3..=5 + waits).fold(ends2, |bit, k| late(b, bit, format!("ends{k}")));
             b.not(ended, "rows_left")
         });
         let opens_rom = (!s.opens.is_empty()).then(|| b.rom(s.opens.clone(), "row_begins"));
         let in_step = opens_rom.map(|rom| {
             let bit = b.read(rom, pc, Some(ce), "opens1");
-            Opens::new(b, ce, bit)
+            Opens::new(b, (ce, waits), bit)
         });
 
         // A half that is written is read by entries that do not count. Not to read it then spares the logic that would give
@@ -135,6 +145,7 @@ impl Folded {
             lane_bits,
             address,
             word: s.word,
+            waits,
             acc: self.acc,
             group: family.map_or(4, Family::lut_inputs) as usize / 2,
             seen: Seen::Own,
@@ -212,6 +223,11 @@ impl Folded {
         }
         data
     }
+}
+
+/// Whether block RAMs give their words so late that little else fits into the cycle: on ECP5 5.8 ns after the clock edge.
+fn slow_blocks(family: Family) -> bool {
+    family == Family::Ecp5
 }
 
 /// Beats gathered to one word of `lanes` bits, which so many beats fill: when it is written, where, and what.

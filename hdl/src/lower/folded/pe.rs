@@ -5,7 +5,8 @@
 //!        pc      word, opens        addr     x            term          acc
 //! ```
 //!
-//! An XNOR element reads its word where it needs it: in cycle 3.
+//! Behind a slow memory `x` waits for a cycle and all that follows is one later. An XNOR element reads its word where it needs
+//! it: in cycle 3.
 
 use sterna_ir::Range;
 use sterna_ir::build::Builder;
@@ -35,6 +36,8 @@ pub struct Shared<'a> {
     pub address: u32,
     /// Layout of the schedule.
     pub word: Word,
+    /// Clock edges that an activation waits behind a slow memory.
+    pub waits: u32,
     /// Every partial sum.
     pub acc: Range,
     /// Lanes of an XNOR element that one table counts.
@@ -54,8 +57,8 @@ pub struct Opens {
 
 impl Opens {
     /// The bit of cycle 1, and the same with the term.
-    pub fn new(b: &mut Builder, ce: NodeId, word: NodeId) -> Self {
-        let term = (2..=4).fold(word, |bit, k| b.reg(bit, Some(ce), format!("opens{k}")));
+    pub fn new(b: &mut Builder, (ce, waits): (NodeId, u32), word: NodeId) -> Self {
+        let term = (2..=4 + waits).fold(word, |bit, k| b.reg(bit, Some(ce), format!("opens{k}")));
         Opens { word, term }
     }
 }
@@ -118,7 +121,7 @@ pub fn build(b: &mut Builder, s: &Shared, words: Vec<i64>, opens: Option<Opens>)
             let word = b.read(rom, s.pc, Some(s.ce), "word");
             let opens = opens.unwrap_or_else(|| {
                 let bit = field(b, word, s.word.width(), 1, "opens1");
-                Opens::new(b, s.ce, bit)
+                Opens::new(b, (s.ce, s.waits), bit)
             });
             (signed(b, s, word, opens.word), opens)
         }
@@ -173,8 +176,7 @@ fn signed(b: &mut Builder, s: &Shared, word: NodeId, opens: NodeId) -> NodeId {
     };
     let shift = s.word.shift().map(|bits| field(b, word, s.word.delta() + 2, bits, "shift"));
     let late = |b: &mut Builder, node: NodeId, name: &str| {
-        let once = b.reg(node, ce, format!("{name}2"));
-        b.reg(once, ce, format!("{name}3"))
+        (2..=3 + s.waits).fold(node, |bit, k| b.reg(bit, ce, format!("{name}{k}")))
     };
     let (negate, adds) = (late(b, negate, "negate"), late(b, adds, "adds"));
     let mut scaled = x;
@@ -230,7 +232,7 @@ fn activation(b: &mut Builder, s: &Shared, addr: NodeId) -> NodeId {
         };
         values = values.chunks(2).enumerate().map(|(k, pair)| pick(b, k, pair)).collect();
     }
-    values[0]
+    (0..s.waits).fold(values[0], |x, _| b.reg(x, Some(s.ce), "x_waits"))
 }
 
 /// Bits `lo .. lo + width` of a word; the ROM may be narrower when its words never set the high ones.
