@@ -30,8 +30,8 @@ fn change(folder: &Path, wanted: impl Fn(&str) -> bool, edit: impl Fn(&str) -> O
     panic!("nothing to change in {}", folder.display());
 }
 
-/// Flips the sign bit of one word of the weight ROM of a module whose name contains `module`.
-fn change_rom_word(folder: &Path, module: &str) {
+/// Flips a bit, counted from the top, of one word of the weight ROM of a module whose name contains `module`.
+fn change_rom_word(folder: &Path, module: &str, bit: u32) {
     change(
         folder,
         |name| name.contains(module),
@@ -40,10 +40,10 @@ fn change_rom_word(folder: &Path, module: &str) {
             let digits: String = tail.chars().take_while(char::is_ascii_hexdigit).collect();
             let width: u32 = head.rsplit(|c: char| !c.is_ascii_digit()).next()?.parse().ok()?;
             let value = u64::from_str_radix(&digits, 16).ok()?;
-            // A word whose index is neither zero nor all ones moves and adds; its top bit is the sign.
-            let (sign, ones) = (1 << (width - 1), (1 << (width - 1)) - 1);
+            // A word whose index is neither zero nor all ones moves and adds.
+            let ones = (1 << (width - 2)) - 1;
             let adds = value & ones != 0 && value & ones != ones;
-            let changed = format!("{:0w$x}", value ^ sign, w = digits.len());
+            let changed = format!("{:0w$x}", value ^ 1 << (width - 1 - bit), w = digits.len());
             adds.then(|| format!("{head}'h{changed}{}", &tail[digits.len()..]))
         },
     );
@@ -71,7 +71,9 @@ fn caught(style: &[&str], stimuli: &[&str], damage: impl Fn(&Path)) {
 
 #[test]
 fn a_rom_word() {
-    caught(&["--pes", "6"], IMAGES, |folder| change_rom_word(folder, "_pe"));
+    // Its sign, and whether a row begins with it.
+    caught(&["--pes", "6"], IMAGES, |folder| change_rom_word(folder, "_pe", 1));
+    caught(&["--pes", "6"], IMAGES, |folder| change_rom_word(folder, "_pe", 0));
 }
 
 #[test]

@@ -2,8 +2,8 @@
 //!
 //! So many elements as results leave per beat are a team, and take a group of as many rows at once. Each team goes its own
 //! pace. Results leave along a chain that moves by a team per cycle, team 0 first: what team `t` ends in cycle `c` leaves in
-//! cycle `c + t`, so that of all teams' ends at most one may fall on each such sum. The last group of each team ends with
-//! the schedule, where its words run out; between samples all the sums of one are `teams` and more after those of the last.
+//! cycle `c + t`, so that at most one may end for each such sum. The last group of each team ends with the schedule, where its
+//! words run out. All that leaves of a sample does so from cycle `teams` on and before `teams + cycles`: samples do not mix.
 
 use std::cmp::Reverse;
 use std::collections::{BTreeMap, BTreeSet};
