@@ -139,7 +139,7 @@ fn damages_are_found_by_proof() {
             Some(format!("{head}INIT(64'h{:016x}{}", table ^ 1, &tail[16..]))
         },
     );
-    change_rom_word(&out, "layer2_pe");
+    change_rom_word(&out, "layer2_pe", 1);
     change(
         &out,
         |name| name.contains("layer1.v"),
@@ -160,7 +160,7 @@ fn a_difference_leaves_a_small_stimulus_that_shows_it_again() {
     let folder = Folder::new();
     folder.put("net.sterna", small_network());
     folder.ok(&["compile", "net.sterna", "--pes", "6", "-o", "out"]);
-    change_rom_word(&folder.join("out"), "_pe");
+    change_rom_word(&folder.join("out"), "_pe", 1);
     let report = folder.json(1, &[&["verify", "out"], IMAGES].concat());
     assert_eq!(report["mismatch"]["kind"], "value", "{report:#}");
     let again = folder.json(1, &["verify", "out", "--stimuli", "mismatch.json"]);
