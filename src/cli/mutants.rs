@@ -10,7 +10,7 @@ use std::time::Duration;
 use anyhow::{Context, Result, bail};
 use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
-use sterna_hdl::equal::{self, Verdict};
+use sterna_hdl::equal::{Prover, Verdict};
 use sterna_hdl::manifest::sha256;
 use sterna_hdl::mutate::{Kind, Mutant, Mutants, PLUSARG, schema};
 use sterna_hdl::synth::Error;
@@ -18,7 +18,7 @@ use sterna_hdl::verilog::SourceFile;
 use sterna_sim::verilator::{self, Fate, Source, Tool, VerifyRequest};
 
 use crate::build::Build;
-use crate::check::{Request, Wires};
+use crate::check::{Request, Wires, with_visible_probes};
 use crate::ui::{Ui, percent, table};
 
 /// What became of all mutants.
@@ -110,8 +110,10 @@ pub fn run(build: &Build, asked: &Request, effort: Effort, ui: &Ui) -> Result<Re
             return Err(error);
         }
         let left: Vec<usize> = todo.into_iter().filter(|n| !journal.has(*n)).collect();
+        let design = with_visible_probes(build);
+        let prover = Prover::new(&design, &build.emitted, &build.sources)?;
         left.par_iter().try_for_each(|&number| {
-            let proof = prove(build, &mutants[number - 1], effort.limit)?;
+            let proof = prove(&prover, &mutants[number - 1], effort.limit)?;
             bar.inc(1);
             journal.add(Line { number, fate: Fate::Survived, proof: Some(proof) })
         })?;
@@ -121,11 +123,19 @@ pub fn run(build: &Build, asked: &Request, effort: Effort, ui: &Ui) -> Result<Re
 }
 
 /// Whether `mutant` is proved to be the same circuit, and how or why not.
-fn prove(build: &Build, mutant: &Mutant, limit: Duration) -> Result<(bool, String)> {
+fn prove(prover: &Prover, mutant: &Mutant, limit: Duration) -> Result<(bool, String)> {
     let folder = tempfile::tempdir().context("no temporary folder")?;
-    let versions = [&build.sources[..], &mutant.apply(&build.sources)];
-    Ok(match equal::prove(&build.design, &build.emitted, versions, folder.path(), limit) {
+    Ok(match prover.prove(mutant, folder.path(), limit) {
         Ok(Verdict::Equal) => (true, "proved: nothing that is done to the circuit tells them apart".into()),
+        Ok(Verdict::EqualStage(module)) => {
+            let shows = "proved: whatever is done to the ports of";
+            (
+                true,
+                format!(
+                    "{shows} {module}, nothing shows there, and nothing else reads its data unless valid"
+                ),
+            )
+        }
         Ok(Verdict::Differ { cycles }) => {
             (false, format!("not the same: some input tells them apart in {cycles} cycles"))
         }
