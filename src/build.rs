@@ -73,10 +73,20 @@ pub struct StageInfo {
 }
 
 impl StageInfo {
+    /// Its name, and that of its module.
+    pub fn label(&self) -> String {
+        label(&self.layer, &self.hardware.module)
+    }
+
     /// Times that the matrix is used for a sample.
     pub fn uses(&self) -> usize {
         self.hardware.windows.map_or(1, |w| w.windows)
     }
+}
+
+/// A layer that people know by one name and files by another.
+fn label(layer: &str, module: &str) -> String {
+    if layer == module { layer.to_string() } else { format!("{layer} ({module})") }
 }
 
 /// Files that a build folder holds when they are asked for.

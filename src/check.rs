@@ -118,8 +118,10 @@ pub struct Verdict {
     pub difference: Option<String>,
     /// Simulator against the Verilog, in each of the Verilog simulators.
     pub reports: Vec<(Tool, VerifyReport)>,
-    /// Accuracy, when the classes are known.
+    /// Accuracy on whole samples, when the classes are known.
     pub accuracy: Option<f64>,
+    /// Samples that `tlast` ended too early.
+    pub cut: usize,
     /// Thresholds that the samples tried from both sides.
     pub edges: Edges,
     /// What of the circuit was compared with its Verilog, where not all of it was.
@@ -145,7 +147,7 @@ impl Verdict {
             "equal": self.equal(), "latency": build.design.timing.latency, "interval": build.design.timing.interval,
             "samples": v.samples, "cycles": v.cycles, "resets": v.resets, "streams": v.streams, "values": v.values,
             "thresholds_tried": self.edges.tried().0, "thresholds": self.edges.tried().1,
-            "accuracy": self.accuracy, "difference": self.difference, "mismatch": self.mismatches().next(),
+            "accuracy": self.accuracy, "cut_short": self.cut, "difference": self.difference, "mismatch": self.mismatches().next(),
             "slice": self.slice, "edited": build.edited, "verilator": of(Tool::Verilator), "icarus": of(Tool::Icarus),
             "cached": v.cached, "simulate_seconds": v.simulate_seconds,
             "build_seconds": v.build_seconds, "run_seconds": v.run_seconds,
@@ -277,7 +279,7 @@ pub fn check(
     }
     let accuracy = request.classes.and_then(|c| accuracy(&build.network, &run, c));
     let slice = request.part.map(|part| part.coverage);
-    Ok(Verdict { difference, reports, accuracy, edges: expected.edges, slice })
+    Ok(Verdict { difference, reports, accuracy, cut: run.cut.len(), edges: expected.edges, slice })
 }
 
 /// The design without the probe lanes that are constants in the hardware: they have no signal that could be wrong. Only

@@ -5,6 +5,7 @@ mod compare;
 mod compile;
 mod data;
 mod demo;
+mod design;
 mod estimate;
 mod explore;
 mod export;

@@ -6,7 +6,7 @@ use crate::ui::thousands;
 
 /// Size of the picture and of the border around the plot, in pixels.
 const SIZE: [f64; 2] = [720.0, 440.0];
-const BORDER: f64 = 64.0;
+const BORDER: f64 = 80.0;
 
 /// A logarithmic axis from one power of ten to another.
 struct Axis {
@@ -31,7 +31,7 @@ impl Axis {
     }
 }
 
-/// Dots at (x, y), all at least 1, joined in the order given.
+/// Dots at (x, y), all at least 1. A line joins those that no other lies left of and below.
 pub fn svg(title: &str, [x_text, y_text]: &[String; 2], dots: &[(f64, f64)]) -> String {
     let (x_axis, y_axis) = (Axis::around(dots.iter().map(|d| d.0)), Axis::around(dots.iter().map(|d| d.1)));
     let [width, height] = SIZE;
@@ -46,8 +46,8 @@ pub fn svg(title: &str, [x_text, y_text]: &[String; 2], dots: &[(f64, f64)]) -> 
          <text x=\"{left}\" y=\"52\">{}</text>\n",
         escape(title),
         bottom + 44.0,
-        escape(x_text),
-        escape(y_text)
+        escape(&format!("{x_text} (log scale)")),
+        escape(&format!("{y_text} (log scale)"))
     );
     let mut line = |x1: f64, y1: f64, x2: f64, y2: f64, text: (f64, f64, &str, String)| {
         let (tx, ty, anchor, label) = text;
@@ -65,7 +65,11 @@ pub fn svg(title: &str, [x_text, y_text]: &[String; 2], dots: &[(f64, f64)]) -> 
         let value = 10f64.powi(power);
         line(left, y(value), right, y(value), (left - 6.0, y(value) + 4.0, "end", thousands(value as u64)));
     }
-    let path: Vec<String> = dots.iter().map(|d| format!("{:.1},{:.1}", x(d.0), y(d.1))).collect();
+    let beats = |a: &(f64, f64), b: &(f64, f64)| a != b && a.0 <= b.0 && a.1 <= b.1;
+    let mut edge: Vec<&(f64, f64)> =
+        dots.iter().filter(|d| !dots.iter().any(|other| beats(other, d))).collect();
+    edge.sort_by(|a, b| a.0.total_cmp(&b.0));
+    let path: Vec<String> = edge.iter().map(|d| format!("{:.1},{:.1}", x(d.0), y(d.1))).collect();
     let _ = writeln!(out, "<polyline points=\"{}\" fill=\"none\" stroke=\"#27c\"/>", path.join(" "));
     for dot in dots {
         let _ =
@@ -88,8 +92,16 @@ mod tests {
         let axes = ["cycles".to_string(), "LUT".to_string()];
         let text = svg("a < b & c", &axes, &[(10.0, 4000.0), (1000.0, 150.0)]);
         assert!(text.contains("a &lt; b &amp; c") && text.ends_with("</svg>\n"));
-        assert!(text.contains("cx=\"64.0\"") && text.contains("cx=\"656.0\""), "{text}");
+        assert!(text.contains("cx=\"80.0\"") && text.contains("cx=\"640.0\""), "{text}");
         assert_eq!(text.matches("<circle").count(), 2);
         assert!(svg("nothing", &axes, &[]).contains("<polyline"));
+    }
+    #[test]
+    fn the_line_passes_dots_that_are_worse_than_another() {
+        let axes = ["cycles".to_string(), "LUT".to_string()];
+        let text = svg("corner", &axes, &[(10.0, 4000.0), (1000.0, 5000.0), (1000.0, 150.0)]);
+        let (_, line) = text.split_once("<polyline points=\"").unwrap();
+        let (points, _) = line.split_once('"').unwrap();
+        assert_eq!((points.split(' ').count(), text.matches("<circle").count()), (2, 3));
     }
 }

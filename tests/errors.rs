@@ -256,7 +256,7 @@ fn budgets() {
     compile(&["--rate", "1000", "--target", "ecp5"], &["--clock"]);
     compile(&["--rate", "0", "--clock", "10", "--target", "ecp5"], &["--rate"]);
     compile(&["--rate", "2e7", "--clock", "10", "--target", "ecp5"], &["--rate 20000000", "10000000"]);
-    compile(&["--cycles", "0", "--target", "ecp5"], &["--cycles 0"]);
+    compile(&["--cycles", "0", "--target", "ecp5"], &["--cycles", "0"]);
     compile(&["--synth", "--target", "ecp5"], &["--max-luts"]);
     refuses(&folder, &["explore", "net.sterna"], &["--target ice40, ecp5, gowin, xcup or xc7"]);
     refuses(&folder, &["explore", "net.sterna", "--target", "ecp5", "--pes", "3"], &["--pes"]);

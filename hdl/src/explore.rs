@@ -9,6 +9,7 @@
 mod candidates;
 mod combine;
 mod reasons;
+mod search;
 
 use serde::Serialize;
 use sterna_ir::Network;
@@ -22,14 +23,17 @@ use candidates::{Candidate, candidates};
 use combine::{Area, cheapest};
 pub use reasons::text;
 
-/// Designs built at most for one choice; each is nearer to the budget than the one before.
-const TRIES: usize = 12;
+/// Look-up tables of designs that estimates can tell apart, as a factor.
+const TOLD_APART: f64 = 1.02;
 
-/// Cells that a guess may be too large by, as a factor.
-const HOPE: f64 = 1.15;
+/// What a search hears: designs built so far, and how many there will be at least.
+pub type Watch<'a> = &'a dyn Fn(usize, usize);
 
 /// Cycles of neighbours on the frontier: the faster one's over the slower one's, at most.
 const STEP: f64 = 0.85;
+
+/// Look-up tables that a block RAM is worth where none is to be used if it can be.
+const NO_BLOCKS: f64 = 1e6;
 
 /// What a design may take; `None` is no bound.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
@@ -90,6 +94,18 @@ impl Point {
         Options { folding, input_lanes: self.input_lanes, ..options.clone() }
     }
 
+    /// Whether this one makes `other` pointless: it is no worse in cycles, look-up tables and block RAMs and better in one of
+    /// them, or faster for so few look-up tables more that the estimate cannot tell.
+    fn beats(&self, other: &Point) -> bool {
+        let figures = |p: &Point| (p.timing.interval, p.cells.lut, p.cells.bram);
+        let ((cycles, lut, bram), (others, more_lut, more_bram)) = (figures(self), figures(other));
+        let slack = if cycles < others { TOLD_APART } else { 1.0 };
+        (cycles, lut, bram) != (others, more_lut, more_bram)
+            && cycles <= others
+            && lut <= slack * more_lut
+            && bram <= more_bram
+    }
+
     /// Whether it keeps `budget`.
     pub fn fits(&self, budget: &Budget) -> bool {
         budget.lut.is_none_or(|most| self.cells.lut <= most)
@@ -109,7 +125,6 @@ pub enum Choice {
 }
 
 /// The candidates of a network, to choose from.
-#[derive(Debug)]
 pub struct Explorer<'a> {
     network: &'a Network,
     options: Options,
@@ -119,24 +134,47 @@ pub struct Explorer<'a> {
     /// What stands around the layers of weights.
     rest: Area,
     known: Searched,
-    /// Designs built so far.
-    built: Vec<Point>,
+    /// Designs built so far, with what they were made of.
+    built: Vec<(Vec<usize>, Point)>,
+    watch: Watch<'a>,
+    /// Designs built, those of single candidates too, and how many there will be.
+    count: (usize, usize),
+}
+
+impl std::fmt::Debug for Explorer<'_> {
+    fn fmt(&self, f: &mut std::fmt::Formatter) -> std::fmt::Result {
+        f.debug_struct("Explorer")
+            .field("layers", &self.layers)
+            .field("built", &self.built)
+            .finish_non_exhaustive()
+    }
 }
 
 impl<'a> Explorer<'a> {
-    /// Builds and estimates all candidates of `network` with `options`, whose folding does not matter.
+    /// Builds and estimates all candidates of `network` with `options`, whose folding does not matter. `watch` hears of each
+    /// design that was built, now and later.
     ///
     /// Errors when no family is chosen, for a network without layers of weights, and as [`crate::lower()`] does.
-    pub fn new(network: &'a Network, options: &Options) -> Result<Self> {
+    pub fn new(network: &'a Network, options: &Options, watch: Watch<'a>) -> Result<Self> {
         let family = options.family.ok_or(Error::NoFamily)?;
         let mut known = Searched::default();
-        let layers = candidates(network, options, family, &mut known)?;
+        let layers = candidates(network, options, family, &mut known, watch)?;
         if layers.is_empty() {
             return Err(Error::NothingToFold);
         }
         let rest = Area::default();
-        let mut explorer =
-            Explorer { network, options: options.clone(), family, layers, rest, known, built: Vec::new() };
+        let options = options.clone();
+        let mut explorer = Explorer {
+            network,
+            options,
+            family,
+            layers,
+            rest,
+            known,
+            built: Vec::new(),
+            watch,
+            count: (0, 0),
+        };
         // Of the slowest, where what stands around is the larger part; layers also make each other smaller.
         let slowest = vec![0; explorer.layers.len()];
         let point = explorer.point(&slowest, &Budget::default())?;
@@ -168,30 +206,38 @@ impl<'a> Explorer<'a> {
         Ok(Choice::Nearest(nearest))
     }
 
-    /// Designs that no other beats in cells and cycles, slowest first.
+    /// Designs that no other makes pointless by its cycles, look-up tables and block RAMs; slowest first.
     pub fn frontier(&mut self) -> Result<Vec<Point>> {
+        let block = self.family.luts_of_a_block();
+        let mut points = self.sweep(&[0.0, block, NO_BLOCKS])?;
+        let all = points.clone();
+        points.retain(|p| !all.iter().any(|other| other.beats(p)));
+        points.sort_by(|a, b| {
+            let cycles = |p: &Point| std::cmp::Reverse(p.timing.interval);
+            cycles(a).cmp(&cycles(b)).then(a.cells.lut.total_cmp(&b.cells.lut))
+        });
+        Ok(points)
+    }
+
+    /// The cheapest designs of every pace that is a step apart, for each price of a block RAM in look-up tables.
+    fn sweep(&mut self, prices: &[f64]) -> Result<Vec<Point>> {
         let mut paces = self.paces();
         paces.reverse();
-        let mut points: Vec<Point> = Vec::new();
+        let mut picks: Vec<Vec<usize>> = Vec::new();
         let mut last = f64::INFINITY;
         for (i, pace) in paces.iter().enumerate() {
             if *pace as f64 > STEP * last && i + 1 < paces.len() {
                 continue;
             }
             last = *pace as f64;
-            let Some(pick) = cheapest(&self.layers, *pace, self.family, Area::unbounded()) else { continue };
-            let point = self.point(&pick, &Budget::default())?;
-            // What is faster and no larger makes those before it pointless.
-            points.retain(|p| {
-                self.weight(p) < self.weight(&point) && p.timing.interval > point.timing.interval
-            });
-            points.push(point);
+            for price in prices {
+                picks.extend(cheapest(&self.layers, *pace, *price, Area::unbounded()));
+            }
         }
-        Ok(points)
-    }
-
-    fn weight(&self, point: &Point) -> f64 {
-        Area::of(&point.cells).weight(self.family)
+        picks.sort_unstable();
+        picks.dedup();
+        self.count.1 = self.count.0 + picks.len();
+        picks.iter().map(|pick| self.point(pick, &Budget::default())).collect()
     }
 
     /// Cycles that some candidate takes and that all layers can keep, ascending.
@@ -205,67 +251,6 @@ impl<'a> Explorer<'a> {
         paces
     }
 
-    /// A design within `budget`: guesses that are corrected by what was built.
-    fn find(&mut self, budget: &Budget) -> Result<Option<Point>> {
-        let paces = self.paces();
-        let mut aim =
-            Area { lut: budget.lut.unwrap_or(f64::INFINITY), bram: budget.bram.unwrap_or(f64::INFINITY) };
-        // Too much at first: what was built then says how much less it must be.
-        aim = Area { lut: HOPE * (aim.lut - self.rest.lut), bram: HOPE * (aim.bram - self.rest.bram) };
-        let mut pace = budget.interval;
-        for _ in 0..TRIES {
-            let (layers, family) = (&self.layers, self.family);
-            let at = |pace: u64| cheapest(layers, pace, family, aim);
-            let pick = match pace {
-                Some(pace) => at(pace),
-                None => {
-                    let first = paces.partition_point(|pace| at(*pace).is_none());
-                    paces.get(first).and_then(|pace| at(*pace))
-                }
-            };
-            let Some(pick) = pick else { break };
-            let point = self.point(&pick, budget)?;
-            if point.fits(budget) {
-                return Ok(Some(point));
-            }
-            let guess = Area::sum(&self.layers, &pick);
-            if let Some(most) = budget.lut.filter(|most| point.cells.lut > *most) {
-                aim.lut = aim.lut.min(guess.lut) - (point.cells.lut - most).max(1.0);
-            }
-            if let Some(most) = budget.bram.filter(|most| point.cells.bram > *most) {
-                aim.bram = aim.bram.min(guess.bram) - (point.cells.bram - most).max(1.0);
-            }
-            if let (Some(most), Some(pace)) = (budget.interval, pace.as_mut())
-                && point.timing.interval > most
-            {
-                // Neighbours that wait for one another are slower than each alone.
-                let slowest = pick.iter().zip(&self.layers).map(|(c, layer)| layer[*c].cycles).max();
-                *pace = slowest.unwrap_or(1).min(most * most / point.timing.interval).saturating_sub(1);
-            }
-        }
-        // Corrections can pass over a design; one of the frontier, or built for another budget, may fit.
-        let order = |p: &Point| (budget.interval.map_or(p.timing.interval, |_| 0), p.cells.lut as u64);
-        let best =
-            |built: &[Point]| built.iter().filter(|p| p.fits(budget)).min_by_key(|p| order(p)).cloned();
-        if best(&self.built).is_none() {
-            self.frontier()?;
-        }
-        Ok(best(&self.built))
-    }
-
-    /// The combination that exceeds the cells of `budget` least.
-    fn smallest(&self, budget: &Budget) -> Vec<usize> {
-        let over = |c: &Candidate| {
-            let part = |have: f64, most: Option<f64>| most.map_or(0.0, |most| have / most.max(1.0));
-            part(c.area.lut, budget.lut).max(part(c.area.bram, budget.bram))
-        };
-        let least = |layer: &Vec<Candidate>| {
-            let order = |a: &usize, b: &usize| over(&layer[*a]).total_cmp(&over(&layer[*b]));
-            (0..layer.len()).min_by(order).expect("a layer has candidates")
-        };
-        self.layers.iter().map(least).collect()
-    }
-
     /// Builds the combination of these candidates.
     fn point(&mut self, pick: &[usize], budget: &Budget) -> Result<Point> {
         let chosen = || self.layers.iter().zip(pick).map(|(layer, c)| &layer[*c]);
@@ -277,15 +262,18 @@ impl<'a> Explorer<'a> {
             mhz: None,
             reasons: reasons::reasons(&self.layers, pick, budget),
         };
-        let same = |p: &&Point| p.styles == point.styles && p.input_lanes == point.input_lanes;
-        if let Some(built) = self.built.iter().find(same) {
+        if let Some((_, built)) = self.built.iter().find(|(other, _)| other == pick) {
             let reasons = point.reasons;
             return Ok(Point { reasons, ..built.clone() });
         }
+        self.count.1 = self.count.1.max(self.count.0 + 1);
+        (self.watch)(self.count.0, self.count.1);
         let design = trial(self.network, &point.options(&self.options), &mut self.known)?;
         let found = estimate(&design.netlist, self.family, Some(self.family));
         (point.timing, point.cells, point.mhz) = (design.timing, found.total, found.mhz);
-        self.built.push(point.clone());
+        self.built.push((pick.to_vec(), point.clone()));
+        self.count.0 += 1;
+        (self.watch)(self.count.0, self.count.1);
         Ok(point)
     }
 }

@@ -1,6 +1,7 @@
 //! Automatic folding: what a design may take, and what was chosen for it.
 
 use anyhow::{Result, bail};
+use indicatif::ProgressBar;
 use serde_json::{Value, json};
 use sterna_hdl::explore::{BRAM_MARGIN, Budget, Choice, Explorer, Point, margin, text};
 use sterna_hdl::family::Family;
@@ -19,14 +20,15 @@ const TRIES: usize = 5;
 /// What a design may take. Anything given here leaves the style of every layer to a search.
 #[derive(Clone, Debug, clap::Args)]
 pub struct BudgetArgs {
-    /// Choose the fastest design of at most N look-up tables of the target, as Yosys counts them.
-    #[arg(long, value_name = "N", conflicts_with_all = ["unrolled", "pes", "style"])]
+    /// Choose the design of the fewest cycles a sample that takes at most N look-up tables of the target, as Yosys counts
+    /// them.
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..), conflicts_with_all = ["unrolled", "pes", "style"])]
     max_luts: Option<u64>,
-    /// Choose the fastest design of at most N block RAMs of the target (SB_RAM40_4K, DP16KD, halves of 18 kbit).
+    /// Choose the design of the fewest cycles a sample that takes at most N block RAMs of the target (SB_RAM40_4K, DP16KD, halves of 18 kbit).
     #[arg(long, value_name = "N", conflicts_with_all = ["unrolled", "pes", "style"])]
     max_bram: Option<u64>,
     /// Choose the smallest design that takes a new sample at least every N cycles.
-    #[arg(long, value_name = "N", conflicts_with_all = ["unrolled", "pes", "style"])]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..), conflicts_with_all = ["unrolled", "pes", "style"])]
     cycles: Option<u64>,
     /// The same by samples per second at the clock given with --clock.
     #[arg(long, value_name = "RATE", requires = "clock", conflicts_with_all = ["cycles", "unrolled", "pes", "style"])]
@@ -49,9 +51,6 @@ impl BudgetArgs {
             }
             _ => self.cycles,
         };
-        if interval == Some(0) {
-            bail!("--cycles 0: want at least 1");
-        }
         let count = |n: Option<u64>| n.map(|n| n as f64);
         let budget = Budget { lut: count(self.max_luts), bram: count(self.max_bram), interval };
         Ok((budget != Budget::default()).then_some(budget))
@@ -66,6 +65,19 @@ impl BudgetArgs {
             rate(mhz, interval)
         );
         (reached < wanted).then_some(text)
+    }
+}
+
+/// A bar for the designs that a search builds.
+pub fn designs(ui: &Ui) -> ProgressBar {
+    ui.bar("designs", 0, "designs")
+}
+
+/// Draws how far a search is.
+pub fn watch(bar: &ProgressBar) -> impl Fn(usize, usize) {
+    |built, all| {
+        bar.set_length(all as u64);
+        bar.set_position(built as u64);
     }
 }
 
@@ -92,7 +104,9 @@ pub fn choose(
             "automatic folding counts cells of a family: give --target ice40, ecp5, gowin, xcup or xc7, or --board"
         );
     };
-    let mut explorer = Explorer::new(&network.0, options)?;
+    let bar = designs(ui);
+    let watch = watch(&bar);
+    let mut explorer = Explorer::new(&network.0, options, &watch)?;
     let mut aim = if by_yosys { *budget } else { budget.with_margin(family) };
     let mut last = None;
     for _ in 0..if by_yosys { TRIES } else { 1 } {

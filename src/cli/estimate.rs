@@ -7,7 +7,9 @@ use serde_json::json;
 use sterna_hdl::estimate::{Estimate, Resources};
 use sterna_hdl::family::Family;
 
-use super::compile::{DesignArgs, rate};
+use super::compile::rate;
+use super::design::DesignArgs;
+use crate::build::StageInfo;
 pub use crate::choices::family as parse_family;
 use crate::ui::{Outcome, Ui, counted, table, thousands};
 
@@ -34,8 +36,13 @@ pub fn run(args: &Args, ui: &Ui) -> Result<Outcome> {
     let build = mapped.open(&args.input, ui)?;
     let families = build.families(args.family)?;
     let estimates: Vec<Estimate> = families.iter().map(|f| build.estimate(*f)).collect();
+    let stages = build.stages()?;
     for e in &estimates {
-        let mut rows: Vec<_> = e.modules.iter().map(|(name, r)| row(name, r)).collect();
+        let label = |module: &String| {
+            let stage = stages.iter().find(|s| s.hardware.module == *module);
+            stage.map_or(module.clone(), StageInfo::label)
+        };
+        let mut rows: Vec<_> = e.modules.iter().map(|(name, r)| row(&label(name), r)).collect();
         rows.push(row("total", &e.total));
         ui.say(format!("{}: estimate, core only, LUT = {}", e.family, e.family.lut_convention()))?;
         ui.say(table(&["module", "LUT", "FF", "BRAM", "ROM bits", "adders"], &rows))?;

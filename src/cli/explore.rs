@@ -6,8 +6,8 @@ use anyhow::{Result, bail};
 use serde_json::json;
 use sterna_hdl::explore::{Explorer, Point};
 
-use super::budget::{HEADER, flags, row};
-use super::compile::DesignArgs;
+use super::budget::{HEADER, designs, flags, row, watch};
+use super::design::DesignArgs;
 use crate::plot;
 use crate::store;
 use crate::ui::{Outcome, Ui, table};
@@ -42,15 +42,16 @@ pub fn run(args: &Args, ui: &Ui) -> Result<Outcome> {
     let Some(family) = options.family else {
         bail!("explore counts cells of a family: give --target ice40, ecp5, gowin, xcup or xc7");
     };
-    let points = Explorer::new(&network, &options)?.frontier()?;
-    let clock = args.design.clock();
+    let bar = designs(ui);
+    let points = Explorer::new(&network, &options, &watch(&bar))?.frontier()?;
+    bar.finish_and_clear();
+    let clock = args.design.clock;
     let rows: Vec<Vec<String>> = points.iter().map(|p| row(p, clock)).collect();
     ui.say(table(&HEADER, &rows))?;
     ui.say(format!(
-        "{family}: cells by the cost model, LUT = {}; cycles are exact; found by LUT and {:.0} for \
-         each block RAM, so that others may have fewer LUT",
-        family.lut_convention(),
-        family.luts_of_a_block()
+        "{family}: cells by the cost model, LUT = {}; cycles are exact; each design is better than every other in \
+         cycles, LUT or BRAM",
+        family.lut_convention()
     ))?;
     if let Some(path) = &args.csv {
         store::replace(path, csv(&points).as_bytes())?;

@@ -7,8 +7,8 @@ use anyhow::{Context, Result};
 use serde_json::json;
 use sterna_ir::{LayerOp, eval};
 
-use super::compile::DesignArgs;
 use super::data::{DataArgs, SPEC_HELP};
+use super::design::DesignArgs;
 use super::samples::{Samples, Stimuli};
 use crate::check::{CACHE, cache};
 use crate::host::{self, Device, Port, Session};

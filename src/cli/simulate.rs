@@ -10,7 +10,7 @@ use sterna_sim as sim;
 use sterna_sim::wave::{self, Wave};
 use sterna_trainer::data::npy;
 
-use super::compile::DesignArgs;
+use super::design::DesignArgs;
 use super::samples::{Samples, Stimuli};
 use crate::build::Build;
 use crate::check::{accuracy, difference, expected, in_parts};

@@ -11,7 +11,7 @@ use serde_json::json;
 use sterna_hdl::family::Family;
 use sterna_hdl::synth::{self, Cells};
 
-use super::compile::DesignArgs;
+use super::design::DesignArgs;
 use super::estimate::parse_family;
 use super::report::{Report, ReportArgs};
 use crate::board;

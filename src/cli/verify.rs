@@ -9,7 +9,7 @@ use serde_json::json;
 use sterna_sim as sim;
 use sterna_sim::verilator::Tool;
 
-use super::compile::DesignArgs;
+use super::design::DesignArgs;
 use super::report::{Report, ReportArgs};
 use super::samples::{Samples, Stimuli};
 use super::{formal, mutants};
@@ -181,9 +181,17 @@ fn tools(args: &Args, ui: &Ui) -> Result<Vec<Tool>> {
 fn report(build: &Build, verdict: &Verdict, ui: &Ui) -> Result<()> {
     let (v, tried) = (&verdict.reports[0].1, verdict.edges.tried());
     let state = |equal: bool| if equal { "equal".to_string() } else { "DIFFER".to_string() };
+    let accuracy = match (verdict.accuracy, verdict.cut) {
+        (None, _) => "-".into(),
+        (Some(share), 0) => percent(share),
+        (Some(share), cut) => {
+            format!("{} of the {} whole samples", percent(share), thousands((v.samples - cut) as u64))
+        }
+    };
     let mut rows = vec![
         ("samples".to_string(), thousands(v.samples as u64)),
-        ("accuracy".into(), verdict.accuracy.map_or("-".into(), percent)),
+        ("cut short, filled with zeros".into(), thousands(verdict.cut as u64)),
+        ("accuracy".into(), accuracy),
         ("cycles, stalls included".into(), thousands(v.cycles)),
         ("resets in mid-stream".into(), thousands(v.resets as u64)),
         (

@@ -2,6 +2,7 @@
 
 use sterna_ir::{LayerOp, Network};
 
+use super::Watch;
 use super::combine::Area;
 use crate::estimate::estimate;
 use crate::family::Family;
@@ -33,6 +34,7 @@ pub fn candidates(
     options: &Options,
     family: Family,
     known: &mut Searched,
+    watch: Watch,
 ) -> Result<Vec<Vec<Candidate>>> {
     let tries = pes_worth_trying(network)?;
     // Lanes can be chosen where a vector comes in and nothing stands before the first layer of weights.
@@ -51,7 +53,8 @@ pub fn candidates(
     };
     let mut layers: Vec<Vec<Candidate>> = vec![Vec::new(); tries.len()];
     let ranks = tries.iter().map(Vec::len).max().unwrap_or(0);
-    for rank in (0..ranks).map(Some).chain([None]) {
+    for (built, rank) in (0..ranks).map(Some).chain([None]).enumerate() {
+        watch(built, ranks + 1);
         let last = |layer: &Vec<(usize, usize)>| layer.len() - 1;
         let style = |(layer, unrolls): (&Vec<(usize, usize)>, bool)| match rank {
             None if unrolls => Style::Unrolled,

@@ -2,7 +2,6 @@
 
 use super::Candidate;
 use crate::estimate::Resources;
-use crate::family::Family;
 
 /// Cells that budgets count.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
@@ -43,17 +42,17 @@ impl Area {
         self.lut <= most.lut && self.bram <= most.bram
     }
 
-    /// Both as one number, in look-up tables.
-    pub fn weight(self, family: Family) -> f64 {
-        self.lut + family.luts_of_a_block() * self.bram
+    /// Both as one number, in look-up tables: a block RAM is worth `price` of them.
+    pub fn weight(self, price: f64) -> f64 {
+        self.lut + price * self.bram
     }
 }
 
 /// By layer, the candidate of the cheapest combination in which no layer takes more than `pace` cycles and whose sum is
-/// within `most`; `None` when there is none.
+/// within `most`, a block RAM being worth `price` look-up tables; `None` when there is none.
 ///
 /// Layer by layer, the sums that no other beats in both kinds of cells are kept, with what they are made of.
-pub fn cheapest(layers: &[Vec<Candidate>], pace: u64, family: Family, most: Area) -> Option<Vec<usize>> {
+pub fn cheapest(layers: &[Vec<Candidate>], pace: u64, price: f64, most: Area) -> Option<Vec<usize>> {
     let mut sums: Vec<(Area, Vec<usize>)> = vec![(Area::default(), Vec::new())];
     for layer in layers {
         let mut next: Vec<(Area, Vec<usize>)> = Vec::new();
@@ -74,7 +73,7 @@ pub fn cheapest(layers: &[Vec<Candidate>], pace: u64, family: Family, most: Area
         });
         sums = next;
     }
-    let weight = |(area, _): &(Area, Vec<usize>)| area.weight(family);
+    let weight = |(area, _): &(Area, Vec<usize>)| area.weight(price);
     sums.into_iter().min_by(|a, b| weight(a).total_cmp(&weight(b))).map(|(_, pick)| pick)
 }
 
@@ -98,7 +97,7 @@ mod tests {
         #[test]
         fn nothing_cheaper_keeps_the_bounds(
             figures in prop::collection::vec(prop::collection::vec((1u64..20, 0u32..900, 0u32..6), 1..6), 1..4),
-            pace in 1u64..20, lut in 0u32..2500, bram in 0u32..16,
+            pace in 1u64..20, lut in 0u32..2500, bram in 0u32..16, price in 0u32..1000,
         ) {
             let layers: Vec<Vec<Candidate>> = figures.iter().map(|f| layer(f)).collect();
             let most = Area { lut: f64::from(lut), bram: f64::from(bram) };
@@ -110,9 +109,9 @@ mod tests {
                 picks = picks.iter().flat_map(more).collect();
             }
             let keeps = |pick: &Vec<usize>| layers.iter().zip(pick).all(|(layer, c)| layer[*c].cycles <= pace);
-            let weight = |pick: &Vec<usize>| Area::sum(&layers, pick).weight(Family::Ecp5);
+            let weight = |pick: &Vec<usize>| Area::sum(&layers, pick).weight(f64::from(price));
             let best = picks.iter().filter(|p| keeps(p) && Area::sum(&layers, p).within(most)).map(weight);
-            let found = cheapest(&layers, pace, Family::Ecp5, most);
+            let found = cheapest(&layers, pace, f64::from(price), most);
             prop_assert_eq!(found.as_ref().map(weight), best.min_by(f64::total_cmp));
         }
     }

@@ -38,7 +38,11 @@ pub fn inputs(b: &mut Builder, network: &Network, lanes: usize, positions: usize
         _ if lanes <= 8 => format!("{widths:?} bits"),
         _ => "the widths in manifest.json".into(),
     };
-    b.bus("s_axis_tdata", bus, format!("{lanes} elements of {of} per beat, the first in the low bits"));
+    let what = match lanes {
+        1 => format!("one element of {of} per beat"),
+        _ => format!("{lanes} elements of {of} per beat, the first in the low bits"),
+    };
+    b.bus("s_axis_tdata", bus, what);
     let valid = b.input("s_axis_tvalid", Range::BIT);
     let last = b.input("s_axis_tlast", Range::BIT);
     let m_ready = b.input("m_axis_tready", Range::BIT);

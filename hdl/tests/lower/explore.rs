@@ -24,25 +24,39 @@ fn chosen(explorer: &mut Explorer, budget: &Budget) -> Point {
 fn a_budget_is_kept_and_a_larger_one_is_no_slower() {
     let network = scale::network(&[60, 40, 24, 10], 70);
     for family in Family::ALL {
-        let mut explorer = Explorer::new(&network, &options(family)).unwrap();
+        let mut explorer = Explorer::new(&network, &options(family), &|_, _| ()).unwrap();
         let frontier = explorer.frontier().unwrap();
         assert!(frontier.len() > 4 && frontier[0].timing.interval > 300, "{frontier:?}");
         assert_eq!(frontier.last().unwrap().timing.interval, 1);
-        let mut last = u64::MAX;
+        let figures = |p: &Point| (p.timing.interval, p.cells.lut as u64, p.cells.bram as u64);
+        for (one, other) in frontier.iter().flat_map(|one| frontier.iter().map(move |other| (one, other))) {
+            let ((a, b, c), (x, y, z)) = (figures(one), figures(other));
+            assert!(one == other || a < x || b < y || c < z, "{other:?} is pointless beside {one:?}");
+        }
         for point in &frontier {
             let budget = Budget { lut: Some(point.cells.lut), bram: Some(point.cells.bram), interval: None };
             let found = chosen(&mut explorer, &budget);
-            assert!(found.fits(&budget) && found.timing.interval <= last, "{found:?}");
-            last = found.timing.interval;
+            assert!(found.fits(&budget), "{found:?}");
             assert_eq!(found.reasons.len(), 3);
             let budget = Budget { interval: Some(point.timing.interval), ..Budget::default() };
             let found = chosen(&mut explorer, &budget);
             assert!(found.fits(&budget), "{found:?}");
         }
+        let mut luts: Vec<f64> = frontier.iter().map(|p| p.cells.lut).collect();
+        luts.sort_by(f64::total_cmp);
+        let mut last = u64::MAX;
+        for lut in luts {
+            let found = chosen(&mut explorer, &Budget { lut: Some(lut), ..Budget::default() });
+            assert!(found.timing.interval <= last, "{last} cycles in fewer LUT: {found:?}");
+            last = found.timing.interval;
+        }
         // Not one table fits, nor a result every cycle into a few hundred.
         let none = Budget { lut: Some(1.0), ..Budget::default() };
         let Choice::Nearest(points) = explorer.choose(&none).unwrap() else { panic!("1 LUT") };
-        assert!(points.len() == 1 && points[0].cells.lut <= frontier[0].cells.lut, "{points:?}");
+        assert!(
+            points.len() == 1 && frontier.iter().all(|p| points[0].cells.lut <= p.cells.lut),
+            "{points:?}"
+        );
         let none = Budget { lut: Some(2.0 * points[0].cells.lut), interval: Some(1), ..Budget::default() };
         let Choice::Nearest(points) = explorer.choose(&none).unwrap() else { panic!("{none:?}") };
         assert!(points[0].cells.lut <= none.lut.unwrap() && points[1].timing.interval == 1, "{points:?}");
@@ -55,7 +69,7 @@ fn figures_are_those_of_the_design() {
         let mut draw = Draw::new(20_000 + seed);
         let network = if seed % 2 == 0 { random::network(&mut draw) } else { images::network(&mut draw) };
         let options = options(Family::ALL[draw.within(0, Family::ALL.len() as i64 - 1) as usize]);
-        let mut explorer = match Explorer::new(&network, &options) {
+        let mut explorer = match Explorer::new(&network, &options, &|_, _| ()) {
             Ok(explorer) => explorer,
             Err(Error::NothingToFold | Error::TooWide { .. }) => continue,
             Err(error) => panic!("seed {seed}: {error}"),
@@ -80,7 +94,7 @@ fn figures_are_those_of_the_design() {
 #[test]
 fn what_cannot_be_searched_is_refused() {
     let network = scale::network(&[6, 4], 50);
-    assert!(matches!(Explorer::new(&network, &Options::default()), Err(Error::NoFamily)));
+    assert!(matches!(Explorer::new(&network, &Options::default(), &|_, _| ()), Err(Error::NoFamily)));
     let pixels = images::of_pixels(1, 2, 2);
-    assert!(matches!(Explorer::new(&pixels, &options(Family::Ecp5)), Err(Error::NothingToFold)));
+    assert!(matches!(Explorer::new(&pixels, &options(Family::Ecp5), &|_, _| ()), Err(Error::NothingToFold)));
 }

@@ -121,7 +121,9 @@ impl Planner<'_> {
                 if terms.any(|(_, w)| w.abs() != 1)
                     || rows.iter().any(|r| r.terms.len() != self.flow.order.len()) =>
             {
-                Some("an XNOR array of weights other than -1 and 1")
+                Some(
+                    "an XNOR array of weights other than -1 and 1 (train with --weights bwn or binary-connect)",
+                )
             }
             Style::Xnor { .. }
                 if self.flow.order.iter().any(|e| {
@@ -129,7 +131,9 @@ impl Planner<'_> {
                     range.lo < 0 || range.hi > 1
                 }) =>
             {
-                Some("an XNOR array over values other than 0 and 1")
+                Some(
+                    "an XNOR array over values other than 0 and 1 (train with --activation 1, the first layer with --input 1)",
+                )
             }
             _ => None,
         }

@@ -14,7 +14,7 @@ module rows (
     input  wire               clk,
     input  wire               rst,  // synchronous, active high
 
-    // 1 elements of 8 bits per beat, the first in the low bits
+    // one element of 8 bits per beat
     input  wire signed [ 7:0] s_axis_tdata,
     input  wire               s_axis_tvalid,
     input  wire               s_axis_tlast,

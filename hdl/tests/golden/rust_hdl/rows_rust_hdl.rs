@@ -23,7 +23,7 @@ pub struct Core {
     pub clk: Signal<In, Clock>,
     /// Synchronous, active high.
     pub rst: Signal<In, Bit>,
-    /// 1 elements of 8 bits per beat, the first in the low bits.
+    /// one element of 8 bits per beat.
     pub s_axis_tdata: Signal<In, Bits<8>>,
     /// See the header of the Verilog.
     pub s_axis_tvalid: Signal<In, Bit>,

@@ -1,0 +1,100 @@
+//! What was compiled, layer by layer.
+
+use anyhow::Result;
+use sterna_hdl::family::Family;
+use sterna_hdl::{Folding, Style};
+
+use crate::build::{Build, StageInfo};
+use crate::ui::{Ui, counted, percent, table, thousands};
+
+/// Samples per second at this clock, for people.
+pub fn rate(mhz: f64, interval: u64) -> String {
+    let rate = mhz * 1e6 / interval as f64;
+    match rate {
+        1e6.. => format!("{:.1} million samples per second", rate / 1e6),
+        _ => format!("{} samples per second", thousands(rate as u64)),
+    }
+}
+
+/// The layers of a design as a table, and its timing.
+pub fn report(build: &Build, ui: &Ui) -> Result<()> {
+    let asked: &[Style] = match &build.options.folding {
+        Folding::PerLayer(styles) => styles,
+        _ => &[],
+    };
+    let row = |(index, stage): (usize, &StageInfo)| {
+        let kind = match asked.get(index) {
+            Some(Style::Dense { .. }) => ", dense",
+            Some(Style::Xnor { .. }) => ", XNOR",
+            _ => "",
+        };
+        let zeros = percent(1.0 - stage.nonzeros as f64 / stage.weights as f64);
+        let mut row = vec![stage.label(), thousands(stage.nonzeros as u64), zeros];
+        let uses = stage.uses();
+        row.extend(match stage.hardware.schedule {
+            None => ["unrolled".into(), thousands(uses as u64), String::new(), String::new()],
+            Some(s) => [
+                format!("{} PE{}{kind}", s.pes, if s.pes == 1 { "" } else { "s" }),
+                thousands((uses * s.cycles) as u64),
+                percent(s.utilisation),
+                thousands(s.rom_bits as u64),
+            ],
+        });
+        row.push(stage.hardware.windows.map_or(String::new(), |w| {
+            let text = |[y, x]: [usize; 2]| format!("{y}x{x}");
+            let (kernel, stride, padding) = (text(w.kernel), text(w.stride), text(w.padding));
+            let (windows, bits) = (thousands(w.windows as u64), thousands(w.line_bits));
+            format!("{windows} of {kernel}, stride {stride}, padding {padding}, {bits} bits")
+        }));
+        row
+    };
+    let stages = build.stages()?;
+    let rows: Vec<Vec<String>> = stages.iter().enumerate().map(row).collect();
+    ui.say(table(
+        &["layer", "nonzeros", "zeros", "style", "cycles", "PE use", "schedule bits", "windows"],
+        &rows,
+    ))?;
+    let timing = &build.design.timing;
+    let proof =
+        if build.edited.is_empty() { "proved equal to the network" } else { "edited since it was proved" };
+    ui.say(format!(
+        "{}: latency {}, one sample every {}; {proof}",
+        build.emitted.top,
+        counted(timing.latency, "cycle"),
+        counted(timing.interval, "cycle")
+    ))?;
+    if let (Some(family), Some(mhz)) = (build.options.family, build.estimated_mhz()) {
+        // The model's delays are those of the fast parts; UP parts have others.
+        let parts = if family == Family::Ice40 { " HX (an UP is slower)" } else { "" };
+        ui.say(format!(
+            "{family}{parts}: about {mhz} MHz after place and route, {}",
+            rate(mhz, timing.interval)
+        ))?;
+    }
+    let schedules: Vec<_> =
+        stages.iter().filter_map(|s| Some((s.hardware.schedule.as_ref()?, s.uses()))).collect();
+    let beats = build.design.input.beats() as u64;
+    if !schedules.is_empty()
+        && schedules.iter().all(|(s, uses)| ((s.cycles * uses) as u64) < timing.interval)
+        && beats == timing.interval
+        && beats > 1
+    {
+        ui.note(format!("the input sets the pace: {beats} beats a sample; fewer PEs would do as well"));
+    }
+    const MOST: &str = "a layer takes at most one per neuron, or channel of a convolution";
+    if let Folding::Pes(asked) = build.options.folding {
+        let used: usize = schedules.iter().map(|(s, _)| s.pes).sum();
+        if used < asked {
+            ui.note(format!("{used} of {asked} PEs used: {MOST}"));
+        }
+    }
+    for (stage, style) in stages.iter().zip(asked) {
+        if let (Some(schedule), Style::Folded { pes } | Style::Dense { pes } | Style::Xnor { pes }) =
+            (&stage.hardware.schedule, style)
+            && schedule.pes < *pes
+        {
+            ui.note(format!("{}: {} of {pes} PEs used: {MOST}", stage.layer, schedule.pes));
+        }
+    }
+    Ok(())
+}
