@@ -17,6 +17,7 @@ mod flow;
 mod miter;
 mod reach;
 mod stage;
+mod witness;
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -46,6 +47,8 @@ pub enum Verdict {
     Differ {
         /// Cycles.
         cycles: u64,
+        /// The samples in that input, the last filled up.
+        samples: Vec<Vec<i64>>,
     },
     /// Not decided in time.
     Open,
@@ -70,36 +73,42 @@ pub struct Prover<'a> {
 
 impl<'a> Prover<'a> {
     /// Of the Verilog of `design` in `files`, printed as `emitted` before anybody changed it.
-    ///
-    /// # Errors
-    /// Yosys missing.
-    pub fn new(design: &'a Design, emitted: &'a Emitted, files: &'a [SourceFile]) -> Result<Self, Error> {
-        synth::version()?;
-        let wires = Wires::new(design, emitted);
-        Ok(Prover { design, emitted, files, wires, rests: Mutex::default() })
+    pub fn new(design: &'a Design, emitted: &'a Emitted, files: &'a [SourceFile]) -> Self {
+        Prover { design, emitted, files, wires: Wires::new(design, emitted), rests: Mutex::default() }
     }
 
     /// Compares `mutant` with the circuit, inside `folder`, for at most `limit` of each search: through one stage, through
     /// the whole, and both versions bit by bit.
     ///
     /// # Errors
-    /// Verilog that Yosys cannot read.
+    /// Yosys missing, or Verilog that it cannot read.
     pub fn prove(&self, mutant: &Mutant, folder: &Path, limit: Duration) -> Result<Verdict, Error> {
-        if let Some(switched) = switched(self.files, mutant) {
-            let top = &self.emitted.top;
-            if let Some(stage) = Stage::of(&mutant.file, self.files, top) {
-                let ports = stage.ports(&self.wires);
-                if self.flows(&switched, &stage.module, &[], &ports, folder, limit)?
-                    && self.rest(&stage, folder, limit)?
-                {
-                    return Ok(Verdict::EqualStage(stage.module));
-                }
-            } else if self.flows(&switched, top, &[], &self.wires.of_top(self.emitted), folder, limit)? {
-                return Ok(Verdict::Equal);
-            }
+        if let Some(verdict) = self.flow(mutant, folder, limit)? {
+            return Ok(verdict);
         }
         let broken = mutant.apply(self.files);
         whole(self.design, self.emitted, [self.files, &broken], folder, limit)
+    }
+
+    /// The proof by information flow alone, if there is one: of a mutant of the top module's own over the whole circuit, of
+    /// others over their stage.
+    ///
+    /// # Errors
+    /// Yosys missing, or Verilog that it cannot read.
+    pub fn flow(&self, mutant: &Mutant, folder: &Path, limit: Duration) -> Result<Option<Verdict>, Error> {
+        synth::version()?;
+        let (top, Some(switched)) = (&self.emitted.top, switched(self.files, mutant)) else {
+            return Ok(None);
+        };
+        let Some(stage) = Stage::of(&mutant.file, self.files, top) else {
+            let ports = self.wires.of_top(self.emitted);
+            let holds = self.flows(&switched, top, &[], &ports, folder, limit)?;
+            return Ok(holds.then_some(Verdict::Equal));
+        };
+        let ports = stage.ports(&self.wires);
+        let holds = self.flows(&switched, &stage.module, &[], &ports, folder, limit)?
+            && self.rest(&stage, folder, limit)?;
+        Ok(holds.then_some(Verdict::EqualStage(stage.module)))
     }
 
     /// Whether nothing outside `stage` depends on data of it that are not valid.
@@ -178,11 +187,20 @@ fn whole(
     script += MAP;
     script += "setundef -undriven -init -zero\n";
     script += GATES;
-    script += "write_aiger -zinit miter.aig\n";
+    script += "write_aiger -zinit -symbols miter.aig\n";
     let failed = |what| Error::Unreadable { module: top.clone(), what };
     synth::run(folder, "miter", &script)?.map_err(failed)?;
-    abc("miter.aig", "", folder, limit)
+    let mut verdict = abc("miter.aig", "", folder, limit)?;
+    if let Verdict::Differ { samples, .. } = &mut verdict {
+        // Without one the verdict stands.
+        let text = std::fs::read_to_string(folder.join(WITNESS)).unwrap_or_default();
+        *samples = witness::samples(&text, design, emitted);
+    }
+    Ok(verdict)
 }
+
+/// The input that tells two versions apart, as ABC writes it.
+const WITNESS: &str = "witness.txt";
 
 /// Both, with what compares them.
 const MERGE: &str = "design -copy-from meant -as meant meant\ndesign -copy-from built -as built built\n\
@@ -200,7 +218,8 @@ fn abc(graph: &str, also: &str, folder: &Path, limit: Duration) -> Result<Verdic
     let failed = |source| Error::Io { path: folder.to_path_buf(), source };
     let log = folder.join("abc.log");
     let out = std::fs::File::create(&log).map_err(failed)?;
-    let script = format!("read_aiger {graph}; strash; scleanup; scorr; dc2; scorr{also}; pdr");
+    let script =
+        format!("read_aiger {graph}; strash; scleanup; scorr; dc2; scorr{also}; pdr; write_cex -n {WITNESS}");
     let mut command = Command::new("yosys-abc");
     command.args(["-c", &script]).current_dir(folder).stdin(Stdio::null()).stdout(out).stderr(Stdio::null());
     match process::run(&mut command, limit).map_err(failed)? {
@@ -215,7 +234,7 @@ fn parse(said: &str) -> Verdict {
     let frame =
         |line: &str| line.split_once("was asserted in frame ")?.1.split('.').next()?.trim().parse().ok();
     match said.lines().find_map(frame) {
-        Some(cycles) => Verdict::Differ { cycles },
+        Some(cycles) => Verdict::Differ { cycles, samples: Vec::new() },
         None if said.contains("Property proved") => Verdict::Equal,
         None => Verdict::Open,
     }
@@ -232,7 +251,7 @@ mod tests {
             Verdict::Equal
         );
         let differ = "Output 0 of miter \"miter\" was asserted in frame 12.  Time = 0.02 sec\n";
-        assert_eq!(parse(differ), Verdict::Differ { cycles: 12 });
+        assert_eq!(parse(differ), Verdict::Differ { cycles: 12, samples: vec![] });
         assert_eq!(parse("Reached timeout"), Verdict::Open);
     }
 }
