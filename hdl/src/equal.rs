@@ -83,32 +83,37 @@ impl<'a> Prover<'a> {
     /// # Errors
     /// Yosys missing, or Verilog that it cannot read.
     pub fn prove(&self, mutant: &Mutant, folder: &Path, limit: Duration) -> Result<Verdict, Error> {
-        if let Some(verdict) = self.flow(mutant, folder, limit)? {
-            return Ok(verdict);
+        if let Some(switched) = switched(self.files, mutant) {
+            if let Some(module) = self.through_stage(mutant, folder, limit)? {
+                return Ok(Verdict::EqualStage(module));
+            }
+            // What the stages around one never do to it may make the difference.
+            let (top, ports) = (&self.emitted.top, self.wires.of_top(self.emitted));
+            if self.flows(&switched, top, &[], &ports, folder, limit)? {
+                return Ok(Verdict::Equal);
+            }
         }
         let broken = mutant.apply(self.files);
         whole(self.design, self.emitted, [self.files, &broken], folder, limit)
     }
 
-    /// The proof by information flow alone, if there is one: of a mutant of the top module's own over the whole circuit, of
-    /// others over their stage.
+    /// The stage at whose ports nothing shows `mutant`, if that is so.
     ///
     /// # Errors
     /// Yosys missing, or Verilog that it cannot read.
-    pub fn flow(&self, mutant: &Mutant, folder: &Path, limit: Duration) -> Result<Option<Verdict>, Error> {
+    pub fn through_stage(
+        &self,
+        mutant: &Mutant,
+        folder: &Path,
+        limit: Duration,
+    ) -> Result<Option<String>, Error> {
         synth::version()?;
-        let (top, Some(switched)) = (&self.emitted.top, switched(self.files, mutant)) else {
-            return Ok(None);
-        };
-        let Some(stage) = Stage::of(&mutant.file, self.files, top) else {
-            let ports = self.wires.of_top(self.emitted);
-            let holds = self.flows(&switched, top, &[], &ports, folder, limit)?;
-            return Ok(holds.then_some(Verdict::Equal));
-        };
+        let stage = Stage::of(&mutant.file, self.files, &self.emitted.top);
+        let (Some(stage), Some(switched)) = (stage, switched(self.files, mutant)) else { return Ok(None) };
         let ports = stage.ports(&self.wires);
-        let holds = self.flows(&switched, &stage.module, &[], &ports, folder, limit)?
+        let holds = self.flows(&switched, &stage.module, &[], &ports, folder, limit.min(SHORT))?
             && self.rest(&stage, folder, limit)?;
-        Ok(holds.then_some(Verdict::EqualStage(stage.module)))
+        Ok(holds.then_some(stage.module))
     }
 
     /// Whether nothing outside `stage` depends on data of it that are not valid.
@@ -155,12 +160,12 @@ impl<'a> Prover<'a> {
         };
         let path = folder.join("flow.aig");
         std::fs::write(&path, graph).map_err(failed(&path))?;
-        Ok(match abc("flow.aig", "; write_aiger small.aig", folder, limit.min(SHORT))? {
+        Ok(match abc("flow.aig", "; write_aiger small.aig", folder, limit)? {
             Verdict::Equal => true,
             Verdict::Open => {
                 // What the search goes round in, a walk through all states may end.
                 let small = std::fs::read(folder.join("small.aig")).unwrap_or_default();
-                Graph::parse_bytes(&small).is_some_and(|graph| reach::never(&graph) == Some(true))
+                Graph::parse_bytes(&small).is_some_and(|graph| reach::never(&graph, limit) == Some(true))
             }
             _ => false,
         })

@@ -280,7 +280,7 @@ mod tests {
             let Some(bytes) = graph(&from, &ports) else { continue };
             let flow = Graph::parse_bytes(&bytes).unwrap();
             made += 1;
-            let never = super::super::reach::never(&flow) == Some(true);
+            let never = super::super::reach::never(&flow, std::time::Duration::MAX) == Some(true);
             proved += usize::from(never);
             let mut states = [vec![false; REGISTERS], vec![false; REGISTERS]];
             let mut marks = vec![false; flow.registers.len()];

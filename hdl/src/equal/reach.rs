@@ -1,6 +1,7 @@
 //! All states of a small graph, one by one, where they are few: 64 at a time, under every value of the inputs.
 
 use std::collections::HashSet;
+use std::time::{Duration, Instant};
 
 use super::aiger::{Graph, Literal};
 
@@ -16,9 +17,10 @@ const MOST_STATES: usize = 6_000_000;
 
 type State = [u64; WORDS];
 
-/// Whether the one output is 0 in every state that can be reached from zeros; `None` where there are too many.
-pub fn never(graph: &Graph) -> Option<bool> {
-    let inputs = read(graph);
+/// Whether the one output is 0 in every state that can be reached from zeros; `None` where there are too many for the memory
+/// or for `limit`.
+pub fn never(graph: &Graph, limit: Duration) -> Option<bool> {
+    let (inputs, start) = (read(graph), Instant::now());
     if graph.registers.len() > MOST_REGISTERS || inputs.len() > MOST_INPUTS {
         return None;
     }
@@ -56,7 +58,7 @@ pub fn never(graph: &Graph) -> Option<bool> {
                 }
             }
         }
-        if seen.len() > MOST_STATES {
+        if seen.len() > MOST_STATES || start.elapsed() > limit {
             return None;
         }
     }
@@ -86,10 +88,10 @@ mod tests {
     fn what_can_be_reached_is_told_from_what_cannot() {
         let row =
             |output: &str| Graph::parse(&format!("aag 4 1 2 1 1\n2\n4 2\n6 4\n8\n8 {output}\n")).unwrap();
-        assert_eq!(never(&row("6 5")), Some(false));
+        assert_eq!(never(&row("6 5"), Duration::MAX), Some(false));
         // The second register under a first that stays 0.
         let still = Graph::parse("aag 4 1 2 1 1\n2\n4 8\n6 4\n6\n8 4 2\n").unwrap();
-        assert_eq!(never(&still), Some(true));
+        assert_eq!(never(&still, Duration::MAX), Some(true));
     }
 
     #[test]
@@ -99,6 +101,6 @@ mod tests {
             .map(|g| format!("{} {} {}\n", 16 + 2 * g, if g == 0 { 2 } else { 14 + 2 * g }, 4 + 2 * g))
             .collect();
         let graph = Graph::parse(&format!("aag 13 7 0 1 6\n{inputs}26\n{gates}")).unwrap();
-        assert_eq!(never(&graph), None);
+        assert_eq!(never(&graph, Duration::MAX), None);
     }
 }

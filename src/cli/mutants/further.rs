@@ -1,5 +1,6 @@
 //! More stimuli, for mutants that survive those that were asked for.
 
+use anyhow::Result;
 use sterna_sim::Options;
 
 use crate::build::Build;
@@ -13,12 +14,13 @@ pub const ROUNDS: u64 = 6;
 const SAMPLES: usize = 1000;
 const PARTS: usize = 250;
 
-/// The samples and stalls of a round.
-pub fn stimuli(build: &Build, asked: &Request, round: u64) -> (Vec<Vec<i64>>, Options) {
+/// The samples and stalls of a round: of the last those that reach thresholds which made samples do not.
+pub fn stimuli(build: &Build, asked: &Request, round: u64) -> Result<(Vec<Vec<i64>>, Options)> {
     // The stalls of a part are drawn by the seed and the number of the part.
     let seed = asked.options.seed.wrapping_add(round * (1 << 32));
-    let samples = stimuli::made(&build.network, SAMPLES, seed);
-    (samples, Options { segments: PARTS, seed, harsh: true, ..asked.options })
+    let made = stimuli::made(&build.network, SAMPLES, seed);
+    let samples = if round == ROUNDS { stimuli::at_edges(&build.network, made, seed)? } else { made };
+    Ok((samples, Options { segments: PARTS, seed, harsh: true, ..asked.options }))
 }
 
 /// The samples that a search found, as elements of the network's input, one after the other.
