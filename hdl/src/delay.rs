@@ -18,8 +18,12 @@ use crate::synth::{FEW_OF_TWO, few};
 /// Delays of a family's cells, in picoseconds.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Delays {
+    /// The family.
+    pub family: Family,
     /// Clock edge to the output of a flip-flop.
     pub clock_to_q: u32,
+    /// Clock edge to the output of a block RAM.
+    pub clock_to_block: u32,
     /// Into a flip-flop beyond the table in front of it.
     pub setup: u32,
     /// By what the routes of the slowest path are longer than usual hops.
@@ -75,9 +79,12 @@ impl Delays {
             Family::Ecp5 => (525, 130, 236, 4, 447, 36_000, 443, 0, 836),
             Family::Gowin | Family::Xcup => return None,
         };
+        let clock_to_block = if family == Family::Ecp5 { 5830 } else { 2146 };
         let inputs = family.lut_inputs();
         Some(Delays {
+            family,
             clock_to_q,
+            clock_to_block,
             setup,
             worst,
             route,

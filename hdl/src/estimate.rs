@@ -21,6 +21,7 @@ use sterna_ir::netlist::{MemoryKind, ModuleId, Netlist, NodeId, Op};
 
 use crate::delay::Delays;
 use crate::family::Family;
+pub(crate) use home::{Home, delays_writes, home_of};
 use map::Cover;
 use words::Words;
 

@@ -158,7 +158,8 @@ pub(crate) fn scripts(files: &[SourceFile], top: &str, family: Family) -> Vec<So
 
 /// Memories are gathered at once: left as one cell per ROM word, every pass would walk them (three times slower on large
 /// ROMs). Adders go through `add2alu.techmap` before the family's flow: left alone, Yosys merges adder trees into `$macc`
-/// cells, which costs 22 to 41 % more LUTs on sparse ternary matrices.
+/// cells, which costs 22 to 41 % more LUTs on sparse ternary matrices. Where `abc9` maps, it maps twice and keeps what is
+/// smaller (its `flow2`): its default takes up to a fifth more look-up tables for schedules and tables in logic.
 fn script(files: &[&str], top: &str, family: Family) -> String {
     let flow = match family {
         Family::Ice40 => format!("synth_ice40 -top {top}"),
@@ -172,6 +173,10 @@ fn script(files: &[&str], top: &str, family: Family) -> String {
         Some(bits) => format!("techmap -map ge2alu.techmap -D FEW={bits}\n"),
         None => String::new(),
     };
+    let mapping = match family {
+        Family::Ecp5 | Family::Xcup => "scratchpad -copy abc9.script.flow2 abc9.script\n",
+        Family::Ice40 | Family::Gowin => "",
+    };
     // Instances of primitives need their ports.
     let cells = if family == Family::Xcup { "read_verilog -lib +/xilinx/cells_sim.v\n" } else { "" };
     format!(
@@ -184,7 +189,7 @@ fn script(files: &[&str], top: &str, family: Family) -> String {
          wreduce\n\
          opt_clean\n\
          techmap -map add2alu.techmap\n\
-         {comparisons}{flow}\n\
+         {comparisons}{mapping}{flow}\n\
          check -assert\n\
          write_json {family}.json\n\
          tee -q -o {family}.stat stat\n",

@@ -1,11 +1,11 @@
 //! The longest path of a whole netlist.
 
-use sterna_ir::netlist::{MemoryKind, Netlist, NodeId, Op};
+use sterna_ir::netlist::{MemoryId, MemoryKind, Netlist, NodeId, Op};
 
 use super::{Delays, subtracted};
 use crate::adder::registered;
 use crate::complement::complemented;
-use crate::estimate::live;
+use crate::estimate::{Home, delays_writes, home_of, live};
 
 impl Delays {
     /// The shortest clock period of the registers of `netlist`, in picoseconds; `None` without any path between some.
@@ -13,6 +13,19 @@ impl Delays {
         let (at, ends) = self.arrivals(netlist);
         let latest = ends.into_iter().filter_map(|id| at[id.index()].iter().copied().max()).max()?;
         Some(self.period_of(latest))
+    }
+
+    /// When a word that was read is there.
+    fn read(&self, netlist: &Netlist, memory: MemoryId) -> u32 {
+        let memory = netlist.memory(memory);
+        match (home_of(memory, u64::MAX, self.family), &memory.kind) {
+            // A word that waits to be written may be read.
+            (Home::Block { .. }, MemoryKind::Ram { .. }) if delays_writes(self.family) => {
+                self.clock_to_block + self.route + self.lut
+            }
+            (Home::Block { .. }, _) => self.clock_to_block,
+            _ => self.clock_to_q,
+        }
     }
 
     /// When each bit of each live node is ready, and the nodes at which paths end.
@@ -61,9 +74,12 @@ impl Delays {
                 }
             }
             // Ports are taken to be registered next to the circuit.
-            let arrival = match node.op.is_sequential() || node.op == Op::Input {
-                true => vec![self.clock_to_q; node.range.width() as usize],
-                false => {
+            let arrival = match &node.op {
+                Op::Read { memory, .. } => vec![self.read(netlist, *memory); node.range.width() as usize],
+                op if op.is_sequential() || *op == Op::Input => {
+                    vec![self.clock_to_q; node.range.width() as usize]
+                }
+                _ => {
                     let sees = |x: &NodeId| plain[x.index()] || !matches!(netlist.node(*x).op, Op::Sum(_));
                     let inverter = if subtracted(netlist, id).any(|x| sees(&x)) { self.inverter } else { 0 };
                     Delays { inverter, ..*self }.through(netlist, id, |x| &at[x.index()])

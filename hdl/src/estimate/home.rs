@@ -1,6 +1,8 @@
 //! Where Yosys puts a memory: block RAM, distributed RAM or logic, by the costs that its `memory_libmap` weighs (Yosys 0.23,
 //! the libraries `brams*.txt` and `lutrams*.txt` of each family).
 
+use sterna_ir::netlist::{Memory, MemoryKind};
+
 use crate::family::Family;
 
 /// What a memory becomes.
@@ -59,8 +61,19 @@ const XCUP: [Cell; 4] = [
     distributed(6, &[7], 16.0, 16.0, 8),
 ];
 
+/// Where Yosys puts a memory of whose words the bits `needed` are read.
+pub fn home_of(memory: &Memory, needed: u64, family: Family) -> Home {
+    let own = u64::MAX >> (64 - memory.word.width());
+    let (kept, rom) = match &memory.kind {
+        // Bits that are the same in all words are no part of it.
+        MemoryKind::Rom(words) => (words.iter().fold(0, |moves, w| moves | (w ^ words[0]) as u64), true),
+        MemoryKind::Ram { .. } => (own, false),
+    };
+    home(memory.depth as u64, u64::from((kept & own & needed).count_ones()), rom, family)
+}
+
 /// Where Yosys puts `depth` words of `width` bits, with a port to read and unless it is a ROM one to write.
-pub fn home(depth: u64, width: u64, rom: bool, family: Family) -> Home {
+fn home(depth: u64, width: u64, rom: bool, family: Family) -> Home {
     let (cells, rom_bit): (&[Cell], f64) = match family {
         Family::Ice40 => (&ICE40, 1.0 / 16.0),
         Family::Ecp5 => (&ECP5, 1.0 / 16.0),

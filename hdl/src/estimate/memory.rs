@@ -3,24 +3,14 @@
 use sterna_ir::netlist::{Memory, MemoryId, MemoryKind, NodeId, Op};
 
 use super::gates::{FALSE, Lit, TRUE};
-use super::home::{Home, delays_writes, home};
+use super::home::{Home, delays_writes, home_of};
 use super::needed::ones;
 use super::words::Words;
 use crate::family::Family;
 
 impl Words<'_> {
     fn home_of(&self, memory: usize) -> Home {
-        let needed = self.needed.memories[memory];
-        let memory = &self.netlist.memories[memory];
-        let (kept, rom) = match &memory.kind {
-            // Bits that are the same in all words are no part of it.
-            MemoryKind::Rom(words) => {
-                let moves = words.iter().fold(0, |moves, w| moves | (w ^ words[0]) as u64);
-                (needed & moves, true)
-            }
-            MemoryKind::Ram { .. } => (needed, false),
-        };
-        home(memory.depth as u64, u64::from(kept.count_ones()), rom, self.family)
+        home_of(&self.netlist.memories[memory], self.needed.memories[memory], self.family)
     }
 
     /// What a read port gives, by bit. Bits of a table of logic that are always the same, or the same as others, are one.
