@@ -220,7 +220,7 @@ mod tests {
     fn random(dice: &mut Dice) -> Graph {
         let bit = |port: &str, v: usize| Bit { port: port.into(), literal: 2 * v as u32 };
         let mut graph = Graph { variables: 1, ..Graph::default() };
-        let mut more = |graph: &mut Graph| {
+        let more = |graph: &mut Graph| {
             graph.variables += 1;
             graph.variables - 1
         };
