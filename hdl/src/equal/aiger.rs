@@ -110,7 +110,7 @@ impl Graph {
         let mut known = vec![false; self.variables];
         known[0] = true;
         let name = |literal: Literal, known: &mut Vec<bool>| match known.get_mut(literal as usize / 2) {
-            Some(known) if literal % 2 == 0 => !std::mem::replace(known, true),
+            Some(known) if literal.is_multiple_of(2) => !std::mem::replace(known, true),
             _ => false,
         };
         let is_known = |literal: Literal, known: &[bool]| known.get(literal as usize / 2) == Some(&true);
