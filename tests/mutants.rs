@@ -200,3 +200,16 @@ fn mutants_are_counted_and_not_run_twice() {
     let lines = std::fs::read_to_string(journal()).unwrap();
     assert_eq!(lines.lines().count(), 49, "one mutant was run again");
 }
+
+#[test]
+fn nothing_is_proved_of_mutants_that_are_killed() {
+    if !has("verilator", "--version") || !has("yosys", "-V") {
+        return;
+    }
+    let folder = Folder::new();
+    folder.put("net.sterna", small_network());
+    folder.ok(&["compile", "net.sterna", "--pes", "3", "-o", "out"]);
+    let report = folder
+        .json(0, &["verify", "out", "--samples", "12", "--mutants", "10", "--proof-time", "5", "--doubt"]);
+    assert!(report["mutants"]["killed"].as_u64() > Some(4), "{report:#}");
+}
