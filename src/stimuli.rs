@@ -52,9 +52,45 @@ pub fn varied(network: &Network, count: usize, seed: u64) -> Result<(Vectors, Ve
     Ok(chosen.map(|(sample, result)| (sample, result.clone())).unzip())
 }
 
+/// Most samples that are tried for one that reaches an edge, and most values computed for that.
+const MOST_TRIED: usize = 20_000;
+const MOST_COMPUTED: usize = 40_000_000;
+
+/// `samples`, and behind them changed ones, each of which tries a side of a threshold, in any layer, that none before it does.
+///
+/// # Errors
+/// When the network does not check.
+pub fn at_edges(network: &Network, mut samples: Vectors, seed: u64) -> Result<Vectors> {
+    let mut edges = Edges::of(network)?;
+    for sample in &samples {
+        edges.see(network, sample, &eval::evaluate(network, sample)?);
+    }
+    let ranges = network.input.of_elements();
+    let computed: usize = network.ranges()?.iter().map(Vec::len).sum();
+    let mut draw = Draw(Stall::new(seed, 1));
+    for _ in 0..MOST_TRIED.min(MOST_COMPUTED / computed.max(1)) {
+        let mut sample = samples[draw.below(samples.len())].clone();
+        for _ in 0..=draw.below(4) {
+            let element = draw.below(sample.len());
+            let Range { lo, hi } = ranges[element];
+            sample[element] = [lo, hi, draw.within(ranges[element])][draw.below(3)];
+        }
+        let before = edges.sides();
+        edges.see(network, &sample, &eval::evaluate(network, &sample)?);
+        if edges.sides() > before {
+            samples.push(sample);
+        }
+    }
+    Ok(samples)
+}
+
 struct Draw(Stall);
 
 impl Draw {
+    fn below(&mut self, count: usize) -> usize {
+        self.within(Range::new(0, count as i64 - 1)) as usize
+    }
+
     fn within(&mut self, range: Range) -> i64 {
         self.0.draw();
         range.lo + (self.0.state % ((range.hi - range.lo) as u64 + 1)) as i64
@@ -179,6 +215,11 @@ impl Edges {
         }
     }
 
+    /// Sides of thresholds tried.
+    fn sides(&self) -> usize {
+        self.layers.iter().flatten().map(|[_, below, above]| usize::from(*below) + usize::from(*above)).sum()
+    }
+
     /// Thresholds tried from both sides, and those that can be.
     pub fn tried(&self) -> (u64, u64) {
         let all = || self.layers.iter().flatten().filter(|[possible, ..]| *possible);
@@ -224,6 +265,24 @@ mod tests {
             // The sum of three pixels never reaches 5000.
             assert_eq!(edges.tried(), (3, 3));
         }
+    }
+
+    #[test]
+    fn changed_samples_reach_sides_that_others_do_not() {
+        let network = network(false);
+        let few = made(&network, 2, 3);
+        let more = at_edges(&network, few.clone(), 3).unwrap();
+        assert_eq!((&more[..2], more.clone()), (&few[..], at_edges(&network, few.clone(), 3).unwrap()));
+        let sides = |samples: &[Vec<i64>]| {
+            let mut edges = Edges::of(&network).unwrap();
+            samples.iter().for_each(|s| edges.see(&network, s, &eval::evaluate(&network, s).unwrap()));
+            edges.sides()
+        };
+        assert_eq!(
+            (1..=more.len() - 2).map(|n| sides(&more[..2 + n])).filter(|n| *n <= sides(&few)).count(),
+            0
+        );
+        assert!(sides(&more) > sides(&few));
     }
 
     #[test]

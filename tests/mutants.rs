@@ -30,8 +30,8 @@ fn change(folder: &Path, wanted: impl Fn(&str) -> bool, edit: impl Fn(&str) -> O
     panic!("nothing to change in {}", folder.display());
 }
 
-/// Flips the sign bit of one word of the weight ROM of a module whose name contains `module`.
-fn change_rom_word(folder: &Path, module: &str) {
+/// Flips a bit, counted from the top, of one word of the weight ROM of a module whose name contains `module`.
+fn change_rom_word(folder: &Path, module: &str, bit: u32) {
     change(
         folder,
         |name| name.contains(module),
@@ -40,10 +40,10 @@ fn change_rom_word(folder: &Path, module: &str) {
             let digits: String = tail.chars().take_while(char::is_ascii_hexdigit).collect();
             let width: u32 = head.rsplit(|c: char| !c.is_ascii_digit()).next()?.parse().ok()?;
             let value = u64::from_str_radix(&digits, 16).ok()?;
-            // A word whose index is neither zero nor all ones moves and adds; its top bit is the sign.
-            let (sign, ones) = (1 << (width - 1), (1 << (width - 1)) - 1);
+            // A word whose index is neither zero nor all ones moves and adds.
+            let ones = (1 << (width - 2)) - 1;
             let adds = value & ones != 0 && value & ones != ones;
-            let changed = format!("{:0w$x}", value ^ sign, w = digits.len());
+            let changed = format!("{:0w$x}", value ^ 1 << (width - 1 - bit), w = digits.len());
             adds.then(|| format!("{head}'h{changed}{}", &tail[digits.len()..]))
         },
     );
@@ -71,7 +71,9 @@ fn caught(style: &[&str], stimuli: &[&str], damage: impl Fn(&Path)) {
 
 #[test]
 fn a_rom_word() {
-    caught(&["--pes", "6"], IMAGES, |folder| change_rom_word(folder, "_pe"));
+    // Its sign, and whether a row begins with it.
+    caught(&["--pes", "6"], IMAGES, |folder| change_rom_word(folder, "_pe", 1));
+    caught(&["--pes", "6"], IMAGES, |folder| change_rom_word(folder, "_pe", 0));
 }
 
 #[test]
@@ -137,7 +139,7 @@ fn damages_are_found_by_proof() {
             Some(format!("{head}INIT(64'h{:016x}{}", table ^ 1, &tail[16..]))
         },
     );
-    change_rom_word(&out, "layer2_pe");
+    change_rom_word(&out, "layer2_pe", 1);
     change(
         &out,
         |name| name.contains("layer1.v"),
@@ -158,7 +160,7 @@ fn a_difference_leaves_a_small_stimulus_that_shows_it_again() {
     let folder = Folder::new();
     folder.put("net.sterna", small_network());
     folder.ok(&["compile", "net.sterna", "--pes", "6", "-o", "out"]);
-    change_rom_word(&folder.join("out"), "_pe");
+    change_rom_word(&folder.join("out"), "_pe", 1);
     let report = folder.json(1, &[&["verify", "out"], IMAGES].concat());
     assert_eq!(report["mismatch"]["kind"], "value", "{report:#}");
     let again = folder.json(1, &["verify", "out", "--stimuli", "mismatch.json"]);
@@ -197,4 +199,17 @@ fn mutants_are_counted_and_not_run_twice() {
     assert_eq!(again["mutants"], report["mutants"]);
     let lines = std::fs::read_to_string(journal()).unwrap();
     assert_eq!(lines.lines().count(), 49, "one mutant was run again");
+}
+
+#[test]
+fn nothing_is_proved_of_mutants_that_are_killed() {
+    if !has("verilator", "--version") || !has("yosys", "-V") {
+        return;
+    }
+    let folder = Folder::new();
+    folder.put("net.sterna", small_network());
+    folder.ok(&["compile", "net.sterna", "--pes", "3", "-o", "out"]);
+    let report = folder
+        .json(0, &["verify", "out", "--samples", "12", "--mutants", "10", "--proof-time", "5", "--doubt"]);
+    assert!(report["mutants"]["killed"].as_u64() > Some(4), "{report:#}");
 }

@@ -67,7 +67,7 @@ FAULTS = {
     # The largest sum becomes the smallest.
     "arg max": [("core_argmax.v", r" >=? ", " < ")],
     # A weight of the last layer becomes its opposite: an adder, or a sign in a processing element's schedule.
-    "weight": [("core_layer1.v", r"(n\d_s\d +=.*) \+ ", r"\1 - "), ("core_layer1_pe0.v", r"(schedule\[\d\] = 4'h)9", r"\g<1>1")],
+    "weight": [("core_layer1.v", r"(n\d_s\d +=.*) \+ ", r"\1 - "), ("core_layer1_pe0.v", r"(schedule\[\d+\] = \d'h[01]?)9", r"\g<1>1")],
     # A threshold of the first layer: compared with a sum, or in a table.
     "threshold": [("core_layer0.v", r">= (\d+)'sd\d+", r">= \1'sd0"), ("core_layer0.v", r"(t_rom0\[3\] = \d+'h)[0-9a-f]+", r"\g<1>0")],
 }

@@ -1,25 +1,26 @@
 //! `sterna verify --mutants`: the Verilog broken in many places, one at a time, to see what the comparison is worth.
 
+mod further;
+mod journal;
+mod proofs;
+
 use std::collections::BTreeMap;
-use std::fs::OpenOptions;
-use std::io::Write;
-use std::path::Path;
 use std::sync::Mutex;
 use std::time::Duration;
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Result, bail};
+use indicatif::ProgressBar;
 use rayon::prelude::*;
-use serde::{Deserialize, Serialize};
-use sterna_hdl::equal::{self, Verdict};
-use sterna_hdl::manifest::sha256;
+use serde::Serialize;
+use sterna_hdl::equal::Prover;
 use sterna_hdl::mutate::{Kind, Mutant, Mutants, PLUSARG, schema};
-use sterna_hdl::synth::Error;
-use sterna_hdl::verilog::SourceFile;
 use sterna_sim::verilator::{self, Fate, Source, Tool, VerifyRequest};
 
 use crate::build::Build;
-use crate::check::{Request, Wires};
+use crate::check::{Request, Wires, with_visible_probes};
 use crate::ui::{Ui, percent, table};
+use journal::{By, Journal, Line};
+use proofs::{Proof, doubt, prove};
 
 /// What became of all mutants.
 #[derive(Debug, Serialize)]
@@ -30,12 +31,16 @@ pub struct Report {
     pub tried: usize,
     /// Those that a comparison found, or that ended the model.
     pub killed: usize,
+    /// Of those killed, the ones by more stimuli than were asked for, made for what survived these.
+    pub killed_later: usize,
     /// Survivors that are proved to be the same circuit.
     pub equivalent: usize,
     /// Killed among those not proved equivalent.
     pub kill_rate: f64,
     /// Counts of each kind.
     pub kinds: BTreeMap<Kind, Counts>,
+    /// What killed mutants that other stimuli did not.
+    pub witnesses: Vec<Witness>,
     /// Everything that was not killed.
     pub survivors: Vec<Survivor>,
 }
@@ -46,6 +51,14 @@ pub struct Counts {
     tried: usize,
     killed: usize,
     equivalent: usize,
+}
+
+/// Samples that a mutant was told from the original by, found in the search for a proof of the contrary.
+#[derive(Debug, Serialize)]
+pub struct Witness {
+    #[serde(flatten)]
+    mutant: Mutant,
+    samples: Vec<Vec<i64>>,
 }
 
 /// A mutant that no stimulus told from the original.
@@ -59,15 +72,6 @@ pub struct Survivor {
     reason: String,
 }
 
-/// A line of the journal, by which an interrupted run goes on.
-#[derive(Serialize, Deserialize)]
-struct Line {
-    number: usize,
-    fate: Fate,
-    /// Of a survivor: whether it is proved equivalent, and the reason.
-    proof: Option<(bool, String)>,
-}
-
 /// How many mutants are tried, and how hard.
 #[derive(Clone, Copy, Debug)]
 pub struct Effort {
@@ -77,6 +81,8 @@ pub struct Effort {
     pub seed: u64,
     /// Longest search for a proof that a survivor is the same circuit.
     pub limit: Duration,
+    /// Whether to look for the same proof of each that was killed, of which there must be none.
+    pub doubt: bool,
 }
 
 /// Tries mutants against the stimuli of `asked`.
@@ -91,50 +97,73 @@ pub fn run(build: &Build, asked: &Request, effort: Effort, ui: &Ui) -> Result<Re
     let bar = ui.bar("mutants", mutants.len() as u64, "mutants");
     let todo: Vec<usize> = (1..=mutants.len()).filter(|n| !journal.has(*n)).collect();
     bar.set_position((mutants.len() - todo.len()) as u64);
+    let design = with_visible_probes(build);
+    let prover = Prover::new(&design, &build.emitted, &build.sources);
     if !todo.is_empty() {
         let wires = Wires::new(build, None)?;
         let sources: Vec<Source> =
             files.iter().map(|f| Source { name: f.name.clone(), text: f.text.clone() }).collect();
         let request = VerifyRequest { sources: &sources, ..wires.request(build, asked, Tool::Verilator) };
-        let failed = Mutex::new(None);
-        verilator::mutants(&request, PLUSARG, &todo, &|number, fate| {
-            if fate != Fate::Survived {
-                bar.inc(1);
-                let line = Line { number, fate, proof: None };
-                if let Err(error) = journal.add(line) {
-                    *failed.lock().expect("no thread panics") = Some(error);
+        let hunt = Hunt { request: &request, journal: &journal, bar: &bar };
+        let mut left = hunt.play(todo, By::Stimuli)?;
+        for round in 1..=further::ROUNDS {
+            let (samples, options) = further::stimuli(build, asked, round)?;
+            let request = VerifyRequest { samples: &samples, options, ..request };
+            left = Hunt { request: &request, ..hunt }.play(left, By::Further)?;
+        }
+        left.par_iter().try_for_each(|&number| {
+            let mutant = &mutants[number - 1];
+            let proof = prove(&prover, mutant, effort.limit)?;
+            // What the search for a proof found counts when the simulation shows it.
+            if let Proof { witness: Some(samples), .. } = &proof {
+                let (samples, options) = further::witness(build, asked, samples);
+                let request = VerifyRequest { samples: &samples, options, before: Some(0), ..request };
+                let hunt = Hunt { request: &request, ..hunt };
+                if hunt.play(vec![number], By::Witness(samples.clone()))?.is_empty() {
+                    return Ok(());
                 }
             }
-        })?;
-        if let Some(error) = failed.into_inner().expect("no thread panics") {
-            return Err(error);
-        }
-        let left: Vec<usize> = todo.into_iter().filter(|n| !journal.has(*n)).collect();
-        left.par_iter().try_for_each(|&number| {
-            let proof = prove(build, &mutants[number - 1], effort.limit)?;
             bar.inc(1);
-            journal.add(Line { number, fate: Fate::Survived, proof: Some(proof) })
+            let Proof { equivalent, reason, .. } = proof;
+            journal.add(Line { number, fate: Fate::Survived, by: None, proof: Some((equivalent, reason)) })
         })?;
+    }
+    if effort.doubt {
+        doubt(&prover, &mutants, &journal, effort.limit)?;
     }
     bar.finish_and_clear();
     Ok(judge(all.counts().values().sum(), mutants, &journal.lines()))
 }
 
-/// Whether `mutant` is proved to be the same circuit, and how or why not.
-fn prove(build: &Build, mutant: &Mutant, limit: Duration) -> Result<(bool, String)> {
-    let folder = tempfile::tempdir().context("no temporary folder")?;
-    let versions = [&build.sources[..], &mutant.apply(&build.sources)];
-    Ok(match equal::prove(&build.design, &build.emitted, versions, folder.path(), limit) {
-        Ok(Verdict::Equal) => (true, "proved: nothing that is done to the circuit tells them apart".into()),
-        Ok(Verdict::Differ { cycles }) => {
-            (false, format!("not the same: some input tells them apart in {cycles} cycles"))
+/// Plays stimuli to mutants.
+#[derive(Clone, Copy)]
+struct Hunt<'a> {
+    request: &'a VerifyRequest<'a>,
+    journal: &'a Journal,
+    bar: &'a ProgressBar,
+}
+
+impl Hunt<'_> {
+    /// Notes those of `numbers` that are killed and returns the others.
+    fn play(self, numbers: Vec<usize>, by: By) -> Result<Vec<usize>> {
+        if numbers.is_empty() {
+            return Ok(numbers);
         }
-        Ok(Verdict::Open) => {
-            (false, "neither proved nor disproved in time; give more with --proof-time".into())
+        let failed = Mutex::new(None);
+        verilator::mutants(self.request, PLUSARG, &numbers, &|number, fate| {
+            if fate != Fate::Survived {
+                self.bar.inc(1);
+                let line = Line { number, fate, by: Some(by.clone()), proof: None };
+                if let Err(error) = self.journal.add(line) {
+                    *failed.lock().expect("no thread panics") = Some(error);
+                }
+            }
+        })?;
+        match failed.into_inner().expect("no thread panics") {
+            Some(error) => Err(error),
+            None => Ok(numbers.into_iter().filter(|n| !self.journal.has(*n)).collect()),
         }
-        Err(error @ Error::Unreadable { .. }) => (false, error.to_string()),
-        Err(error) => return Err(error.into()),
-    })
+    }
 }
 
 fn judge(possible: usize, mutants: Vec<Mutant>, lines: &BTreeMap<usize, Line>) -> Report {
@@ -142,9 +171,11 @@ fn judge(possible: usize, mutants: Vec<Mutant>, lines: &BTreeMap<usize, Line>) -
         possible,
         tried: mutants.len(),
         killed: 0,
+        killed_later: 0,
         equivalent: 0,
         kill_rate: 1.0,
         kinds: BTreeMap::new(),
+        witnesses: Vec::new(),
         survivors: Vec::new(),
     };
     for (i, mutant) in mutants.into_iter().enumerate() {
@@ -156,7 +187,14 @@ fn judge(possible: usize, mutants: Vec<Mutant>, lines: &BTreeMap<usize, Line>) -
                 counts.equivalent += usize::from(equivalent);
                 report.survivors.push(Survivor { mutant, equivalent, reason });
             }
-            _ => counts.killed += 1,
+            line => {
+                counts.killed += 1;
+                report.killed_later +=
+                    usize::from(line.is_some_and(|l| matches!(l.by, Some(By::Further | By::Witness(_)))));
+                if let Some(Line { by: Some(By::Witness(samples)), .. }) = line {
+                    report.witnesses.push(Witness { mutant, samples: samples.clone() });
+                }
+            }
         }
     }
     report.killed = report.kinds.values().map(|c| c.killed).sum();
@@ -165,50 +203,6 @@ fn judge(possible: usize, mutants: Vec<Mutant>, lines: &BTreeMap<usize, Line>) -
         report.kill_rate = report.killed as f64 / (report.tried - report.equivalent) as f64;
     }
     report
-}
-
-/// What is known of each mutant, on disk as soon as it is known.
-struct Journal {
-    file: Mutex<std::fs::File>,
-    lines: Mutex<BTreeMap<usize, Line>>,
-}
-
-impl Journal {
-    /// The journal of these files, stimuli and limit.
-    fn open(cache: &Path, files: &[SourceFile], asked: &Request, limit: Duration) -> Result<Self> {
-        let mut text: String = files.iter().map(|f| f.name.clone() + "\n" + &f.text).collect();
-        text += &format!("{:?} {:?} {:?} {limit:?}", asked.samples, asked.options, asked.before);
-        let path = cache.join(format!("mutants-{}.jsonl", &sha256(&text)[..32]));
-        let place = || format!("cannot write {}", path.display());
-        let old = std::fs::read_to_string(&path).unwrap_or_default();
-        // The last line of an interrupted run may be cut.
-        let lines = old.lines().filter_map(|l| serde_json::from_str::<Line>(l).ok());
-        let lines = lines.map(|line| (line.number, line)).collect();
-        let mut file = OpenOptions::new().create(true).append(true).open(&path).with_context(place)?;
-        if !old.is_empty() && !old.ends_with('\n') {
-            file.write_all(b"\n").with_context(place)?;
-        }
-        Ok(Journal { file: Mutex::new(file), lines: Mutex::new(lines) })
-    }
-
-    fn has(&self, number: usize) -> bool {
-        self.lines.lock().expect("no thread panics").contains_key(&number)
-    }
-
-    fn add(&self, line: Line) -> Result<()> {
-        let text = serde_json::to_string(&line)? + "\n";
-        self.file
-            .lock()
-            .expect("no thread panics")
-            .write_all(text.as_bytes())
-            .context("journal of mutants")?;
-        self.lines.lock().expect("no thread panics").insert(line.number, line);
-        Ok(())
-    }
-
-    fn lines(self) -> BTreeMap<usize, Line> {
-        self.lines.into_inner().expect("no thread panics")
-    }
 }
 
 /// Says what became of the mutants.
@@ -225,6 +219,9 @@ pub fn report(report: &Report, ui: &Ui) -> Result<()> {
     let all = Counts { tried: report.tried, killed: report.killed, equivalent: report.equivalent };
     rows.push(row("all".into(), &all));
     ui.say(table(&["mutants", "tried", "killed", "equivalent", "open"], &rows))?;
+    if report.killed_later > 0 {
+        ui.say(format!("{} of them killed by more stimuli than asked for", report.killed_later))?;
+    }
     ui.say(format!("{} of the mutants not proved equivalent are killed", percent(report.kill_rate)))?;
     for s in report.survivors.iter().filter(|s| !s.equivalent) {
         let Mutant { file, line, before, after, .. } = &s.mutant;

@@ -71,6 +71,9 @@ pub struct Args {
     /// Longest search, for each fault that is not found, for a proof that it changes nothing.
     #[arg(long, value_name = "SECONDS", default_value_t = 60, requires = "mutants")]
     proof_time: u64,
+    /// Look for the same proof of each fault that was found, too: there must be none.
+    #[arg(long, requires = "mutants")]
+    doubt: bool,
     #[command(flatten)]
     report: ReportArgs,
     #[command(flatten)]
@@ -145,7 +148,7 @@ pub fn run(args: &Args, ui: &Ui) -> Result<Outcome> {
     let broken = match args.mutants.filter(|_| equal) {
         Some(count) => {
             let limit = Duration::from_secs(args.proof_time);
-            let effort = mutants::Effort { count, seed: args.stimuli.seed, limit };
+            let effort = mutants::Effort { count, seed: args.stimuli.seed, limit, doubt: args.doubt };
             Some(mutants::run(&build, &request, effort, ui)?)
         }
         None => None,

@@ -17,7 +17,7 @@ pub fn text(design: &Design, emitted: &Emitted) -> String {
         if name == clock {
             pins.iter_mut().for_each(|pins| *pins += &format!(".{name}(clk), "));
         } else if port.direction == Direction::Input {
-            let _ = writeln!(inputs, "    input wire [{}:0] raw{index},", width - 1);
+            let _ = writeln!(inputs, "    input wire [{}:0] {},", width - 1, raw(index));
             let value = driven(design, port, index);
             let _ = writeln!(body, "    wire [{}:0] in{index} = {value};", width - 1);
             pins.iter_mut().for_each(|pins| *pins += &format!(".{name}(in{index}), "));
@@ -47,16 +47,21 @@ pub fn text(design: &Design, emitted: &Emitted) -> String {
     )
 }
 
+/// The name of what enters port `index`, before it is kept in its range.
+pub fn raw(index: usize) -> String {
+    format!("raw{index}")
+}
+
 /// What enters a port: the reset is 1 in the first cycle, data stay inside their ranges.
 fn driven(design: &Design, port: &Port, index: usize) -> String {
     if design.netlist.reset.is_some_and(|reset| port.nodes == [reset]) {
-        return format!("raw{index} | ~started");
+        return format!("{} | ~started", raw(index));
     }
     let (mut parts, mut at) = (Vec::new(), 0);
     for node in &port.nodes {
         let range = design.netlist.node(*node).range;
         let width = range.width();
-        let part = format!("raw{index}[{}:{at}]", at + width - 1);
+        let part = format!("{}[{}:{at}]", raw(index), at + width - 1);
         at += width;
         parts.push(match range == range.word() {
             true => part,

@@ -60,7 +60,7 @@ pub fn serialise(b: &mut Builder, gate: Gate, x: &Link, lanes: usize) -> Link {
 
 /// Drives `gate.state` as the number of beats left: `fill` at a load, one less as each leaves. Returns the valid bit and
 /// the bit that is 1 when the shift register moves.
-pub fn count_down(b: &mut Builder, gate: Gate, load: NodeId, fill: NodeId) -> (NodeId, NodeId) {
+fn count_down(b: &mut Builder, gate: Gate, load: NodeId, fill: NodeId) -> (NodeId, NodeId) {
     let zero = b.eq_const(gate.state, 0, "none_left");
     let valid = b.not(zero, "y_valid");
     let leaves = b.and(&[valid, gate.y_ready], "y_moved");
@@ -75,7 +75,7 @@ pub fn count_down(b: &mut Builder, gate: Gate, load: NodeId, fill: NodeId) -> (N
 }
 
 /// A shift register loaded in parallel, which moves by `lanes`; returns its first lanes, element 0 first.
-pub fn shift_out(
+fn shift_out(
     b: &mut Builder,
     (x, lanes): (&[NodeId], usize),
     load: NodeId,

@@ -34,6 +34,12 @@ impl<'a> Literal<'a> {
         self.with(self.value ^ mask)
     }
 
+    /// Their difference bit by bit, and no difference, as the two operands behind a `?`.
+    pub fn unlike(&self, other: &Literal) -> String {
+        let (width, flips) = (self.width, self.value ^ other.value);
+        format!("{width}'h{flips:x} : {width}'h0")
+    }
+
     /// The same, so much higher, modulo its width.
     pub fn plus(&self, step: u64) -> String {
         self.with(self.value.wrapping_add(step) & (u64::MAX >> (64 - self.width)))

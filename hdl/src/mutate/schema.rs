@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::edits::outputs;
+use super::literal::Literal;
 use super::scan::{Instance, Item, Module};
 use super::tokens::Span;
 use super::{Mutant, extent, read};
@@ -16,20 +17,80 @@ pub const PLUSARG: &str = "sterna_mutant";
 /// An expression becomes a choice among its versions, an instance is doubled, for Verilog simulators only: the number is a
 /// variable of each module that is set in the first `initial`, so that no port is needed and ROMs can depend on it.
 pub fn schema(files: &[SourceFile], mutants: &[Mutant]) -> Vec<SourceFile> {
-    files.iter().map(|file| SourceFile { name: file.name.clone(), text: text(file, mutants) }).collect()
+    let text = |file: &SourceFile| text(file, mutants, &declaration());
+    files.iter().map(|file| SourceFile { name: file.name.clone(), text: text(file) }).collect()
 }
 
-fn text(file: &SourceFile, mutants: &[Mutant]) -> String {
+/// The files with `mutant` in them behind a wire `sterna_mutant` that nothing drives: 1 chooses it. For tools that read what
+/// can be synthesised; `None` where a word of a memory is broken whose reads are not found.
+pub fn switched(files: &[SourceFile], mutant: &Mutant) -> Option<Vec<SourceFile>> {
+    let wire = format!("\n    wire {PLUSARG};\n");
+    let mut files = files.to_vec();
+    let file = files.iter_mut().find(|f| f.name == mutant.file)?;
+    let module = read(file)?;
+    file.text = match &module.items[mutant.item] {
+        Item::Word { literal } => word(&file.text, &module, literal, mutant, &wire)?,
+        Item::Table { .. } | Item::Instance(_) => text(file, std::slice::from_ref(mutant), &wire),
+        // A constant alone, where it is one, so that the choice is not among expressions over data.
+        _ => match Literal::parse(&file.text[mutant.span.clone()]) {
+            Some(_) => {
+                let old = &file.text[mutant.span.clone()];
+                let choice = format!("({PLUSARG} ? {} : {old})", mutant.text);
+                replaced(&file.text, vec![(mutant.span.clone(), choice), (module.body..module.body, wire)])
+            }
+            None => text(file, std::slice::from_ref(mutant), &wire),
+        },
+    };
+    Some(files)
+}
+
+/// A word of a memory is broken where it is read: contents must be constant.
+fn word(text: &str, module: &Module, literal: &Span, mutant: &Mutant, wire: &str) -> Option<String> {
+    let target = text[..literal.start].trim_end().strip_suffix('=')?.trim_end();
+    let (memory, index) = target.strip_suffix(']')?.rsplit_once('[')?;
+    let memory =
+        &memory[memory.rfind(|c: char| !c.is_ascii_alphanumeric() && c != '_').map_or(0, |at| at + 1)..];
+    let flip = Literal::parse(&text[literal.clone()])?.unlike(&Literal::parse(&mutant.text)?);
+    let mut edits: Vec<(Span, String)> = vec![(module.body..module.body, wire.to_string())];
+    let (mut mentions, named) = (0, format!("{memory}["));
+    for item in &module.items {
+        match item {
+            Item::Word { literal } => {
+                let target = text[..literal.start].rsplit(';').next()?;
+                mentions += usize::from(target.contains(&format!(" {named}")));
+            }
+            Item::Transfer { expression, .. } | Item::Value { expression } => {
+                let read = text[expression.clone()].trim();
+                let Some(address) = read.strip_prefix(&named).and_then(|rest| rest.strip_suffix(']')) else {
+                    continue;
+                };
+                mentions += 1;
+                let broken = format!("{read} ^ ({PLUSARG} && {address} == {index} ? {flip})");
+                edits.push((expression.clone(), broken));
+            }
+            _ => {}
+        }
+    }
+    // Its declaration has no bracket behind the name without a space.
+    let all = text.match_indices(&named).filter(|(at, _)| text[..*at].ends_with([' ', '\n'])).count();
+    (all == mentions && edits.len() > 1).then(|| replaced(text, edits))
+}
+
+fn text(file: &SourceFile, mutants: &[Mutant], declaration: &str) -> String {
     let mut versions: BTreeMap<usize, Vec<Version>> = BTreeMap::new();
     for (i, mutant) in mutants.iter().enumerate().filter(|(_, m)| m.file == file.name) {
         versions.entry(mutant.item).or_default().push(Version { number: i + 1, mutant });
     }
     let Some(module) = read(file).filter(|_| !versions.is_empty()) else { return file.text.clone() };
-    let mut edits: Vec<(Span, String)> = vec![(module.body..module.body, declaration())];
+    let mut edits: Vec<(Span, String)> = vec![(module.body..module.body, declaration.to_string())];
     for (item, versions) in versions {
         edits.extend(choice(&file.text, &module, item, &versions));
     }
-    let mut out = file.text.clone();
+    replaced(&file.text, edits)
+}
+
+fn replaced(text: &str, mut edits: Vec<(Span, String)>) -> String {
+    let mut out = text.to_string();
     edits.sort_by_key(|(span, _)| span.start);
     for (span, new) in edits.into_iter().rev() {
         out.replace_range(span, &new);

@@ -103,7 +103,7 @@ fn other_weights_and_values_are_refused() {
     };
     let no_circuit = "layer 0 (m): no circuit is known for an XNOR array";
     let zero = refused(vec![1, 0, -1, 1], Range::BIT);
-    assert_eq!(zero, format!("{no_circuit} of weights other than -1 and 1"));
+    assert!(zero.starts_with(&format!("{no_circuit} of weights other than -1 and 1")), "{zero}");
     let codes = refused(vec![1, 1, -1, 1], Range::new(0, 3));
-    assert_eq!(codes, format!("{no_circuit} over values other than 0 and 1"));
+    assert!(codes.starts_with(&format!("{no_circuit} over values other than 0 and 1")), "{codes}");
 }

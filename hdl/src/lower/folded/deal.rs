@@ -2,11 +2,11 @@
 //!
 //! So many elements as results leave per beat are a team, and take a group of as many rows at once. Each team goes its own
 //! pace. Results leave along a chain that moves by a team per cycle, team 0 first: what team `t` ends in cycle `c` leaves in
-//! cycle `c + t`, so that of all teams' ends at most one may fall on each such sum. The last group of each team ends with
-//! the schedule, where its words run out; between samples all the sums of one are `teams` and more after those of the last.
+//! cycle `c + t`, so that at most one may end for each such sum. The last group of each team ends with the schedule, where its
+//! words run out. All that leaves of a sample does so from cycle `teams` on and before `teams + cycles`: samples do not mix.
 
 use std::cmp::Reverse;
-use std::collections::{BTreeMap, BTreeSet, HashSet};
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::MOST_LANES;
 
@@ -63,15 +63,24 @@ pub fn lanes(pes: usize, most: usize) -> impl Iterator<Item = usize> {
     (0..=most.min(MOST_LANES).ilog2()).map(|bits| 1 << bits).filter(move |lanes| pes.is_multiple_of(*lanes))
 }
 
+/// Cycles that rows of these lengths take in any case on `pes` elements, with at most so many results per beat: each element
+/// adds once in one, and a beat leaves.
+pub fn least_cycles(lengths: &[usize], (pes, most): (usize, usize)) -> usize {
+    let widest = lanes(pes, most).last().unwrap_or(1);
+    lengths.iter().sum::<usize>().div_ceil(pes).max(lengths.len().div_ceil(widest))
+}
+
 /// Fewest cycles of rows of these lengths on `pes` elements that may leave in any order, at most so many per beat.
 pub fn fewest_cycles(lengths: &[usize], (pes, most): (usize, usize)) -> usize {
-    let shortest = lengths.iter().sum::<usize>().div_ceil(pes);
-    let mut best = usize::MAX;
-    for lanes in lanes(pes, most) {
-        best = best.min(Deal::new(lengths, pes, lanes, Leave::Free).cycles);
-        if as_good(best, shortest) {
+    let cycles = |lanes: usize| Deal::new(lengths, pes, lanes, Leave::Free).cycles;
+    let mut widths: Vec<usize> = lanes(pes, most).collect();
+    let mut best = cycles(widths.pop().unwrap_or(1));
+    while let Some(lanes) = widths.pop() {
+        let least = least_cycles(lengths, (pes, lanes));
+        if as_good(best, least) || least >= best {
             break;
         }
+        best = best.min(cycles(lanes));
     }
     best
 }
@@ -139,18 +148,19 @@ fn balanced(lengths: &[usize], teams: usize, part: bool, reach: usize) -> Vec<Ve
     let kept = |team: usize| if part && team + 1 == teams { lengths[whole] } else { 0 };
     let mut free: BTreeSet<(usize, Reverse<usize>)> = (0..teams).map(|t| (kept(t), Reverse(t))).collect();
     let mut turns = vec![Vec::new(); teams];
-    let mut leaves: HashSet<usize> = HashSet::new();
+    let mut leaves: Vec<bool> = Vec::new();
     while let Some(longest) = pool.last_key_value().map(|(length, _)| *length) {
         let (at, Reverse(team)) = free.pop_first().expect("there are teams");
         let start = at - kept(team);
         let end = |length: usize| {
-            let is_free = |end: &usize| *end + team >= teams && !leaves.contains(&(end + team));
+            let is_free = |end: &usize| *end + team >= teams && leaves.get(end + team) != Some(&true);
             (start + length..).find(is_free).expect("some cycle is free")
         };
         let like = pool.keys().rev().copied().take_while(|length| length + reach >= longest);
         let ends = like.map(|length| (length, end(length)));
         let (length, end) = ends.min_by_key(|(length, end)| end - length).expect("the longest is one");
-        leaves.insert(end + team);
+        leaves.resize(leaves.len().max(end + team + 1), false);
+        leaves[end + team] = true;
         let same = pool.get_mut(&length).expect("a length of the pool");
         turns[team].push(Turn { group: same.pop().expect("lengths have groups"), start });
         if same.is_empty() {

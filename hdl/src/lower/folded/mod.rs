@@ -7,7 +7,7 @@ mod pe;
 mod schedule;
 mod word;
 
-pub use deal::{Leave, fewest_cycles};
+pub use deal::{Leave, fewest_cycles, least_cycles};
 pub use engine::{Built, Folded, open};
 pub use schedule::{Schedule, ScheduleInfo};
 pub use word::{Entry, Word};

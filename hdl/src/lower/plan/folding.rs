@@ -5,7 +5,7 @@ use sterna_ir::{Layer, LayerOp, Network};
 use super::clean;
 use super::elements::most_per_beat;
 use crate::lower::digits::digits;
-use crate::lower::folded::{MOST_LANES, fewest_cycles};
+use crate::lower::folded::{MOST_LANES, fewest_cycles, least_cycles};
 use crate::lower::simplify::simplify;
 use crate::{Error, Folding, Result, Style};
 
@@ -135,6 +135,11 @@ fn share(layers: &[Load], pes: usize) -> Result<Vec<usize>> {
 fn frontier(load: &Load, most: usize) -> Vec<(usize, usize)> {
     let mut steps: Vec<(usize, usize)> = Vec::new();
     for pes in 1..=most.min(load.lengths.len()) {
+        // Dealing takes time: only where it can be of use.
+        let least = load.windows * least_cycles(&load.lengths, (pes, load.most));
+        if steps.last().is_some_and(|(_, best)| least >= *best) {
+            continue;
+        }
         let cycles = load.cycles(pes);
         if steps.last().is_none_or(|(_, best)| cycles < *best) {
             steps.push((pes, cycles));
