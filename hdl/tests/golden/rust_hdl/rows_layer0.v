@@ -82,6 +82,9 @@ module rows_layer0 (
     wire signed [3:0] banks_full_sum  = {2'b0, banks_full} + {3'b0, filled} - {3'b0, released};
     // verilator lint_on UNUSEDSIGNAL
     wire [1:0]        banks_full_next = banks_full_sum[1:0];
+    wire              same_bank       = bank2 == write_bank;
+    wire              meets_write     = write & same_bank;
+    wire              reads           = ce & ~meets_write;
     wire              row0_enters     = opens4 & valid5;
 
     always @(posedge clk) begin
@@ -162,6 +165,7 @@ module rows_layer0 (
         .ce         (ce),
         .pc         (pc),
         .bank2      (bank2),
+        .reads      (reads),
         .opens4     (opens4),
         .pe0_acc    (pe0_acc)
     );

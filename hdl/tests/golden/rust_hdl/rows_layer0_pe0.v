@@ -15,6 +15,7 @@ module rows_layer0_pe0 (
     input  wire              ce,
     input  wire        [2:0] pc,
     input  wire              bank2,
+    input  wire              reads,
 
     // Outputs
     output reg               opens4,
@@ -83,7 +84,7 @@ module rows_layer0_pe0 (
 
     always @(posedge clk) begin
         if (write) activations[write_addr] <= x_data;
-        if (ce) activations_q <= activations[addr_in_bank];
+        if (reads) activations_q <= activations[addr_in_bank];
     end
 
 endmodule
