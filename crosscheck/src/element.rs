@@ -25,6 +25,8 @@ pub struct Element<const X: usize, const A: usize, const D: usize, const P: usiz
     pub write_at: Signal<In, Bits<A>>,
     /// What.
     pub write_data: Signal<In, Bits<X>>,
+    /// The memory that is chosen is read.
+    pub reads: Signal<In, Bit>,
     /// The running sum.
     pub sum: Signal<Out, Bits<S>>,
     indices: ROM<Bits<D>, P>,
@@ -88,8 +90,8 @@ impl<const X: usize, const A: usize, const D: usize, const P: usize, const S: us
             self.from.next = self.before_first.val();
         }
 
-        // The memories read always; what they read while nothing was enabled is ignored.
-        self.fresh.d.next = self.enable.val();
+        // The memories read always; what they read without being asked is ignored.
+        self.fresh.d.next = self.reads.val();
         self.of_second.d.next = self.second.val();
         self.read.next = self.held.q.val();
         if self.fresh.q.val() {
@@ -145,6 +147,7 @@ impl<const X: usize, const A: usize, const D: usize, const P: usize, const S: us
             write_second: Signal::default(),
             write_at: Signal::default(),
             write_data: Signal::default(),
+            reads: Signal::default(),
             sum: Signal::default(),
             indices: words().map(|word| (word & ((1 << D) - 1)).to_bits()).into(),
             signs: words().map(|word| word >> D & 1 == 1).into(),
@@ -195,6 +198,7 @@ impl<const X: usize, const A: usize, const D: usize, const P: usize, const S: us
         self.write_second.next = bits[4] >> A == 1;
         self.write_at.next = (bits[4] & ((1 << A) - 1)).to_bits();
         self.write_data.next = bits[5].to_bits();
+        self.reads.next = bits[6] == 1;
     }
 
     fn see(&self) -> Vec<u64> {
@@ -204,7 +208,7 @@ impl<const X: usize, const A: usize, const D: usize, const P: usize, const S: us
     fn connections(&self) -> String {
         format!(
             ".enable(i0), .cycle(i1), .second(i2), .write(i3), .write_second(i4[{A}]), .write_at(i4[{}:0]), \
-             .write_data(i5), .sum(o0)",
+             .write_data(i5), .reads(i6), .sum(o0)",
             A - 1
         )
     }

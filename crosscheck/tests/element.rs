@@ -23,7 +23,8 @@ fn elements(inputs: usize, range: Range, percent: u32) -> [Part; 2] {
     ["layer0_pe0/pe0_acc", "layer0_pe1/pe1_acc"].map(|sum| {
         let of_layer = ["ce", "pc", "bank2", "write", "write_addr"];
         let inputs = of_layer.map(|name| node(&netlist, &format!("layer0/{name}")));
-        let inputs = Vec::from_iter(inputs.into_iter().chain([node(&netlist, "x0_filled")]));
+        let more = ["x0_filled", "layer0/reads"].map(|name| node(&netlist, name));
+        let inputs = Vec::from_iter(inputs.into_iter().chain(more));
         Part::new(&netlist, &inputs, &[node(&netlist, sum)])
     })
 }
@@ -56,7 +57,15 @@ fn run(part: &Part, mut twin: impl Twin) -> Result<usize, Difference> {
     compare(part, &mut twin, CYCLES, |dice| {
         // Mostly on along the schedule, as the control does it.
         pc = if dice.bit(90) == 1 { (pc + 1) % cycles } else { dice.value(Range::new(0, cycles - 1)) };
-        vec![dice.bit(80), pc, dice.bit(50), dice.bit(50), dice.value(range(4)), dice.value(range(5))]
+        vec![
+            dice.bit(80),
+            pc,
+            dice.bit(50),
+            dice.bit(50),
+            dice.value(range(4)),
+            dice.value(range(5)),
+            dice.bit(80),
+        ]
     })
 }
 
@@ -65,7 +74,7 @@ pub fn bench() -> (String, String) {
     let [part, _] = elements(16, Range::signed(8), 40);
     let (cycles, any) = (words(&part).len(), "$urandom".to_string());
     let pc = format!("$urandom % 10 == 0 ? $urandom % {cycles} : (i1 + 1) % {cycles}");
-    let stimulus = [bit(80), pc, bit(50), bit(50), any.clone(), any];
+    let stimulus = [bit(80), pc, bit(50), bit(50), any.clone(), any, bit(80)];
     beside::bench("element", &part, twin::<8, 4, 4, 6, 12>(&part), &stimulus)
 }
 

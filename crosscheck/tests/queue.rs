@@ -32,7 +32,7 @@ fn queue(side: usize, channels: usize, range: Range) -> Part {
     let operand = |name: &str, index: usize| netlist.node(at(name)).op.operands()[index];
     let mut inputs = vec![node(&netlist, "rst"), operand("leaves", 1), operand("queue_moved", 0)];
     let mut outputs = vec![at("queue_free"), at("waited_valid")];
-    for memory in netlist.memories.iter().filter(|memory| memory.name.starts_with("queue_")) {
+    for memory in netlist.memories.iter().filter(|memory| memory.name.starts_with("queue")) {
         let mut lo = 0;
         for lane in netlist.node(at(&format!("{}_word", memory.name))).op.operands() {
             let range = netlist.node(lane).range;
