@@ -5,9 +5,8 @@
 //! Both power up with zeros in all registers and memories, as FPGAs do, into one cycle of reset; from then on inputs and
 //! reset are free. Ports are to be equal in every cycle without reset, data and `last` of the output where it is valid.
 //! Inputs stay inside their ranges, as the streams that come in promise.
-
 //!
-//! That is much to ask of a large circuit, so that parts are tried first, by information flow ([`flow`]): nothing that enters
+//! That is much to ask of a large circuit, so that parts are tried first, by information flow (`flow.rs`): nothing that enters
 //! the stage in which the versions differ shows the difference at the stage's own ports, where data count while they are
 //! valid; and nothing in the rest of the circuit depends on data of that stage that are not valid. Both together say that
 //! nothing shows at the circuit's ports.
