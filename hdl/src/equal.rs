@@ -147,7 +147,8 @@ impl<'a> Prover<'a> {
              write_aiger -ascii -zinit -symbols flow.aag\n"
         );
         let failed = |what| Error::Unreadable { module: top.to_string(), what };
-        synth::run(folder, "flow", &script)?.map_err(failed)?;
+        let Some(read) = synth::run_within(folder, "flow", &script, limit)? else { return Ok(false) };
+        read.map_err(failed)?;
         let path = folder.join("flow.aag");
         let failed = |path: &Path| {
             let path = path.to_path_buf();
@@ -193,7 +194,8 @@ fn whole(
     script += GATES;
     script += "write_aiger -zinit -symbols miter.aig\n";
     let failed = |what| Error::Unreadable { module: top.clone(), what };
-    synth::run(folder, "miter", &script)?.map_err(failed)?;
+    let Some(read) = synth::run_within(folder, "miter", &script, limit)? else { return Ok(Verdict::Open) };
+    read.map_err(failed)?;
     let mut verdict = abc("miter.aig", "", folder, limit)?;
     if let Verdict::Differ { samples, .. } = &mut verdict {
         // Without one the verdict stands.

@@ -3,10 +3,12 @@
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::process::{Command, ExitStatus, Stdio};
+use std::time::Duration;
 
 use serde::Serialize;
 
 use crate::family::Family;
+use crate::process;
 use crate::verilog::SourceFile;
 
 /// Why there are no measured counts.
@@ -116,20 +118,31 @@ pub(crate) fn put(folder: &Path, name: &str, text: &str) -> Result<(), Error> {
 
 /// Runs a script as `NAME.ys` inside `folder`, with its log in `NAME.log`; inside, the error line of Yosys.
 pub(crate) fn run(folder: &Path, name: &str, script: &str) -> Result<Result<(), String>, Error> {
+    Ok(run_within(folder, name, script, Duration::MAX)?.expect("it has all the time there is"))
+}
+
+/// The same; `None` when it took longer than `limit`.
+pub(crate) fn run_within(
+    folder: &Path,
+    name: &str,
+    script: &str,
+    limit: Duration,
+) -> Result<Option<Result<(), String>>, Error> {
     put(folder, &format!("{name}.ys"), script)?;
-    let output = Command::new("yosys")
-        .args(["-q", "-l", &format!("{name}.log"), "-s", &format!("{name}.ys")])
-        .current_dir(folder)
-        .stdin(Stdio::null())
-        .output()
-        .map_err(|source| Error::Io { path: folder.to_path_buf(), source })?;
-    if output.status.success() {
-        return Ok(Ok(()));
+    let log = format!("{name}.log");
+    let mut command = Command::new("yosys");
+    command.args(["-q", "-l", &log, "-s", &format!("{name}.ys")]).current_dir(folder);
+    command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
+    let failed = |source| Error::Io { path: folder.to_path_buf(), source };
+    let Some(status) = process::run(&mut command, limit).map_err(failed)? else { return Ok(None) };
+    if status.success() {
+        return Ok(Some(Ok(())));
     }
-    ended_by_itself(output.status, folder)?;
-    let text = String::from_utf8_lossy(&output.stderr);
+    ended_by_itself(status, folder)?;
+    let text = std::fs::read(folder.join(log)).unwrap_or_default();
+    let text = String::from_utf8_lossy(&text);
     let said = text.lines().find_map(|l| l.split_once("ERROR: ")).map_or("no message", |(_, what)| what);
-    Ok(Err(said.to_string()))
+    Ok(Some(Err(said.to_string())))
 }
 
 /// Refuses what a tool that somebody ended left behind: it says nothing about the circuit.
