@@ -26,7 +26,8 @@ pub use reasons::text;
 /// Look-up tables of designs that estimates can tell apart, as a factor.
 const TOLD_APART: f64 = 1.02;
 
-/// What a search hears: designs built so far, and how many there will be at least.
+/// What a search hears: designs built so far, and how many there will be at least; first of all layers by themselves, then of
+/// what is made of them.
 pub type Watch<'a> = &'a dyn Fn(usize, usize);
 
 /// Cycles of neighbours on the frontier: the faster one's over the slower one's, at most.
@@ -137,8 +138,8 @@ pub struct Explorer<'a> {
     /// Designs built so far, with what they were made of.
     built: Vec<(Vec<usize>, Point)>,
     watch: Watch<'a>,
-    /// Designs built, those of single candidates too, and how many there will be.
-    count: (usize, usize),
+    /// Designs that will be built at least.
+    expected: usize,
 }
 
 impl std::fmt::Debug for Explorer<'_> {
@@ -164,17 +165,8 @@ impl<'a> Explorer<'a> {
         }
         let rest = Area::default();
         let options = options.clone();
-        let mut explorer = Explorer {
-            network,
-            options,
-            family,
-            layers,
-            rest,
-            known,
-            built: Vec::new(),
-            watch,
-            count: (0, 0),
-        };
+        let mut explorer =
+            Explorer { network, options, family, layers, rest, known, built: Vec::new(), watch, expected: 0 };
         // Of the slowest, where what stands around is the larger part; layers also make each other smaller.
         let slowest = vec![0; explorer.layers.len()];
         let point = explorer.point(&slowest, &Budget::default())?;
@@ -236,7 +228,8 @@ impl<'a> Explorer<'a> {
         }
         picks.sort_unstable();
         picks.dedup();
-        self.count.1 = self.count.0 + picks.len();
+        self.expected =
+            self.built.len() + picks.iter().filter(|pick| self.known_point(pick).is_none()).count();
         picks.iter().map(|pick| self.point(pick, &Budget::default())).collect()
     }
 
@@ -262,18 +255,21 @@ impl<'a> Explorer<'a> {
             mhz: None,
             reasons: reasons::reasons(&self.layers, pick, budget),
         };
-        if let Some((_, built)) = self.built.iter().find(|(other, _)| other == pick) {
+        if let Some(built) = self.known_point(pick) {
             let reasons = point.reasons;
             return Ok(Point { reasons, ..built.clone() });
         }
-        self.count.1 = self.count.1.max(self.count.0 + 1);
-        (self.watch)(self.count.0, self.count.1);
+        self.expected = self.expected.max(self.built.len() + 1);
+        (self.watch)(self.built.len(), self.expected);
         let design = trial(self.network, &point.options(&self.options), &mut self.known)?;
         let found = estimate(&design.netlist, self.family, Some(self.family));
         (point.timing, point.cells, point.mhz) = (design.timing, found.total, found.mhz);
         self.built.push((pick.to_vec(), point.clone()));
-        self.count.0 += 1;
-        (self.watch)(self.count.0, self.count.1);
+        (self.watch)(self.built.len(), self.expected);
         Ok(point)
+    }
+
+    fn known_point(&self, pick: &[usize]) -> Option<&Point> {
+        self.built.iter().find(|(other, _)| other == pick).map(|(_, point)| point)
     }
 }

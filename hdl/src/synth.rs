@@ -171,8 +171,9 @@ pub(crate) fn scripts(files: &[SourceFile], top: &str, family: Family) -> Vec<So
 
 /// Memories are gathered at once: left as one cell per ROM word, every pass would walk them (three times slower on large
 /// ROMs). Adders go through `add2alu.techmap` before the family's flow: left alone, Yosys merges adder trees into `$macc`
-/// cells, which costs 22 to 41 % more LUTs on sparse ternary matrices. Where `abc9` maps, it maps twice and keeps what is
-/// smaller (its `flow2`): its default takes up to a fifth more look-up tables for schedules and tables in logic.
+/// cells, which costs 22 to 41 % more LUTs on sparse ternary matrices. Where `abc9` maps, it does so several
+/// times over and keeps the best (its `flow2`): its default takes up to a quarter more look-up tables for schedules and
+/// tables in logic.
 fn script(files: &[&str], top: &str, family: Family) -> String {
     let flow = match family {
         Family::Ice40 => format!("synth_ice40 -top {top}"),

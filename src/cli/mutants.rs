@@ -107,6 +107,9 @@ pub fn run(build: &Build, asked: &Request, effort: Effort, ui: &Ui) -> Result<Re
         let hunt = Hunt { request: &request, journal: &journal, bar: &bar };
         let mut left = hunt.play(todo, By::Stimuli)?;
         for round in 1..=further::ROUNDS {
+            if left.is_empty() {
+                break;
+            }
             let (samples, options) = further::stimuli(build, asked, round)?;
             let request = VerifyRequest { samples: &samples, options, ..request };
             left = Hunt { request: &request, ..hunt }.play(left, By::Further)?;

@@ -72,6 +72,14 @@ pub fn open_pipe(b: &mut Builder, y_ready: NodeId) -> Gate {
     Gate::new(ready, y_ready, state)
 }
 
+/// Opens a unit behind a double buffer, which takes beats while one of its halves, called `halves`, is free; the gate's state
+/// counts the others.
+pub fn open_halves(b: &mut Builder, y_ready: NodeId, halves: &str) -> Gate {
+    let state = b.loop_reg(Range::new(0, 2).word(), None, Some(0), format!("{halves}_full"));
+    let both = b.eq_const(state, 2, format!("{halves}_both_full"));
+    Gate::new(b.not(both, "x_free"), y_ready, state)
+}
+
 /// A node with its place in the pipeline.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Timed {

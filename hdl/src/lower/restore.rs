@@ -6,7 +6,7 @@ use sterna_ir::build::Builder;
 use sterna_ir::netlist::NodeId;
 
 use crate::lower::memory::stored;
-use crate::lower::pipe::{Gate, Link};
+use crate::lower::pipe::{Gate, Link, open_halves};
 use crate::lower::position::{beat_counter, table, toggle, up_down};
 use crate::lower::table::Place;
 
@@ -23,9 +23,7 @@ pub struct Built {
 
 /// Opens the unit: it takes beats while a half of the memories is free.
 pub fn open(b: &mut Builder, y_ready: NodeId) -> Gate {
-    let state = b.loop_reg(Range::new(0, 2).word(), None, Some(0), "halves_full");
-    let both = b.eq_const(state, 2, "halves_both_full");
-    Gate::new(b.not(both, "x_free"), y_ready, state)
+    open_halves(b, y_ready, "halves")
 }
 
 /// Builds the unit behind `gate`. Vectors have several beats, and an element leaves in the lane that it comes in.

@@ -11,7 +11,7 @@ use super::word::Word;
 use crate::estimate::is_block;
 use crate::family::Family;
 use crate::lower::memory::WORD;
-use crate::lower::pipe::{Gate, Link};
+use crate::lower::pipe::{Gate, Link, open_halves};
 use crate::lower::position::{beat_counter, increment, toggle, up_down};
 use crate::lower::rows::Row;
 
@@ -43,9 +43,7 @@ pub struct Built {
 
 /// Opens the stage: it takes beats while a half of the buffer is free.
 pub fn open(b: &mut Builder, y_ready: NodeId) -> Gate {
-    let state = b.loop_reg(Range::new(0, 2).word(), None, Some(0), "banks_full");
-    let both = b.eq_const(state, 2, "banks_both_full");
-    Gate::new(b.not(both, "x_free"), y_ready, state)
+    open_halves(b, y_ready, "banks")
 }
 
 impl Folded {
