@@ -1,12 +1,12 @@
 //! What one layer of weights can be built as, with cells and cycles.
 
-use sterna_ir::{LayerOp, Network};
+use sterna_ir::{Design, LayerOp, Network};
 
 use super::Watch;
 use super::combine::Area;
-use crate::estimate::estimate;
+use crate::estimate::{Estimate, estimate};
 use crate::family::Family;
-use crate::lower::{MOST_LANES, Searched, pes_worth_trying, sketch};
+use crate::lower::{LayerInfo, MOST_LANES, Searched, pes_worth_trying, sketch};
 use crate::{Folding, Options, Result, Style};
 
 /// Layers of more nonzero weights are not tried unrolled: they fill the largest parts, and the search for their sums takes
@@ -70,24 +70,32 @@ pub fn candidates(
         let (design, infos) = sketch(network, &Options { folding, input_lanes, ..options.clone() }, known)?;
         let found = estimate(&design.netlist, family, Some(family));
         for (i, info) in infos.iter().enumerate() {
-            let module = found.modules.iter().find(|(name, _)| *name == info.module);
-            let area = module.map_or(Area::default(), |(_, cells)| Area::of(cells));
             if rank.is_some_and(|rank| rank >= tries[i].len())
                 || (rank.is_none() && styles[i] != Style::Unrolled)
             {
                 continue;
             }
-            let beats = if i == 0 { design.input.beats() as u64 } else { 1 };
-            let input_lanes = lanes.filter(|_| i == 0);
             layers[i].push(Candidate {
                 style: styles[i],
-                input_lanes,
-                cycles: info.least_cycles.max(beats),
-                area,
+                input_lanes: lanes.filter(|_| i == 0),
+                cycles: cycles(&design, &infos, i),
+                area: area(&found, &info.module),
             });
         }
     }
     Ok(layers.into_iter().map(worthy).collect())
+}
+
+/// Cycles of layer of weights `i`, the first of which waits for the input.
+pub fn cycles(design: &Design, infos: &[LayerInfo], i: usize) -> u64 {
+    let beats = if i == 0 { design.input.beats() as u64 } else { 1 };
+    infos[i].least_cycles.max(beats)
+}
+
+/// Cells of a module.
+pub fn area(found: &Estimate, module: &str) -> Area {
+    let found = found.modules.iter().find(|(name, _)| name == module);
+    found.map_or(Area::default(), |(_, cells)| Area::of(cells))
 }
 
 /// By layer of weights, whether it may be unrolled.
