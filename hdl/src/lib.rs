@@ -32,4 +32,4 @@ pub use error::{Error, Result};
 pub use lower::{
     LayerInfo, Passage, ScheduleInfo, WindowInfo, digits, layers, lower, matrix, simplify, timeline,
 };
-pub use options::{Folding, Options, Style};
+pub use options::{DIGIT_BITS, Folding, Options, Style};

@@ -4,6 +4,7 @@ mod about;
 mod adapt;
 mod argmax;
 pub mod cone;
+mod digit_serial;
 pub mod digits;
 mod fit;
 mod folded;
@@ -221,6 +222,7 @@ fn open(b: &mut Builder, unit: &Unit, y_ready: NodeId) -> Gate {
         Unit::Windows(unit) => unit.open(b, y_ready),
         Unit::Join(join) => join.open(b, y_ready),
         Unit::Buffer(buffer) => buffer.open(b, y_ready),
+        Unit::Serial(unit) => unit.open(b, y_ready),
         Unit::Flatten => Gate::new(y_ready, y_ready, y_ready),
         _ => open_pipe(b, y_ready),
     }
@@ -243,10 +245,16 @@ fn build_unit(
         Unit::Join(_) => unreachable!("reads two streams"),
         Unit::Buffer(buffer) => buffer.build(b, gate, x),
         Unit::Gather => adapt::gather(b, gate, x),
+        Unit::Hold => adapt::hold(b, gate, x),
         Unit::Serialise { to, .. } => adapt::serialise(b, gate, x, *to),
         Unit::Unrolled(unit) => {
             let (y, built) = unit.build(b, gate, x, options);
             claims.push(Claim::Unrolled { place, unit: unit.clone(), built });
+            y
+        }
+        Unit::Serial(unit) => {
+            let (y, built) = unit.build(b, gate, x, options);
+            claims.push(Claim::Serial { place, unit: unit.clone(), built });
             y
         }
         Unit::Windows(unit) => {
