@@ -101,9 +101,21 @@ pub struct LayerInfo {
     /// The schedule, for a folded layer.
     #[serde(flatten)]
     pub schedule: Option<ScheduleInfo>,
+    /// The digits, for a digit-serial layer.
+    #[serde(flatten)]
+    pub digits: Option<DigitInfo>,
     /// The windows, for a convolution.
     #[serde(flatten)]
     pub windows: Option<WindowInfo>,
+}
+
+/// Figures of a digit-serial layer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize)]
+pub struct DigitInfo {
+    /// Bits of a digit.
+    pub digit_bits: u32,
+    /// Digits of a vector or window, one a cycle.
+    pub digits: u32,
 }
 
 /// Figures of what [`lower`] would build: one entry per dense layer or convolution.
@@ -119,6 +131,10 @@ fn infos(plan: &Plan) -> Vec<LayerInfo> {
         least_cycles: stage.least_cycles(),
         schedule: stage.units.iter().find_map(|unit| match unit {
             Unit::Folded(folded) => Some(folded.schedule.info()),
+            _ => None,
+        }),
+        digits: stage.units.iter().find_map(|unit| match unit {
+            Unit::Serial(unit) => Some(DigitInfo { digit_bits: unit.bits, digits: unit.digits }),
             _ => None,
         }),
         windows: stage.units.iter().find_map(|unit| match unit {

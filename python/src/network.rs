@@ -2,7 +2,6 @@
 
 use std::path::PathBuf;
 
-use anyhow::bail;
 use numpy::PyArray2;
 use pyo3::prelude::*;
 use rayon::prelude::*;

@@ -214,8 +214,8 @@ mod tests {
                         ops.extend(flips.map(|k| Op::Lut { inputs: inputs.clone(), table: table ^ 1 << k }));
                     }
                     Op::Mux { sel, zero, one } => ops.push(Op::Mux { sel, zero: one, one: zero }),
-                    Op::And(list) => ops.push(Op::Or(list)),
-                    Op::Or(list) => ops.push(Op::And(list)),
+                    Op::And(list) if list.len() > 1 => ops.push(Op::Or(list)),
+                    Op::Or(list) if list.len() > 1 => ops.push(Op::And(list)),
                     Op::Not(bit) => ops.push(Op::Sum(vec![Term::plus(bit)])),
                     Op::Slice { a, lo } => ops.push(Op::Slice { a, lo: if lo == 0 { 1 } else { lo - 1 } }),
                     Op::Const(value) => ops.push(Op::Const(value ^ 1)),
