@@ -60,9 +60,8 @@ impl Budget {
 pub const BRAM_MARGIN: f64 = 0.05;
 
 /// The share of look-up tables that is left for the error of estimates: the most that Yosys 0.23 counted beyond the estimate
-/// of the designs of `scripts/measure/estimate-error`, unrolled, folded and of images, rounded up, and at least 3 %.
-/// `scripts/measure/budget` says whether it was enough (on UltraScale+ one design was counted 65 % above its estimate,
-/// and kept its budget all the same); where it must be, ask Yosys.
+/// of the designs of `scripts/measure/estimate-error` and `scripts/measure/budget`, unrolled, folded and of images, rounded
+/// up, and at least 3 %. Where it must be enough, ask Yosys.
 pub fn margin(family: Family) -> f64 {
     match family {
         Family::Ice40 => 0.03,
