@@ -1,6 +1,7 @@
 //! Automatic folding: the style and the processing elements of every layer, for so many cells or cycles.
 //!
-//! Every layer has candidates: unrolled, and folded on numbers of elements that are worth their cost (`candidates.rs`).
+//! Every layer has candidates: unrolled, on digits, and folded on numbers of elements that are worth their cost
+//! (`candidates.rs`).
 //! Layers work at the same time, so a design is as slow as its slowest layer: of every layer those candidates are left that
 //! keep a pace, and sets of sums that nothing beats combine them (`combine.rs`). A combination is a guess, since layers are
 //! estimated among neighbours of their own kind; what is returned was built as a whole, and its figures are those of that

@@ -43,6 +43,8 @@ fn cycles(n: u64) -> String {
 pub fn text(style: Style) -> String {
     match style {
         Style::Unrolled => "unrolled".into(),
+        Style::Serial { bits: 1 } => "digits of a bit".into(),
+        Style::Serial { bits } => format!("digits of {bits} bits"),
         Style::Folded { pes: 1 } => "1 PE".into(),
         Style::Folded { pes } => format!("{pes} PEs"),
         Style::Dense { pes } => format!("{pes} PEs without skipping"),

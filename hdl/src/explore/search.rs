@@ -57,10 +57,11 @@ impl Explorer<'_> {
         let pace = chosen.iter().map(|c| c.cycles).max().unwrap_or(0);
         let mut between: Vec<Vec<usize>> = vec![Vec::new(); chosen.len()];
         for (i, own) in chosen.iter().enumerate() {
+            let folded = || self.layers[i].iter().filter(|c| matches!(c.style, Style::Folded { .. }));
             let other = match cycles_given {
-                true => self.layers[i].iter().filter(|c| c.cycles > own.cycles).min_by_key(|c| c.cycles),
+                true => folded().filter(|c| c.cycles > own.cycles).min_by_key(|c| c.cycles),
                 false if own.cycles < pace => None,
-                false => self.layers[i].iter().filter(|c| c.cycles < own.cycles).max_by_key(|c| c.cycles),
+                false => folded().filter(|c| c.cycles < own.cycles).max_by_key(|c| c.cycles),
             };
             let Some(other) = other else { continue };
             if let (Style::Folded { pes: own_pes }, Style::Folded { pes }) = (own.style, other.style) {

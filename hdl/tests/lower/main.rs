@@ -1,5 +1,6 @@
 //! The compiled circuit against the network's own evaluator, on random networks, foldings, samples and stalls.
 
+mod digit_serial;
 mod edges;
 mod explore;
 mod folded;

@@ -53,9 +53,13 @@ pub fn rows(build: &Build, stages: &[StageInfo]) -> Vec<Vec<String>> {
         let zeros = percent(1.0 - stage.nonzeros as f64 / stage.weights as f64);
         let mut row = vec![stage.label(), thousands(stage.nonzeros as u64), zeros];
         let uses = stage.uses();
-        row.extend(match stage.hardware.schedule {
-            None => ["unrolled".into(), thousands(uses as u64), String::new(), String::new()],
-            Some(s) => [
+        row.extend(match (stage.hardware.schedule, stage.hardware.digits) {
+            (None, None) => ["unrolled".into(), thousands(uses as u64), String::new(), String::new()],
+            (None, Some(d)) => {
+                let style = format!("digits of {}", counted(d.digit_bits, "bit"));
+                [style, thousands(uses as u64 * u64::from(d.digits)), String::new(), String::new()]
+            }
+            (Some(s), _) => [
                 format!("{} PE{}{kind}", s.pes, if s.pes == 1 { "" } else { "s" }),
                 thousands((uses * s.cycles) as u64),
                 percent(s.utilisation),

@@ -7,7 +7,7 @@ use super::elements::most_per_beat;
 use crate::lower::digits::digits;
 use crate::lower::folded::{MOST_LANES, fewest_cycles, least_cycles};
 use crate::lower::simplify::simplify;
-use crate::{Error, Folding, Result, Style};
+use crate::{DIGIT_BITS, Error, Folding, Result, Style};
 
 /// A good step: the cycles of the faster of two choices over those of the slower, at most.
 const STEP: (usize, usize) = (9, 10);
@@ -108,9 +108,13 @@ pub fn styles(network: &Network, small: &Network, folding: &Folding) -> Result<(
         Folding::PerLayer(styles) => styles.clone(),
     };
     for (load, style) in loads.iter().zip(&styles) {
-        if style.pes() == Some(0) {
-            let name = &network.layers[load.layer].name;
-            return Err(Error::NoPes { place: format!("layer {} ({})", load.layer, clean(name)) });
+        let place = || format!("layer {} ({})", load.layer, clean(&network.layers[load.layer].name));
+        match style {
+            Style::Serial { bits } if !DIGIT_BITS.contains(bits) => {
+                return Err(Error::DigitBits { place: place(), bits: *bits });
+            }
+            _ if style.pes() == Some(0) => return Err(Error::NoPes { place: place() }),
+            _ => {}
         }
     }
     let cycles = |(load, style): (&Load, &Style)| match style {
