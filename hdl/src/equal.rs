@@ -6,11 +6,13 @@
 //! reset are free. Ports are to be equal in every cycle without reset, data and `last` of the output where it is valid.
 //! Inputs stay inside their ranges, as the streams that come in promise.
 //!
-//! That is much to ask of a large circuit, so that parts are tried first, by information flow (`flow.rs`): nothing that enters
-//! the stage in which the versions differ shows the difference at the stage's own ports, where data count while they are
-//! valid; and nothing in the rest of the circuit depends on data of that stage that are not valid. Both together say that
-//! nothing shows at the circuit's ports.
+//! That is much to ask of a large circuit, so that parts are tried first. The module in which the versions differ may be alike
+//! by itself. Or nothing that enters its stage, or that and one beside it, shows the difference at the ports of this part,
+//! where data count while they are valid; and nothing in the rest of the circuit depends on data of the part that are not
+//! valid. Both together say that nothing shows at the circuit's ports. Data of parts are followed by information flow
+//! (`flow.rs`), or bit by bit where they matter.
 
+mod abc;
 mod aiger;
 mod flow;
 mod miter;
@@ -18,30 +20,28 @@ mod reach;
 mod stage;
 mod witness;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
-use std::process::{Command, Stdio};
 use std::sync::Mutex;
 use std::time::Duration;
 
 use sterna_ir::Design;
 
-use crate::mutate::{Mutant, switched};
-use crate::process;
+use crate::mutate::{Mutant, PLUSARG, switched};
 use crate::synth::{self, Error, put};
 use crate::verilog::{Emitted, SourceFile};
 use aiger::Graph;
 use flow::Ports;
-use stage::{Stage, Wires};
+use stage::{Cut, Left, Stage, Wires};
 
 /// What is known of two circuits.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Verdict {
     /// No input tells them apart.
     Equal,
-    /// No input tells them apart: nothing shows at the ports of this module inside the top module, and nothing else depends
-    /// on data of it that are not valid.
-    EqualStage(String),
+    /// No input tells them apart: nothing shows at the ports of these modules inside the top module but in data that are not
+    /// valid, on which nothing else depends.
+    EqualPart(String),
     /// Some input does, so many cycles from power-up.
     Differ {
         /// Cycles.
@@ -56,8 +56,8 @@ pub enum Verdict {
 /// Names of the two versions.
 const SIDES: [&str; 2] = ["meant", "built"];
 
-/// Longest search over a graph of information flow; where it ends, it ends soon.
-const SHORT: Duration = Duration::from_secs(10);
+/// How long each search is tried before any is for longer.
+const SHORT: Duration = Duration::from_secs(20);
 
 /// Compares broken versions of one circuit with it.
 #[derive(Debug)]
@@ -66,67 +66,112 @@ pub struct Prover<'a> {
     emitted: &'a Emitted,
     files: &'a [SourceFile],
     wires: Wires,
-    /// Whether the rest of the circuit is known not to depend on data of a stage that are not valid.
+    /// None where they cannot be told.
+    stages: Vec<Stage>,
+    /// Whether the rest of the circuit is known not to depend on data of a part that are not valid.
     rests: Mutex<BTreeMap<String, bool>>,
 }
 
 impl<'a> Prover<'a> {
     /// Of the Verilog of `design` in `files`, printed as `emitted` before anybody changed it.
     pub fn new(design: &'a Design, emitted: &'a Emitted, files: &'a [SourceFile]) -> Self {
-        Prover { design, emitted, files, wires: Wires::new(design, emitted), rests: Mutex::default() }
+        let stages = Stage::all(files, &emitted.top).unwrap_or_default();
+        Prover { design, emitted, files, wires: Wires::new(design, emitted), stages, rests: Mutex::default() }
     }
 
-    /// Compares `mutant` with the circuit, inside `folder`, for at most `limit` of each search: through one stage, through
-    /// the whole, and both versions bit by bit.
+    /// Compares `mutant` with the circuit, inside `folder`, for at most `limit` of each search: through a part, through the
+    /// whole, and both versions bit by bit.
     ///
     /// # Errors
     /// Yosys missing, or Verilog that it cannot read.
     pub fn prove(&self, mutant: &Mutant, folder: &Path, limit: Duration) -> Result<Verdict, Error> {
         if let Some(switched) = switched(self.files, mutant) {
-            if let Some(module) = self.through_stage(mutant, folder, limit)? {
-                return Ok(Verdict::EqualStage(module));
-            }
-            // What the stages around one never do to it may make the difference.
-            let (top, ports) = (&self.emitted.top, self.wires.of_top(self.emitted));
-            if self.flows(&switched, top, &[], &ports, folder, limit)? {
-                return Ok(Verdict::Equal);
+            // Most proofs are short, through whatever they go.
+            for limit in BTreeSet::from([limit.min(SHORT), limit]) {
+                if let Some(part) = self.through_part(mutant, folder, limit)? {
+                    return Ok(Verdict::EqualPart(part));
+                }
+                // What the stages around a part never do to it may make the difference.
+                let (top, ports) = (&self.emitted.top, self.wires.of_top(self.emitted));
+                if self.flows(&switched, top, &ports, &BTreeSet::new(), folder, limit)? {
+                    return Ok(Verdict::Equal);
+                }
             }
         }
         let broken = mutant.apply(self.files);
         whole(self.design, self.emitted, [self.files, &broken], folder, limit)
     }
 
-    /// The stage at whose ports nothing shows `mutant`, if that is so.
+    /// The part at whose ports nothing shows `mutant`, if there is one: its module, bit by bit; its stage; its stage and one
+    /// beside it, by information flow and bit by bit.
     ///
     /// # Errors
     /// Yosys missing, or Verilog that it cannot read.
-    pub fn through_stage(
+    pub fn through_part(
         &self,
         mutant: &Mutant,
         folder: &Path,
         limit: Duration,
     ) -> Result<Option<String>, Error> {
         synth::version()?;
-        let stage = Stage::of(&mutant.file, self.files, &self.emitted.top);
-        let (Some(stage), Some(switched)) = (stage, switched(self.files, mutant)) else { return Ok(None) };
-        let ports = stage.ports(&self.wires);
-        let holds = self.flows(&switched, &stage.module, &[], &ports, folder, limit.min(SHORT))?
-            && self.rest(&stage, folder, limit)?;
-        Ok(holds.then_some(stage.module))
+        let (Some(module), Some(switched)) = (mutant.file.strip_suffix(".v"), switched(self.files, mutant))
+        else {
+            return Ok(None);
+        };
+        if module == self.emitted.top {
+            return Ok(None);
+        }
+        let alone = Ports { always: true, exact: true, switch: PLUSARG.into(), ..Ports::default() };
+        if self.flows(&switched, module, &alone, &BTreeSet::new(), folder, limit)? {
+            return Ok(Some(module.to_string()));
+        }
+        for exact in [false, true] {
+            for part in self.parts(module) {
+                let Some(mut cut) = self.cut(&switched, &part, Left::Part) else { continue };
+                if exact {
+                    cut.ports = Ports { exact, data: BTreeMap::new(), ..cut.ports };
+                }
+                if self.flows(&cut.files, &self.emitted.top, &cut.ports, &cut.leaves, folder, limit)?
+                    && self.rest(&part, folder, limit)?
+                {
+                    return Ok(Some(name(&part)));
+                }
+            }
+        }
+        Ok(None)
     }
 
-    /// Whether nothing outside `stage` depends on data of it that are not valid.
-    fn rest(&self, stage: &Stage, folder: &Path, limit: Duration) -> Result<bool, Error> {
-        if let Some(known) = self.rests.lock().expect("no thread panics").get(&stage.module) {
+    /// The stage with `module` in it, then together with each that is beside it.
+    fn parts(&self, module: &str) -> Vec<Vec<&Stage>> {
+        let base: Vec<&Stage> = self.stages.iter().filter(|s| s.holds(module, self.files)).collect();
+        let mut parts = vec![base.clone()];
+        for other in &self.stages {
+            let is_inside = base.iter().any(|stage| stage.module == other.module);
+            if !is_inside && base.iter().any(|stage| stage.is_beside(other, &self.wires)) {
+                parts.push(base.iter().copied().chain([other]).collect());
+            }
+        }
+        parts.retain(|part| !part.is_empty());
+        parts
+    }
+
+    fn cut(&self, files: &[SourceFile], part: &[&Stage], left: Left) -> Option<Cut> {
+        let is_inside = |stage: &&Stage| part.iter().any(|inside| inside.module == stage.module);
+        let others: Vec<&Stage> = self.stages.iter().filter(|stage| !is_inside(stage)).collect();
+        Cut::new(files, self.emitted, &self.wires, [part, &others], left)
+    }
+
+    /// Whether nothing outside `part` depends on data of it that are not valid.
+    fn rest(&self, part: &[&Stage], folder: &Path, limit: Duration) -> Result<bool, Error> {
+        let name = name(part);
+        if let Some(known) = self.rests.lock().expect("no thread panics").get(&name) {
             return Ok(*known);
         }
-        let holds = match stage.rest(self.files, self.emitted, &self.wires) {
-            Some((files, ports, read)) => {
-                self.flows(&files, &self.emitted.top, &read, &ports, folder, limit)?
-            }
+        let holds = match self.cut(self.files, part, Left::Rest) {
+            Some(cut) => self.flows(&cut.files, &self.emitted.top, &cut.ports, &cut.leaves, folder, limit)?,
             None => false,
         };
-        self.rests.lock().expect("no thread panics").insert(stage.module.clone(), holds);
+        self.rests.lock().expect("no thread panics").insert(name, holds);
         Ok(holds)
     }
 
@@ -135,8 +180,8 @@ impl<'a> Prover<'a> {
         &self,
         files: &[SourceFile],
         top: &str,
-        also: &[String],
         ports: &Ports,
+        also: &BTreeSet<String>,
         folder: &Path,
         limit: Duration,
     ) -> Result<bool, Error> {
@@ -160,7 +205,7 @@ impl<'a> Prover<'a> {
         };
         let path = folder.join("flow.aig");
         std::fs::write(&path, graph).map_err(failed(&path))?;
-        Ok(match abc("flow.aig", "; write_aiger small.aig", folder, limit)? {
+        Ok(match abc::search("flow.aig", "; write_aiger small.aig", folder, limit)? {
             Verdict::Equal => true,
             Verdict::Open => {
                 // What the search goes round in, a walk through all states may end.
@@ -170,6 +215,11 @@ impl<'a> Prover<'a> {
             _ => false,
         })
     }
+}
+
+/// What a part is called.
+fn name(part: &[&Stage]) -> String {
+    part.iter().map(|stage| stage.module.as_str()).collect::<Vec<_>>().join(" and ")
 }
 
 /// Compares two versions of the Verilog of `design`, printed as `emitted` before anybody changed it, inside `folder`, for at
@@ -196,17 +246,14 @@ fn whole(
     let failed = |what| Error::Unreadable { module: top.clone(), what };
     let Some(read) = synth::run_within(folder, "miter", &script, limit)? else { return Ok(Verdict::Open) };
     read.map_err(failed)?;
-    let mut verdict = abc("miter.aig", "", folder, limit)?;
+    let mut verdict = abc::search("miter.aig", "", folder, limit)?;
     if let Verdict::Differ { samples, .. } = &mut verdict {
         // Without one the verdict stands.
-        let text = std::fs::read_to_string(folder.join(WITNESS)).unwrap_or_default();
+        let text = std::fs::read_to_string(folder.join(abc::WITNESS)).unwrap_or_default();
         *samples = witness::samples(&text, design, emitted);
     }
     Ok(verdict)
 }
-
-/// The input that tells two versions apart, as ABC writes it.
-const WITNESS: &str = "witness.txt";
 
 /// Both, with what compares them.
 const MERGE: &str = "design -copy-from meant -as meant meant\ndesign -copy-from built -as built built\n\
@@ -218,46 +265,3 @@ const MAP: &str =
 
 /// The same as AND gates and registers that begin with 0.
 const GATES: &str = "dfflegalize -cell $_DFF_P_ 01\naigmap\nopt_clean\n";
-
-/// Runs ABC on the graph.
-fn abc(graph: &str, also: &str, folder: &Path, limit: Duration) -> Result<Verdict, Error> {
-    let failed = |source| Error::Io { path: folder.to_path_buf(), source };
-    let log = folder.join("abc.log");
-    let out = std::fs::File::create(&log).map_err(failed)?;
-    let script =
-        format!("read_aiger {graph}; strash; scleanup; scorr; dc2; scorr{also}; pdr; write_cex -n {WITNESS}");
-    let mut command = Command::new("yosys-abc");
-    command.args(["-c", &script]).current_dir(folder).stdin(Stdio::null()).stdout(out).stderr(Stdio::null());
-    match process::run(&mut command, limit).map_err(failed)? {
-        None => return Ok(Verdict::Open),
-        Some(status) => synth::ended_by_itself(status, folder)?,
-    }
-    Ok(parse(&std::fs::read_to_string(&log).map_err(failed)?))
-}
-
-/// The verdict in what ABC says.
-fn parse(said: &str) -> Verdict {
-    let frame =
-        |line: &str| line.split_once("was asserted in frame ")?.1.split('.').next()?.trim().parse().ok();
-    match said.lines().find_map(frame) {
-        Some(cycles) => Verdict::Differ { cycles, samples: Vec::new() },
-        None if said.contains("Property proved") => Verdict::Equal,
-        None => Verdict::Open,
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn verdicts_are_read_from_what_abc_says() {
-        assert_eq!(
-            parse("Verification of invariant...\nProperty proved.  Time = 0.01 sec\n"),
-            Verdict::Equal
-        );
-        let differ = "Output 0 of miter \"miter\" was asserted in frame 12.  Time = 0.02 sec\n";
-        assert_eq!(parse(differ), Verdict::Differ { cycles: 12, samples: vec![] });
-        assert_eq!(parse("Reached timeout"), Verdict::Open);
-    }
-}

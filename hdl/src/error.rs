@@ -32,7 +32,7 @@ pub enum Error {
         layers: usize,
     },
     /// The list of styles does not match the layers of weights.
-    #[error("folding: {given} styles given, the network has {layers} layers of weights; want one for each")]
+    #[error("folding: styles given: {given}, layers of weights: {layers}; want one for each")]
     StyleCount {
         /// Styles given.
         given: usize,

@@ -45,7 +45,7 @@ pub use folded::MOST_LANES;
 pub use folded::ScheduleInfo;
 use pipe::{Gate, Link, open_pipe};
 pub(crate) use plan::Searched;
-pub(crate) use plan::folding::pes_worth_trying;
+pub(crate) use plan::folding::{pes_between, pes_worth_trying};
 use plan::{Plan, Stage, Unit};
 use prove::{Claim, prove, prove_plan};
 pub use timeline::{Passage, timeline};

@@ -1,12 +1,13 @@
-//! The modules inside a top module, and which of their ports carry data.
+//! The modules inside a top module, what their wires are for, and a top module without some of them.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use sterna_ir::Design;
 use sterna_ir::design::Stream;
 
 use super::flow::Ports;
 use crate::mutate::scan::{Instance, Item};
+use crate::mutate::tokens::Span;
 use crate::mutate::{PLUSARG, read};
 use crate::verilog::{Direction, Emitted, SourceFile};
 
@@ -15,9 +16,10 @@ use crate::verilog::{Direction, Emitted, SourceFile};
 pub struct Stage {
     /// Its name.
     pub module: String,
-    /// Its ports, with the wires of the top module at them.
-    pins: Vec<(String, String)>,
-    instance: Instance,
+    /// The wires of the top module at its ports: those that it drives, and those that it reads.
+    drives: Vec<String>,
+    reads: Vec<String>,
+    span: Span,
 }
 
 /// What the top module's wires are for.
@@ -67,72 +69,117 @@ impl Wires {
 }
 
 impl Stage {
-    /// The module of the top module that `file` is in or is; `None` for the top module itself and what cannot be read.
-    pub fn of(file: &str, files: &[SourceFile], top: &str) -> Option<Self> {
-        let mut module = file.strip_suffix(".v")?.to_string();
-        loop {
-            let inside = |instance: &Instance| instance.block == module;
-            let (parent, instance) = files.iter().find_map(|f| {
-                let items = read(f)?.items.into_iter();
-                let instances = items.filter_map(|i| if let Item::Instance(i) = i { Some(i) } else { None });
-                Some((f, instances.into_iter().find(inside)?))
-            })?;
-            if parent.name.strip_suffix(".v")? == top {
-                let wire = |span: &std::ops::Range<usize>| parent.text[span.clone()].trim().to_string();
-                let pins: Vec<_> =
-                    instance.ports.iter().map(|(port, span)| (port.clone(), wire(span))).collect();
-                let plain = |wire: &str| wire.chars().all(|c| c.is_ascii_alphanumeric() || c == '_');
-                return pins.iter().all(|(_, wire)| plain(wire)).then_some(Stage { module, pins, instance });
+    /// All printed modules inside the top module; `None` where one of them cannot be read.
+    pub fn all(files: &[SourceFile], top: &str) -> Option<Vec<Self>> {
+        let file = |module: &str| files.iter().find(|f| f.name.strip_suffix(".v") == Some(module));
+        let top = file(top)?;
+        let printed = instances(top)
+            .into_iter()
+            .filter_map(|i| Some((file(&i.block).filter(|f| read(f).is_some())?, i)));
+        let stage = |(file, instance): (&SourceFile, Instance)| {
+            let outputs = outputs(&file.text);
+            let plain = |wire: &str| wire.chars().all(|c| c.is_ascii_alphanumeric() || c == '_');
+            let (mut drives, mut reads) = (Vec::new(), Vec::new());
+            for (port, wire) in instance.ports {
+                let wire = top.text[wire].trim();
+                let list = if outputs.contains(&port) { &mut drives } else { &mut reads };
+                list.push(Some(wire.to_string()).filter(|wire| plain(wire))?);
             }
-            module = parent.name.strip_suffix(".v")?.to_string();
-        }
+            Some(Stage { module: instance.block, drives, reads, span: instance.span })
+        };
+        printed.map(stage).collect()
     }
 
-    /// What its ports are for. All that enters is the same; what leaves must be, data while they are valid.
-    pub fn ports(&self, wires: &Wires) -> Ports {
-        let port_of = |wire: &str| self.pins.iter().find(|(_, w)| w == wire).map(|(port, _)| port.clone());
-        let mut ports = Ports { reset: None, switch: PLUSARG.into(), always: true, ..Ports::default() };
-        ports.reset = wires.reset.as_deref().and_then(port_of);
-        for (port, wire) in &self.pins {
-            if let Some(valid) = wires.data.get(wire) {
-                // Of a port only one of the two will be found.
-                ports.data.insert(port.clone(), None);
-                ports.while_valid.extend(port_of(valid).map(|valid| (port.clone(), valid)));
+    /// Whether `module` is this one, or somewhere inside it.
+    pub fn holds(&self, module: &str, files: &[SourceFile]) -> bool {
+        let mut todo = vec![self.module.clone()];
+        while let Some(name) = todo.pop() {
+            if name == module {
+                return true;
             }
+            let file = files.iter().find(|f| f.name.strip_suffix(".v") == Some(&name));
+            todo.extend(file.into_iter().flat_map(instances).map(|instance| instance.block));
         }
-        ports
+        false
     }
 
-    /// The files with a top module from which it is taken out: what it drives enters. Data that enter so while they are not
-    /// valid may differ, and what it would read must be the same; the names of that.
-    pub fn rest(
-        &self,
+    /// Whether a wire of `wires` that carries data or says when they are valid is at ports of both.
+    pub fn is_beside(&self, other: &Stage, wires: &Wires) -> bool {
+        let at = |stage: &Stage, wire: &String| stage.drives.contains(wire) || stage.reads.contains(wire);
+        wires
+            .data
+            .iter()
+            .flat_map(|(data, valid)| [data, valid])
+            .any(|wire| at(self, wire) && at(other, wire))
+    }
+}
+
+/// A top module without some of its stages.
+pub struct Cut {
+    pub files: Vec<SourceFile>,
+    pub ports: Ports,
+    /// What leaves to the stages that are gone.
+    pub leaves: BTreeSet<String>,
+}
+
+/// What is left in a cut.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Left {
+    /// The part: what enters it is the same in both runs; what leaves it must be, data while they are valid.
+    Part,
+    /// The rest: data that leave the part may differ while they are not valid; what enters the part must be the same.
+    Rest,
+}
+
+impl Cut {
+    /// The top module of `files` with no stage but those of `part`, or without these, the others being `others`.
+    pub fn new(
         files: &[SourceFile],
         emitted: &Emitted,
         wires: &Wires,
-    ) -> Option<(Vec<SourceFile>, Ports, Vec<String>)> {
+        [part, others]: [&[&Stage]; 2],
+        left: Left,
+    ) -> Option<Self> {
+        let out = if left == Left::Part { others } else { part };
         let mut files = files.to_vec();
-        let outputs = outputs(&files.iter().find(|f| f.name.strip_suffix(".v") == Some(&self.module))?.text);
         let top = files.iter_mut().find(|f| f.name.strip_suffix(".v") == Some(&emitted.top))?;
-        top.text.replace_range(self.instance.span.clone(), "");
+        let mut spans: Vec<&Span> = out.iter().map(|stage| &stage.span).collect();
+        spans.sort_by_key(|span| std::cmp::Reverse(span.start));
+        spans.into_iter().for_each(|span| top.text.replace_range(span.clone(), ""));
+        let is_port = |wire: &String| emitted.ports.iter().any(|p| p.name == *wire);
+        let drives =
+            |stages: &[&Stage], wire: &String| stages.iter().any(|stage| stage.drives.contains(wire));
+        // What says when data of the part are valid.
+        let valid = |wire: &String| wires.data.get(wire).filter(|valid| drives(part, valid)).cloned();
         let mut ports = Ports { always: true, ..wires.of_top(emitted) };
-        let driven = |port: &str| outputs.iter().any(|o| o == port);
-        let drives = |wire: &str| self.pins.iter().any(|(port, w)| w == wire && driven(port));
-        let mut read = Vec::new();
-        for (port, wire) in &self.pins {
-            let is_port = emitted.ports.iter().any(|p| p.name == *wire);
-            match wires.data.get(wire) {
-                // An output of the top module that nothing drives would be lost.
-                _ if driven(port) && is_port => return None,
-                Some(valid) if driven(port) => {
-                    ports.data.insert(wire.clone(), drives(valid).then(|| valid.clone()));
-                }
-                _ if driven(port) || is_port => {}
-                _ => read.push(wire.clone()),
+        let mut leaves = BTreeSet::new();
+        for wire in out.iter().flat_map(|stage| &stage.drives) {
+            // An output of the top module that nothing drives would be lost.
+            if is_port(wire) {
+                return None;
+            }
+            if wires.data.contains_key(wire) {
+                ports.data.insert(wire.clone(), if left == Left::Rest { valid(wire) } else { None });
             }
         }
-        Some((files, ports, read))
+        for wire in out.iter().flat_map(|stage| &stage.reads) {
+            if is_port(wire) || drives(out, wire) {
+                continue;
+            }
+            leaves.insert(wire.clone());
+            if let Some(valid) = valid(wire).filter(|_| left == Left::Part) {
+                ports.while_valid.insert(wire.clone(), valid.clone());
+                leaves.insert(valid);
+            }
+        }
+        Some(Cut { files, ports, leaves })
     }
+}
+
+/// What a printed module is made of.
+fn instances(file: &SourceFile) -> Vec<Instance> {
+    let items = read(file).into_iter().flat_map(|module| module.items);
+    items.filter_map(|item| if let Item::Instance(instance) = item { Some(instance) } else { None }).collect()
 }
 
 /// The output ports in the head of a printed module.

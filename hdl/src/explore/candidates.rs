@@ -1,16 +1,16 @@
 //! What one layer of weights can be built as, with cells and cycles.
 
-use sterna_ir::{LayerOp, Network};
+use sterna_ir::{Design, LayerOp, Network};
 
 use super::Watch;
 use super::combine::Area;
-use crate::estimate::estimate;
+use crate::estimate::{Estimate, estimate};
 use crate::family::Family;
-use crate::lower::{MOST_LANES, Searched, pes_worth_trying, sketch};
+use crate::lower::{LayerInfo, MOST_LANES, Searched, pes_worth_trying, sketch};
 use crate::{Folding, Options, Result, Style};
 
-/// Layers of more nonzero weights are not tried as adder graphs: unrolled they fill the largest parts, and the search for their sums takes
-/// minutes.
+/// Layers of more nonzero weights are not tried as adder graphs: unrolled they fill the largest parts, and the search for
+/// their sums takes minutes.
 const MOST_UNROLLED: usize = 100_000;
 
 /// Adder graphs, slowest first.
@@ -83,14 +83,23 @@ pub fn candidates(
         let found = estimate(&design.netlist, family, Some(family));
         for (i, info) in infos.iter().enumerate() {
             let Some(style) = new[i] else { continue };
-            let module = found.modules.iter().find(|(name, _)| *name == info.module);
-            let area = module.map_or(Area::default(), |(_, cells)| Area::of(cells));
-            let beats = if i == 0 { design.input.beats() as u64 } else { 1 };
-            let (input_lanes, cycles) = (lanes.filter(|_| i == 0), info.least_cycles.max(beats));
-            layers[i].push(Candidate { style, input_lanes, cycles, area });
+            let (input_lanes, area) = (lanes.filter(|_| i == 0), area(&found, &info.module));
+            layers[i].push(Candidate { style, input_lanes, cycles: cycles(&design, &infos, i), area });
         }
     }
     Ok(layers.into_iter().map(worthy).collect())
+}
+
+/// Cycles of layer of weights `i`, the first of which waits for the input.
+pub fn cycles(design: &Design, infos: &[LayerInfo], i: usize) -> u64 {
+    let beats = if i == 0 { design.input.beats() as u64 } else { 1 };
+    infos[i].least_cycles.max(beats)
+}
+
+/// Cells of a module.
+pub fn area(found: &Estimate, module: &str) -> Area {
+    let found = found.modules.iter().find(|(name, _)| name == module);
+    found.map_or(Area::default(), |(_, cells)| Area::of(cells))
 }
 
 /// By layer of weights, the adder graphs that it may be.

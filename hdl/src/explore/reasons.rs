@@ -12,14 +12,14 @@ pub fn reasons(layers: &[Vec<Candidate>], pick: &[usize], budget: &Budget) -> Ve
         let slower = layer.iter().filter(|c| c.cycles > pace).min_by_key(|c| c.cycles);
         match (chosen.cycles == pace, faster, slower) {
             (true, _, Some(c)) if budget.interval.is_some() => {
-                format!("sets the pace; {} would take {} cycles", text(c.style), c.cycles)
+                format!("sets the pace; {} would take {}", text(c.style), cycles(c.cycles))
             }
             (true, Some(c), _) => {
                 let more = c.area.minus(chosen.area);
                 let cells = [(more.lut, "LUT"), (more.bram, "BRAM")];
                 let cells = cells.iter().filter(|(n, _)| *n >= 0.5).map(|(n, what)| format!("{n:.0} {what}"));
                 let cells = cells.collect::<Vec<_>>().join(" and ");
-                format!("sets the pace; {} would take {} cycles and {cells} more", text(c.style), c.cycles)
+                format!("sets the pace; {} would take {} and {cells} more", text(c.style), cycles(c.cycles))
             }
             (true, None, _) => "sets the pace, as fast as this layer can be".to_string(),
             (false, _, Some(c)) => {
@@ -33,6 +33,10 @@ pub fn reasons(layers: &[Vec<Candidate>], pick: &[usize], budget: &Budget) -> Ve
         }
     };
     layers.iter().zip(&chosen).map(reason).collect()
+}
+
+fn cycles(n: u64) -> String {
+    if n == 1 { "1 cycle".into() } else { format!("{n} cycles") }
 }
 
 /// A style for people.

@@ -7,7 +7,7 @@ mod edits;
 mod literal;
 pub(crate) mod scan;
 mod schema;
-mod tokens;
+pub(crate) mod tokens;
 
 use std::collections::BTreeSet;
 

@@ -10,17 +10,19 @@ use crate::stimuli;
 /// Rounds of other samples, stalls and broken packets.
 pub const ROUNDS: u64 = 6;
 
-/// Samples of a round, and the parts that they come in: a broken packet in every fourth.
-const SAMPLES: usize = 1000;
-const PARTS: usize = 250;
+/// Samples of a round, and the parts that they come in, a broken packet in every fourth: by turns few of so many samples that
+/// those whose results are taken seldom fill up the whole circuit, and many, each behind a reset in mid-stream.
+const SAMPLES: [usize; 2] = [1000, 2400];
+const PARTS: [usize; 2] = [250, 24];
 
 /// The samples and stalls of a round: of the last those that reach thresholds which made samples do not.
 pub fn stimuli(build: &Build, asked: &Request, round: u64) -> Result<(Vec<Vec<i64>>, Options)> {
     // The stalls of a part are drawn by the seed and the number of the part.
     let seed = asked.options.seed.wrapping_add(round * (1 << 32));
-    let made = stimuli::made(&build.network, SAMPLES, seed);
+    let turn = round as usize % 2;
+    let made = stimuli::made(&build.network, SAMPLES[turn], seed);
     let samples = if round == ROUNDS { stimuli::at_edges(&build.network, made, seed)? } else { made };
-    Ok((samples, Options { segments: PARTS, seed, harsh: true, ..asked.options }))
+    Ok((samples, Options { segments: PARTS[turn], seed, harsh: true, ..asked.options }))
 }
 
 /// The samples that a search found, as elements of the network's input, one after the other.

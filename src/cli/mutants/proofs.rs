@@ -28,11 +28,11 @@ pub fn prove(prover: &Prover, mutant: &Mutant, limit: Duration) -> Result<Proof>
         Ok(Verdict::Equal) => {
             known(true, "proved: nothing that is done to the circuit tells them apart".into())
         }
-        Ok(Verdict::EqualStage(module)) => known(
+        Ok(Verdict::EqualPart(part)) => known(
             true,
             format!(
-                "proved: whatever is done to the ports of {module}, nothing shows there, and nothing else reads its \
-                 data unless valid"
+                "proved: whatever is done to the ports of {part}, nothing shows there but in data that are not \
+                 valid, which nothing else reads"
             ),
         ),
         Ok(Verdict::Differ { cycles, samples }) => Proof {
@@ -48,17 +48,17 @@ pub fn prove(prover: &Prover, mutant: &Mutant, limit: Duration) -> Result<Proof>
     })
 }
 
-/// Looks for proofs that nothing shows at the ports of a mutant's stage, of mutants that a stream between stages has told from
-/// the circuit.
+/// Looks for proofs that nothing shows at the ports of a part, of mutants that a stream between stages has told from the
+/// circuit.
 pub fn doubt(prover: &Prover, mutants: &[Mutant], journal: &Journal, limit: Duration) -> Result<()> {
     let folder = tempfile::tempdir().context("no temporary folder")?;
     let killed: Vec<usize> = (0..mutants.len()).filter(|i| journal.is_killed(i + 1)).collect();
     killed.par_iter().try_for_each(|&i| {
         let place = folder.path().join(i.to_string());
         std::fs::create_dir(&place).context("no temporary folder")?;
-        if let Some(stage) = prover.through_stage(&mutants[i], &place, limit)? {
+        if let Some(part) = prover.through_part(&mutants[i], &place, limit)? {
             let Mutant { file, line, after, .. } = &mutants[i];
-            bail!("{file}, line {line}: {after}: proved not to show at {stage}, yet the simulation differs");
+            bail!("{file}, line {line}: {after}: proved not to show at {part}, yet the simulation differs");
         }
         std::fs::remove_dir_all(&place).context("temporary folder")
     })

@@ -84,6 +84,16 @@ pub fn pes_worth_trying(network: &Network) -> Result<Vec<Vec<(usize, usize)>>> {
     Ok(loads(&small.network).iter().map(thin).collect())
 }
 
+/// Numbers of processing elements of a layer of weights between two others, exclusively, that save cycles; the layer counted
+/// from 0 among those of weights.
+///
+/// Errors for layers that no circuit is known for.
+pub fn pes_between(network: &Network, layer: usize, (few, many): (usize, usize)) -> Result<Vec<usize>> {
+    let small = simplify(network)?;
+    let steps = frontier(&loads(&small.network)[layer], many);
+    Ok(steps.into_iter().map(|(pes, _)| pes).filter(|pes| (few + 1..many).contains(pes)).collect())
+}
+
 /// One style per layer of weights of `small`, the simplified `network`; and the cycles that a sample takes in the slowest of
 /// those on zero-skipping elements, about.
 pub fn styles(network: &Network, small: &Network, folding: &Folding) -> Result<(Vec<Style>, usize)> {
