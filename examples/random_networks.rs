@@ -13,7 +13,7 @@ use anyhow::{Context, Result, bail, ensure};
 use serde_json::json;
 use sterna::build::{self, Build};
 use sterna::hdl::family::Family;
-use sterna::hdl::{Folding, Options, Style};
+use sterna::hdl::{DIGIT_BITS, Folding, Options, Style};
 use sterna::ir::bench::Stall;
 use sterna::ir::{
     Conv2d, Dense, Input, Layer, LayerOp, Network, Range, Task, Threshold, Window, eval, format,
@@ -289,9 +289,16 @@ fn threshold(dice: &mut Dice, net: &mut Growing) {
 fn options(dice: &mut Dice, network: &Network) -> Options {
     let weighted = |l: &&Layer| matches!(l.op, LayerOp::Dense(_) | LayerOp::Conv2d(_));
     let count = network.layers.iter().filter(weighted).count();
-    let style = |dice: &mut Dice| match dice.chance(40) {
-        true => Style::Unrolled,
-        false => Style::Folded { pes: dice.within(1, 6) as usize },
+    let is_ternary = |l: &Layer| match &l.op {
+        LayerOp::Dense(d) => d.is_ternary(),
+        LayerOp::Conv2d(c) => c.is_ternary(),
+        _ => true,
+    };
+    let ternary = network.layers.iter().all(is_ternary);
+    let style = |dice: &mut Dice| match (dice.chance(40), ternary && dice.chance(40)) {
+        (true, _) => Style::Unrolled,
+        (false, true) => Style::Serial { bits: DIGIT_BITS[dice.below(3) as usize] },
+        (false, false) => Style::Folded { pes: dice.within(1, 6) as usize },
     };
     let folding = match dice.below(4) {
         0 => Folding::Unrolled,

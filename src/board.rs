@@ -110,6 +110,12 @@ pub fn names() -> Vec<&'static str> {
     names
 }
 
+/// The board of `family` whose part has most look-up tables.
+pub fn largest(family: Family) -> Option<Board> {
+    let boards = names().into_iter().filter_map(|name| find(name).ok());
+    boards.filter(|b| b.family() == Some(family)).max_by_key(|b| b.capacity.lut)
+}
+
 /// The board in folder `name`.
 pub fn find(name: &str) -> Result<Board> {
     let Some(folder) = BOARDS.get_dir(name).filter(|_| names().contains(&name)) else {

@@ -84,6 +84,12 @@ impl StageInfo {
     }
 }
 
+/// The name of a module for people: of a layer of weights also that of the layer.
+pub fn label_of(stages: &[StageInfo], module: &str) -> String {
+    let stage = stages.iter().find(|s| s.hardware.module == module);
+    stage.map_or(module.to_string(), StageInfo::label)
+}
+
 /// A layer that people know by one name and files by another.
 fn label(layer: &str, module: &str) -> String {
     if layer == module { layer.to_string() } else { format!("{layer} ({module})") }
@@ -303,6 +309,21 @@ impl Build {
     pub fn estimate(&self, family: Family) -> Estimate {
         let made = || estimate(&self.design.netlist, family, self.options.family);
         if self.options.family == Some(family) { self.mapped.get_or_init(made).clone() } else { made() }
+    }
+
+    /// What a sample waits for, where it waits for anything: the layers of weights that take as many cycles as lie between
+    /// samples, or the input.
+    pub fn pace(&self, stages: &[StageInfo]) -> Option<String> {
+        let interval = self.design.timing.interval;
+        let slowest = stages.iter().filter(|s| s.hardware.least_cycles == interval);
+        let names: Vec<String> = slowest.map(StageInfo::label).collect();
+        let is_input = (self.design.input.beats() as u64) == interval;
+        match (interval, is_input, &names[..]) {
+            (..=1, ..) => None,
+            (_, true, _) => Some("the input".into()),
+            (_, false, []) => None,
+            (_, false, names) => Some(names.join(" and ")),
+        }
     }
 
     /// The delay model's clock after place and route, in MHz, where it knows the family that the design is mapped to.

@@ -76,7 +76,8 @@ fn figures(design: &Design, family: Family, routed: &[Routed]) -> Result<(), Box
 
 /// Of the paths that can be the longest, depending on how long a hop is: hops, and picoseconds of all else.
 fn paths(netlist: &Netlist, family: Family) -> BTreeSet<(u32, u32)> {
-    let period = |route| Delays::with_routing(family, route, 0).and_then(|d| d.period(netlist)).unwrap_or(0);
+    let period =
+        |route| Delays::with_routing(family, route, 0).and_then(|d| d.longest(netlist)).map_or(0, |p| p.0);
     let path = |route| {
         let hops = period(route + 1) - period(route);
         (hops, period(route) - hops * route)

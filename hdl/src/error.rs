@@ -1,5 +1,7 @@
 //! Errors of the compiler.
 
+use crate::options::DIGIT_BITS;
+
 /// Why a network cannot be compiled as asked.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
@@ -13,6 +15,14 @@ pub enum Error {
         /// `the network`, or the layer's index and name.
         place: String,
     },
+    /// Digits of an impossible size.
+    #[error("folding of {place}: digits of {bits} bits; want one of {:?}", DIGIT_BITS)]
+    DigitBits {
+        /// The layer's index and name.
+        place: String,
+        /// Bits asked for.
+        bits: u32,
+    },
     /// Fewer processing elements than layers that each need one.
     #[error("folding: {pes} PEs for {layers} layers of weights; want at least one for each")]
     TooFewPes {
@@ -22,7 +32,7 @@ pub enum Error {
         layers: usize,
     },
     /// The list of styles does not match the layers of weights.
-    #[error("folding: {given} styles given, the network has {layers} layers of weights; want one for each")]
+    #[error("folding: styles given: {given}, layers of weights: {layers}; want one for each")]
     StyleCount {
         /// Styles given.
         given: usize,

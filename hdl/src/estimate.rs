@@ -55,6 +55,23 @@ impl Resources {
     }
 }
 
+/// A signal of a netlist, by the names of the Verilog.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Place {
+    /// The module directly below the top that it is in, or the top itself.
+    pub module: String,
+    /// Its name.
+    pub signal: String,
+}
+
+impl Place {
+    fn of(netlist: &Netlist, id: NodeId) -> Self {
+        let node = netlist.node(id);
+        let module = netlist.module(layer_of(netlist, node.module)).name.clone();
+        Place { module, signal: node.name.clone() }
+    }
+}
+
 /// The estimate of a netlist.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Estimate {
@@ -64,6 +81,8 @@ pub struct Estimate {
     pub total: Resources,
     /// Clock after place and route, in MHz, where the delay model knows the family and there are registers.
     pub mhz: Option<f64>,
+    /// Where the path ends that the clock waits for.
+    pub slowest: Option<Place>,
     /// Each module directly below the top, with everything inside it; then the top's own nodes, if they cost anything.
     pub modules: Vec<(String, Resources)>,
 }
@@ -89,9 +108,10 @@ pub fn estimate(netlist: &Netlist, family: Family, printed: Option<Family>) -> E
     if groups[0] != Resources::default() {
         modules.push((netlist.modules[0].name.clone(), groups[0]));
     }
-    let period = Delays::new(family, &total).and_then(|delays| delays.period(netlist));
-    let mhz = period.map(|period| (1e7 / f64::from(period)).round() / 10.0);
-    Estimate { family, total, mhz, modules }
+    let longest = Delays::new(family, &total).and_then(|delays| delays.longest(netlist));
+    let mhz = longest.map(|(period, _)| (1e7 / f64::from(period)).round() / 10.0);
+    let slowest = longest.map(|(_, end)| Place::of(netlist, end));
+    Estimate { family, total, mhz, slowest, modules }
 }
 
 /// iCE40: tables and inverters that go into the table of a carry chain that alone they follow, per group.

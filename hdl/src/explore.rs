@@ -1,6 +1,7 @@
 //! Automatic folding: the style and the processing elements of every layer, for so many cells or cycles.
 //!
-//! Every layer has candidates: unrolled, and folded on numbers of elements that are worth their cost (`candidates.rs`).
+//! Every layer has candidates: unrolled, on digits, and folded on numbers of elements that are worth their cost
+//! (`candidates.rs`).
 //! Layers work at the same time, so a design is as slow as its slowest layer: of every layer those candidates are left that
 //! keep a pace, and sets of sums that nothing beats combine them (`combine.rs`). A combination is a guess, since layers are
 //! estimated among neighbours of their own kind; what is returned was built as a whole, and its figures are those of that
@@ -48,6 +49,16 @@ pub struct Budget {
 }
 
 impl Budget {
+    /// What a block RAM is worth in look-up tables where one of the two alone is bounded: nothing, or whatever it takes;
+    /// else `usual`.
+    fn price(&self, usual: f64) -> f64 {
+        match (self.lut, self.bram) {
+            (Some(_), None) => 0.0,
+            (None, Some(_)) => NO_BLOCKS,
+            _ => usual,
+        }
+    }
+
     /// The budget for estimates that leaves room for their error, [`margin`] for look-up tables and [`BRAM_MARGIN`].
     pub fn with_margin(self, family: Family) -> Self {
         let (lut, bram) = (1.0 + margin(family), 1.0 + BRAM_MARGIN);
@@ -59,9 +70,8 @@ impl Budget {
 pub const BRAM_MARGIN: f64 = 0.05;
 
 /// The share of look-up tables that is left for the error of estimates: the most that Yosys 0.23 counted beyond the estimate
-/// of the designs of `scripts/measure/estimate-error`, unrolled, folded and of images, rounded up, and at least 3 %.
-/// `scripts/measure/budget` says whether it was enough (on UltraScale+ one design was counted 65 % above its estimate,
-/// and kept its budget all the same); where it must be, ask Yosys.
+/// of the designs of `scripts/measure/estimate-error` and `scripts/measure/budget`, unrolled, folded and of images, rounded
+/// up, and at least 3 %. Where it must be enough, ask Yosys.
 pub fn margin(family: Family) -> f64 {
     match family {
         Family::Ice40 => 0.03,
@@ -176,12 +186,15 @@ impl<'a> Explorer<'a> {
 
     /// The design to build within `budget`.
     pub fn choose(&mut self, budget: &Budget) -> Result<Choice> {
-        if let Some(point) = self.find(budget)? {
+        let block = self.family.luts_of_a_block();
+        if let Some(point) = self.find(budget, block)? {
             return Ok(Choice::Fits(point));
         }
+        // Near is what exceeds least that which is bounded.
+        let price = budget.price(block);
         // With the cells whatever the cycles, and with the cycles whatever the cells.
         let slow = match budget.interval {
-            Some(_) => self.find(&Budget { interval: None, ..*budget })?,
+            Some(_) => self.find(&Budget { interval: None, ..*budget }, block)?,
             None => None,
         };
         let mut nearest = vec![match slow {
@@ -189,10 +202,10 @@ impl<'a> Explorer<'a> {
             None => self.point(&self.smallest(budget), budget)?,
         }];
         if budget.interval.is_some() && (budget.lut.is_some() || budget.bram.is_some()) {
-            let fast = self.find(&Budget { interval: budget.interval, ..Budget::default() })?;
+            let fast = self.find(&Budget { interval: budget.interval, ..Budget::default() }, price)?;
             nearest.extend(match fast {
                 Some(point) => Some(point),
-                None => self.find(&Budget::default())?,
+                None => self.find(&Budget::default(), price)?,
             });
         }
         Ok(Choice::Nearest(nearest))

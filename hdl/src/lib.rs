@@ -30,6 +30,7 @@ pub mod verilog;
 
 pub use error::{Error, Result};
 pub use lower::{
-    LayerInfo, Passage, ScheduleInfo, WindowInfo, digits, layers, lower, matrix, simplify, timeline,
+    DigitInfo, LayerInfo, Passage, ScheduleInfo, WindowInfo, digits, layers, lower, matrix, simplify,
+    timeline,
 };
-pub use options::{Folding, Options, Style};
+pub use options::{DIGIT_BITS, Folding, Options, Style};

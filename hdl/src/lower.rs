@@ -4,6 +4,7 @@ mod about;
 mod adapt;
 mod argmax;
 pub mod cone;
+mod digit_serial;
 pub mod digits;
 mod fit;
 mod folded;
@@ -44,7 +45,7 @@ pub use folded::MOST_LANES;
 pub use folded::ScheduleInfo;
 use pipe::{Gate, Link, open_pipe};
 pub(crate) use plan::Searched;
-pub(crate) use plan::folding::pes_worth_trying;
+pub(crate) use plan::folding::{pes_between, pes_worth_trying};
 use plan::{Plan, Stage, Unit};
 use prove::{Claim, prove, prove_plan};
 pub use timeline::{Passage, timeline};
@@ -100,9 +101,21 @@ pub struct LayerInfo {
     /// The schedule, for a folded layer.
     #[serde(flatten)]
     pub schedule: Option<ScheduleInfo>,
+    /// The digits, for a digit-serial layer.
+    #[serde(flatten)]
+    pub digits: Option<DigitInfo>,
     /// The windows, for a convolution.
     #[serde(flatten)]
     pub windows: Option<WindowInfo>,
+}
+
+/// Figures of a digit-serial layer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize)]
+pub struct DigitInfo {
+    /// Bits of a digit.
+    pub digit_bits: u32,
+    /// Digits of a vector or window, one a cycle.
+    pub digits: u32,
 }
 
 /// Figures of what [`lower`] would build: one entry per dense layer or convolution.
@@ -118,6 +131,10 @@ fn infos(plan: &Plan) -> Vec<LayerInfo> {
         least_cycles: stage.least_cycles(),
         schedule: stage.units.iter().find_map(|unit| match unit {
             Unit::Folded(folded) => Some(folded.schedule.info()),
+            _ => None,
+        }),
+        digits: stage.units.iter().find_map(|unit| match unit {
+            Unit::Serial(unit) => Some(DigitInfo { digit_bits: unit.bits, digits: unit.digits }),
             _ => None,
         }),
         windows: stage.units.iter().find_map(|unit| match unit {
@@ -221,6 +238,7 @@ fn open(b: &mut Builder, unit: &Unit, y_ready: NodeId) -> Gate {
         Unit::Windows(unit) => unit.open(b, y_ready),
         Unit::Join(join) => join.open(b, y_ready),
         Unit::Buffer(buffer) => buffer.open(b, y_ready),
+        Unit::Serial(unit) => unit.open(b, y_ready),
         Unit::Flatten => Gate::new(y_ready, y_ready, y_ready),
         _ => open_pipe(b, y_ready),
     }
@@ -243,10 +261,16 @@ fn build_unit(
         Unit::Join(_) => unreachable!("reads two streams"),
         Unit::Buffer(buffer) => buffer.build(b, gate, x),
         Unit::Gather => adapt::gather(b, gate, x),
+        Unit::Hold => adapt::hold(b, gate, x),
         Unit::Serialise { to, .. } => adapt::serialise(b, gate, x, *to),
         Unit::Unrolled(unit) => {
             let (y, built) = unit.build(b, gate, x, options);
             claims.push(Claim::Unrolled { place, unit: unit.clone(), built });
+            y
+        }
+        Unit::Serial(unit) => {
+            let (y, built) = unit.build(b, gate, x, options);
+            claims.push(Claim::Serial { place, unit: unit.clone(), built });
             y
         }
         Unit::Windows(unit) => {

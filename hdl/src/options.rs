@@ -1,6 +1,7 @@
 //! What the user chooses about the hardware.
 
 use std::fmt;
+use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
 
@@ -33,11 +34,14 @@ pub struct Options {
     pub family: Option<Family>,
 }
 
+/// Bits of the digits that [`Style::Serial`] knows.
+pub const DIGIT_BITS: [u32; 3] = [1, 2, 4];
+
 impl Style {
     /// Processing elements, of styles that have them.
     pub fn pes(self) -> Option<usize> {
         match self {
-            Style::Unrolled => None,
+            Style::Unrolled | Style::Serial { .. } => None,
             Style::Folded { pes } | Style::Dense { pes } | Style::Xnor { pes } => Some(pes),
         }
     }
@@ -76,6 +80,11 @@ pub enum Folding {
 pub enum Style {
     /// Adder trees: one vector or window per cycle.
     Unrolled,
+    /// The same adder graph over a few bits of every element per cycle, least significant first. Weights of -1, 0 and 1 only.
+    Serial {
+        /// Bits per cycle, one of [`DIGIT_BITS`].
+        bits: u32,
+    },
     /// A static schedule of the nonzeros on processing elements, each adding one of them per cycle.
     Folded {
         /// Processing elements; no more than the rows of the layer are built.
@@ -100,9 +109,34 @@ impl fmt::Display for Style {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Style::Unrolled => f.write_str("unrolled"),
+            Style::Serial { bits } => write!(f, "serial:{bits}"),
             Style::Folded { pes } => write!(f, "{pes}"),
             Style::Dense { pes } => write!(f, "dense:{pes}"),
             Style::Xnor { pes } => write!(f, "xnor:{pes}"),
         }
+    }
+}
+
+/// The same text, or what is wanted.
+impl FromStr for Style {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let pes = |text: &str| text.parse::<usize>().ok().filter(|pes| *pes > 0);
+        let bits = |text: &str| text.parse::<u32>().ok().filter(|bits| DIGIT_BITS.contains(bits));
+        let style = match text.split_once(':') {
+            None if text == "unrolled" => Some(Style::Unrolled),
+            None => pes(text).map(|pes| Style::Folded { pes }),
+            Some(("serial", text)) => bits(text).map(|bits| Style::Serial { bits }),
+            Some(("dense", text)) => pes(text).map(|pes| Style::Dense { pes }),
+            Some(("xnor", text)) => pes(text).map(|pes| Style::Xnor { pes }),
+            Some(_) => None,
+        };
+        style.ok_or_else(|| {
+            format!(
+                "{text:?}; want `unrolled`, a number of processing elements, `dense:` or `xnor:` and one, or \
+                 `serial:1`, `serial:2` or `serial:4`"
+            )
+        })
     }
 }

@@ -2,7 +2,6 @@
 
 use std::path::PathBuf;
 
-use anyhow::bail;
 use numpy::PyArray2;
 use pyo3::prelude::*;
 use rayon::prelude::*;
@@ -68,7 +67,7 @@ pub fn import_onnx(
     Ok(Network { network: import.network, task, notes: import.notes })
 }
 
-/// The style of one layer: `"unrolled"`, or a number of processing elements.
+/// The style of one layer: a number of processing elements, or what `--style` takes.
 #[derive(FromPyObject)]
 enum StyleName {
     Pes(usize),
@@ -79,8 +78,7 @@ impl StyleName {
     fn style(&self) -> anyhow::Result<Style> {
         match self {
             StyleName::Pes(pes) => Ok(Style::Folded { pes: *pes }),
-            StyleName::Name(name) if name == "unrolled" => Ok(Style::Unrolled),
-            StyleName::Name(name) => bail!("{name:?}; want `unrolled` or a number of processing elements"),
+            StyleName::Name(name) => name.parse().map_err(anyhow::Error::msg),
         }
     }
 }

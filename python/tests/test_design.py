@@ -40,9 +40,9 @@ def test_choices_that_exclude_one_another_are_refused(network, samples):
         network.compile(pes=0)
     with pytest.raises(SternaError, match="want ice40, ecp5, gowin, xcup or xc7"):
         network.compile(target="max10")
-    with pytest.raises(SternaError, match="want `unrolled` or a number"):
+    with pytest.raises(SternaError, match="want `unrolled`, a number"):
         network.compile(style=["rolled", 2])
-    with pytest.raises(SternaError, match="1 styles given, the network has 2"):
+    with pytest.raises(SternaError, match="styles given: 1, layers of weights: 2"):
         network.compile(style=[2])
     with pytest.raises(SternaError, match="want 0 to 99"):
         network.compile().simulate(samples, stalls=100)

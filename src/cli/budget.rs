@@ -22,16 +22,17 @@ const TRIES: usize = 5;
 pub struct BudgetArgs {
     /// Choose the design of the fewest cycles a sample that takes at most N look-up tables of the target, as Yosys counts
     /// them.
-    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..), conflicts_with_all = ["unrolled", "pes", "style"])]
+    #[arg(long, value_name = "N", allow_negative_numbers = true, value_parser = clap::value_parser!(u64).range(1..), conflicts_with_all = ["unrolled", "pes", "style"])]
     max_luts: Option<u64>,
     /// Choose the design of the fewest cycles a sample that takes at most N block RAMs of the target (SB_RAM40_4K, DP16KD, halves of 18 kbit).
-    #[arg(long, value_name = "N", conflicts_with_all = ["unrolled", "pes", "style"])]
+    #[arg(long, value_name = "N", allow_negative_numbers = true, conflicts_with_all = ["unrolled", "pes", "style"])]
     max_bram: Option<u64>,
-    /// Choose the smallest design that takes a new sample at least every N cycles.
-    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..), conflicts_with_all = ["unrolled", "pes", "style"])]
+    /// Choose the smallest design that takes a new sample at least every N cycles: the fewest look-up tables, a block RAM
+    /// counted as so many of them as a part has for each (iCE40 240, ECP5 404, Gowin 451, UltraScale+ 369).
+    #[arg(long, value_name = "N", allow_negative_numbers = true, value_parser = clap::value_parser!(u64).range(1..), conflicts_with_all = ["unrolled", "pes", "style"])]
     cycles: Option<u64>,
     /// The same by samples per second at the clock given with --clock.
-    #[arg(long, value_name = "RATE", requires = "clock", conflicts_with_all = ["cycles", "unrolled", "pes", "style"])]
+    #[arg(long, value_name = "RATE", allow_negative_numbers = true, requires = "clock", conflicts_with_all = ["cycles", "unrolled", "pes", "style"])]
     rate: Option<f64>,
 }
 
@@ -132,7 +133,7 @@ pub fn choose(
             None => (None, None),
         };
         if lut.is_none() && bram.is_none() {
-            report(&network.0, &point, cells.as_ref(), ui)?;
+            report(&network.0, family, &point, cells.as_ref(), ui)?;
             if budget.lut.or(budget.bram).is_some() {
                 ui.say(format!("within the budget {}", counting(budget, family, by_yosys)))?;
             }
@@ -148,10 +149,12 @@ pub fn choose(
     Ok(None)
 }
 
-fn report(network: &Network, point: &Point, cells: Option<&Cells>, ui: &Ui) -> Result<()> {
+fn report(network: &Network, family: Family, point: &Point, cells: Option<&Cells>, ui: &Ui) -> Result<()> {
     for (((name, _), style), reason) in build::weights(network).zip(&point.styles).zip(&point.reasons) {
         ui.say(format!("{name}: {}: {reason}", text(*style)))?;
     }
+    let block = family.luts_of_a_block();
+    ui.say(format!("cheap is what takes few LUT, a block RAM counted as {block:.0}"))?;
     let count = |n: f64| thousands(n.round() as u64);
     let found = match cells {
         Some(cells) => format!("; Yosys: {} LUT, {} block RAM", thousands(cells.lut), thousands(cells.bram)),

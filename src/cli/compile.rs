@@ -15,7 +15,7 @@ use super::report::{Report, ReportArgs};
 use crate::build::{self, Build, Extras, Target};
 use crate::ui::{Outcome, Ui};
 use crate::{board, record};
-pub use layers::{rate, report};
+pub use layers::{HEADER, clock, longest_path, rate, report, rows};
 
 /// Flags of `sterna compile`.
 #[derive(Debug, clap::Args)]
@@ -24,7 +24,7 @@ Examples:
   sterna compile digits.sterna -o build                 unrolled when small, 64 processing elements when not
   sterna compile digits.sterna --pes 16 -o build        folded onto 16 processing elements in all
   sterna compile digits.sterna --style 32,8,unrolled    one choice per layer
-  sterna compile digits.sterna --target ecp5 --max-luts 8000   the fastest design that fits
+  sterna compile digits.sterna --target ecp5 --max-luts 8000   the fewest cycles that fit
   sterna compile digits.sterna --board ulx3s-85f --rate 5000 --clock 50MHz  the smallest that is fast enough
   sterna compile digits.sterna --unrolled --target xcup  look-up tables and carry chains of a family
   sterna compile digits.sterna --target ecp5 --clock 150MHz  registers where the clock needs them
@@ -105,6 +105,8 @@ pub fn run(args: &Args, ui: &Ui) -> Result<Outcome> {
             "at the {} MHz of the board at most {most}, beside the serial port",
             board.clock_mhz
         ))?;
+    } else if let Some(mhz) = args.design.clock {
+        ui.say(format!("at the {mhz} MHz asked for {}", rate(mhz, build.design.timing.interval)))?;
     }
     clock_notes(&build, &target, args.design.clock, ui);
     if let Some(top) = args.design.top.as_ref().filter(|top| **top != build.emitted.top) {
@@ -119,6 +121,14 @@ pub fn run(args: &Args, ui: &Ui) -> Result<Outcome> {
             "this will hardly fit the board: {}; fold it, or onto fewer PEs: --pes N",
             lacks.join(", ")
         ));
+    }
+    if let (None, Some(family)) = (&target.board, build.options.family)
+        && let Some(largest) = board::largest(family)
+        && let lacks = largest.lacks(&build.estimate(family).total)
+        && !lacks.is_empty()
+    {
+        let (name, lacks) = (&largest.name, lacks.join(", "));
+        ui.note(format!("the largest board of {family} known here, {name}, does not hold it: {lacks}"));
     }
     let missed = args.budget.missed(build.estimated_mhz(), build.design.timing.interval);
     if let Some(missed) = &missed {

@@ -24,9 +24,10 @@ pub struct DesignArgs {
     /// layer is fastest. Default, with N = 64, for larger networks.
     #[arg(long, value_name = "N", conflicts_with = "style")]
     pes: Option<usize>,
-    /// One style per dense layer or convolution, separated by commas: `unrolled`, a number of processing elements, or
-    /// baselines: `dense:N` for N that do not skip zeros, `xnor:N` for N that take up to 16 binary weights at once.
-    #[arg(long, value_name = "LIST", value_delimiter = ',', value_parser = parse_style)]
+    /// One style per dense layer or convolution, separated by commas: `unrolled`, `serial:1`, `serial:2` or `serial:4` for
+    /// adders of so many bits per cycle, a number of processing elements, or baselines: `dense:N` for N that do not skip
+    /// zeros, `xnor:N` for N that take up to 16 binary weights at once.
+    #[arg(long, value_name = "LIST", value_delimiter = ',')]
     style: Option<Vec<Style>>,
     /// Adder levels between pipeline registers of unrolled layers [default: 2].
     #[arg(long, value_name = "N")]
@@ -81,17 +82,6 @@ fn parse_clock(text: &str) -> Result<f64, String> {
     let mhz = number.trim().parse::<f64>().ok().map(|n| n * factor);
     mhz.filter(|mhz| (0.001..=10_000.0).contains(mhz))
         .ok_or_else(|| format!("{text:?}; want 0.001 to 10000 MHz, such as 150MHz or 12.5"))
-}
-
-fn parse_style(text: &str) -> Result<Style, String> {
-    let pes = |text: &str| text.parse::<usize>().ok().filter(|pes| *pes > 0);
-    let dense = text.strip_prefix("dense:").and_then(pes).map(|pes| Style::Dense { pes });
-    let xnor = text.strip_prefix("xnor:").and_then(pes).map(|pes| Style::Xnor { pes });
-    let folded = pes(text).map(|pes| Style::Folded { pes });
-    let unrolled = (text == "unrolled").then_some(Style::Unrolled);
-    unrolled.or(folded).or(dense).or(xnor).ok_or_else(|| {
-        format!("{text:?}; want `unrolled`, a number of processing elements, or `dense:` or `xnor:` and one")
-    })
 }
 
 impl DesignArgs {

@@ -7,9 +7,9 @@ use serde_json::json;
 use sterna_hdl::estimate::{Estimate, Resources};
 use sterna_hdl::family::Family;
 
-use super::compile::rate;
+use super::compile::clock;
 use super::design::DesignArgs;
-use crate::build::StageInfo;
+use crate::build::label_of;
 pub use crate::choices::family as parse_family;
 use crate::ui::{Outcome, Ui, counted, table, thousands};
 
@@ -38,11 +38,7 @@ pub fn run(args: &Args, ui: &Ui) -> Result<Outcome> {
     let estimates: Vec<Estimate> = families.iter().map(|f| build.estimate(*f)).collect();
     let stages = build.stages()?;
     for e in &estimates {
-        let label = |module: &String| {
-            let stage = stages.iter().find(|s| s.hardware.module == *module);
-            stage.map_or(module.clone(), StageInfo::label)
-        };
-        let mut rows: Vec<_> = e.modules.iter().map(|(name, r)| row(&label(name), r)).collect();
+        let mut rows: Vec<_> = e.modules.iter().map(|(name, r)| row(&label_of(&stages, name), r)).collect();
         rows.push(row("total", &e.total));
         ui.say(format!("{}: estimate, core only, LUT = {}", e.family, e.family.lut_convention()))?;
         ui.say(table(&["module", "LUT", "FF", "BRAM", "ROM bits", "adders"], &rows))?;
@@ -54,13 +50,8 @@ pub fn run(args: &Args, ui: &Ui) -> Result<Outcome> {
         counted(timing.interval, "cycle")
     ))?;
     for e in &estimates {
-        match e.mhz {
-            Some(mhz) => {
-                let rate = rate(mhz, timing.interval);
-                ui.say(format!("{}: about {mhz} MHz after place and route, {rate}", e.family))?;
-            }
-            None => ui.say(format!("{}: no clock, its delays could not be measured", e.family))?,
-        }
+        let none = || format!("{}: no clock, its delays could not be measured", e.family);
+        ui.say(clock(e, &stages, timing.interval).unwrap_or_else(none))?;
     }
     ui.object(&json!({ "estimates": estimates, "latency": timing.latency, "interval": timing.interval }))?;
     Ok(Outcome::Done)

@@ -8,17 +8,23 @@ use sterna_hdl::explore::{Explorer, Point};
 
 use super::budget::{HEADER, designs, flags, row, watch};
 use super::design::DesignArgs;
+use crate::board;
 use crate::plot;
 use crate::store;
 use crate::ui::{Outcome, Ui, table};
 
 /// Flags of `sterna explore`.
 #[derive(Debug, clap::Args)]
+#[command(mut_args(|arg| match arg.get_id().as_str() {
+    // What is explored.
+    "unrolled" | "pes" | "style" => arg.hide(true),
+    _ => arg,
+}))]
 #[command(after_help = "\
 Examples:
   sterna explore digits.sterna --target ecp5                cycles against cells, from one element to unrolled
   sterna explore digits.sterna --target ice40 --svg f.svg   the same as a plot
-  sterna compile digits.sterna --target ice40 --max-luts 5000   the fastest of them that fits")]
+  sterna compile digits.sterna --target ice40 --max-luts 5000   that of the fewest cycles that fits")]
 pub struct Args {
     /// Network file, or a matrix of small integers, [inputs, outputs] in a .npy.
     network: PathBuf,
@@ -37,6 +43,9 @@ pub fn run(args: &Args, ui: &Ui) -> Result<Outcome> {
     if args.design.folds() {
         bail!("explore tries all foldings; drop --unrolled, --pes and --style");
     }
+    for path in args.csv.iter().chain(&args.svg) {
+        store::ensure_writable(path)?;
+    }
     let (network, _) = args.design.network(&args.network, ui)?;
     let options = args.design.options(&network)?;
     let Some(family) = options.family else {
@@ -53,6 +62,15 @@ pub fn run(args: &Args, ui: &Ui) -> Result<Outcome> {
          cycles, LUT or BRAM",
         family.lut_convention()
     ))?;
+    if let Some(largest) = board::largest(family) {
+        let over = points.iter().filter(|p| !largest.lacks(&p.cells).is_empty()).count();
+        if over > 0 {
+            let name = &largest.name;
+            ui.note(format!(
+                "{over} of them are more than the largest board of {family} known here, {name}, holds"
+            ));
+        }
+    }
     if let Some(path) = &args.csv {
         store::replace(path, csv(&points).as_bytes())?;
     }

@@ -122,10 +122,15 @@ pub fn run(args: &Args, ui: &Ui) -> Result<Outcome> {
     };
     let accuracy = classes.as_deref().and_then(|c| accuracy(&build.network, &run, c));
     let timing = &build.design.timing;
+    let parts = options.segments.min(samples.len());
+    let what = match parts {
+        0 | 1 => "cycles, stalls included".to_string(),
+        _ => format!("cycles of {parts} parts side by side, each from a reset, stalls included"),
+    };
     let rows = [
         ("samples", thousands(samples.len() as u64)),
         ("accuracy", accuracy.map_or("-".into(), percent)),
-        ("cycles, stalls included", thousands(run.cycles())),
+        (&*what, thousands(run.cycles())),
         ("latency without stalls", counted(timing.latency, "cycle")),
         ("interval without stalls", counted(timing.interval, "cycle")),
         ("simulated", format!("{} cycles/s", thousands((run.cycles() as f64 / seconds) as u64))),

@@ -117,7 +117,11 @@ pub fn run(args: &Args, ui: &Ui) -> Result<Outcome> {
     let zeros: Vec<String> = trained.zeros.iter().map(|z| percent(*z)).collect();
     let size = Size::of_network(&trained.network);
     let bits = |size: &Size| {
-        format!("{} coded, {} at 2 bits", thousands(size.coded / 8), thousands(size.two_bit / 8))
+        format!(
+            "{} coded, {} at 2 bits",
+            thousands(size.coded.div_ceil(8)),
+            thousands(size.two_bit.div_ceil(8))
+        )
     };
     let rows = [
         ("test accuracy (integers)", optional(trained.test_accuracy)),

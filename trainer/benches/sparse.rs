@@ -2,7 +2,7 @@
 
 use criterion::{Criterion, criterion_group, criterion_main};
 use sterna_trainer::kernel::{ROWS, matrix, product};
-use sterna_trainer::sparse::Sparse;
+use sterna_trainer::sparse::{Sparse, turn};
 
 fn forward(c: &mut Criterion) {
     let (inputs, outputs) = (784, 512);
@@ -14,7 +14,11 @@ fn forward(c: &mut Criterion) {
             .collect();
         let sparse = Sparse::of(&weights, inputs).expect("few nonzeros");
         c.bench_function(&format!("one of {every} weights, by nonzeros"), |b| {
-            b.iter(|| sparse.product(&x, &mut out))
+            let mut turned = Vec::new();
+            b.iter(|| {
+                turn(&x, inputs, &mut turned);
+                sparse.product(&turned, &mut out);
+            })
         });
         c.bench_function(&format!("one of {every} weights, dense"), |b| {
             b.iter(|| {

@@ -39,32 +39,40 @@ impl Changes {
     pub fn apply(&self, image: &[u8], rng: &mut Xoshiro256PlusPlus, out: &mut [u8]) {
         let Augment { shift, rotate, flip } = self.augment;
         let most = shift as i64;
-        let (dy, dx) = (rng.random_range(-most..=most) as f64, rng.random_range(-most..=most) as f64);
+        let (dy, dx) = (rng.random_range(-most..=most), rng.random_range(-most..=most));
         let angle = (rng.random::<f64>() * 2.0 - 1.0) * rotate.to_radians();
         let mirror = flip && rng.random::<bool>();
         let (sin, cos) = angle.sin_cos();
         let middle = ((self.height as f64 - 1.0) / 2.0, (self.width as f64 - 1.0) / 2.0);
         let size = self.height * self.width;
         for (image, out) in image.chunks_exact(size).zip(out.chunks_exact_mut(size)) {
-            for (at, o) in out.iter_mut().enumerate() {
-                let (y, x) = ((at / self.width) as f64, (at % self.width) as f64);
-                let x = if mirror { self.width as f64 - 1.0 - x } else { x };
-                // Where the pixel comes from: back by the shift, then by the turn.
-                let (v, u) = (y - dy - middle.0, x - dx - middle.1);
-                let (from_y, from_x) = (cos * v - sin * u + middle.0, sin * v + cos * u + middle.1);
-                *o = self.sample(image, from_y, from_x);
+            for (y, out) in (0..).zip(out.chunks_exact_mut(self.width)) {
+                for (x, o) in (0..).zip(out) {
+                    let x = if mirror { self.width as i64 - 1 - x } else { x };
+                    // Where the pixel comes from: back by the shift, then by the turn.
+                    let (y, x) = (y - dy, x - dx);
+                    if rotate == 0.0 {
+                        *o = self.pixel(image, y, x);
+                        continue;
+                    }
+                    let (v, u) = (y as f64 - middle.0, x as f64 - middle.1);
+                    let (from_y, from_x) = (cos * v - sin * u + middle.0, sin * v + cos * u + middle.1);
+                    *o = self.sample(image, from_y, from_x);
+                }
             }
         }
+    }
+
+    fn pixel(&self, image: &[u8], y: i64, x: i64) -> u8 {
+        let inside = (0..self.height as i64).contains(&y) && (0..self.width as i64).contains(&x);
+        if inside { image[y as usize * self.width + x as usize] } else { self.empty }
     }
 
     /// Bilinear interpolation.
     fn sample(&self, image: &[u8], y: f64, x: f64) -> u8 {
         let (top, left) = (y.floor(), x.floor());
         let (down, right) = (y - top, x - left);
-        let pixel = |y: f64, x: f64| {
-            let inside = y >= 0.0 && x >= 0.0 && y < self.height as f64 && x < self.width as f64;
-            f64::from(if inside { image[y as usize * self.width + x as usize] } else { self.empty })
-        };
+        let pixel = |y: f64, x: f64| f64::from(self.pixel(image, y as i64, x as i64));
         let row = |y: f64| {
             let first = pixel(y, left) * (1.0 - right);
             if right > 0.0 { first + pixel(y, left + 1.0) * right } else { first }

@@ -7,11 +7,12 @@ use crate::config::{Activation, Config};
 use crate::conv;
 use crate::encode::Encoder;
 use crate::geometry::totals;
-use crate::kernel::{IMAGES, matrix, product};
-use crate::net::Net;
+use crate::kernel::{IMAGES, ROWS, matrix, product};
+use crate::net::{Dense, Net};
 use crate::pool;
 use crate::quantise::Quantised;
 use crate::residual::Kept;
+use crate::sparse::{Sparse, turn};
 
 /// Samples that one task classifies, and those of a network on images.
 const SAMPLES: usize = 256;
@@ -40,6 +41,8 @@ pub struct Judge<'a> {
     net: &'a Net,
     activation: Activation,
     layers: Vec<Quantised>,
+    /// Those of dense layers that are not zero, where they are few.
+    nonzeros: Vec<Option<Sparse>>,
     affine: Vec<(Vec<f32>, Vec<f32>)>,
     scale: f32,
 }
@@ -50,13 +53,19 @@ impl<'a> Judge<'a> {
         let layers = net.judged(config, part);
         let affine = net.norm.iter().map(|n| n.affine(&n.mean, &n.var, config.norm_epsilon)).collect();
         let scale = net.head.scale(&config.weights, &layers[layers.len() - 1]);
-        Judge { net, activation: config.activation, layers, affine, scale }
+        let few = |(dense, q): (&Dense, &Quantised)| match dense.geometry.conv {
+            Some(_) => None,
+            None => Sparse::of(&q.weights, dense.inputs),
+        };
+        let nonzeros = net.dense.iter().zip(&layers).map(few).collect();
+        Judge { net, activation: config.activation, layers, nonzeros, affine, scale }
     }
 
     /// Logits, `[samples][classes]`, of encoded samples, `[samples][inputs]`; on the calling thread.
     pub fn logits(&self, mut values: Vec<f32>) -> Vec<f32> {
         let rows = values.len() / self.net.dense[0].elements();
         let mut kept = Kept::new(self.net.dense.iter().map(|d| &d.geometry));
+        let mut turned = Vec::new();
         for (i, (dense, quantised)) in self.net.dense.iter().zip(&self.layers).enumerate() {
             let mut sums = vec![0f32; rows * dense.sums()];
             match &dense.geometry.conv {
@@ -72,8 +81,19 @@ impl<'a> Judge<'a> {
                     if let Some(w) = &dense.geometry.average {
                         values = totals(w, &values);
                     }
-                    let weights = matrix(&quantised.weights, dense.outputs, dense.inputs).transpose();
-                    product(&mut sums, matrix(&values, rows, dense.inputs), weights);
+                    match &self.nonzeros[i] {
+                        Some(nonzeros) => {
+                            turn(&values, dense.inputs, &mut turned);
+                            let shards = sums.chunks_mut(ROWS * dense.outputs);
+                            shards
+                                .zip(turned.chunks_exact(dense.inputs))
+                                .for_each(|(sums, x)| nonzeros.product(x, sums));
+                        }
+                        None => {
+                            let weights = matrix(&quantised.weights, dense.outputs, dense.inputs).transpose();
+                            product(&mut sums, matrix(&values, rows, dense.inputs), weights);
+                        }
+                    }
                 }
             }
             let Some((slope, offset)) = self.affine.get(i) else {

@@ -34,6 +34,7 @@ pub mod step;
 mod teacher;
 pub mod train;
 pub mod update;
+mod wires;
 
 pub use checkpoint::Checkpoints;
 pub use config::Config;

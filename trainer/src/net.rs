@@ -10,7 +10,7 @@ use crate::cost;
 use crate::geometry::{Geometry, Place};
 use crate::kernel::{CHUNK, IMAGES, ROWS, wide};
 use crate::optim::Param;
-use crate::quantise::{Choice, Layer, Pass, Quantised, quantise, tga, votes};
+use crate::quantise::{Choice, Layer, Pass, Quantised, fan_in, quantise, tga, votes};
 
 /// Layers of weights with batch-norm between them.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -229,7 +229,8 @@ impl Net {
             }
             (None, Weights::FanIn { anneal, .. }) => {
                 let last = method.fan_in_of(index).unwrap_or(dense.inputs);
-                Choice::KeepEach(falling(dense.inputs, last, part, *anneal))
+                let first = (last * fan_in::START).min(dense.inputs);
+                Choice::KeepEach(falling(first, last, part, *anneal))
             }
             _ => Choice::Free,
         };

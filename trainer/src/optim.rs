@@ -1,5 +1,7 @@
 //! Parameters, the rules that update them, and the learning rate over the training.
 
+use std::ops::Range;
+
 use multiversion::multiversion;
 use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
@@ -50,10 +52,34 @@ impl Param {
         }
     }
 
-    /// One update by `grad` at learning rate `rate`; `step` counts from 1.
+    /// Does `work` to a parameter of the elements at `places` alone.
+    pub fn at(&mut self, places: &[usize], work: impl FnOnce(&mut Param)) {
+        let some = |all: &[f32]| places.iter().map(|&i| all[i]).collect();
+        let mut few = Param { value: some(&self.value), mean: some(&self.mean), square: some(&self.square) };
+        work(&mut few);
+        for (j, &i) in places.iter().enumerate() {
+            (self.value[i], self.mean[i], self.square[i]) = (few.value[j], few.mean[j], few.square[j]);
+        }
+    }
+
+    /// One update of all elements by `grad` at learning rate `rate`; `step` counts from 1.
     pub fn update(&mut self, grad: &[f32], optimiser: Optimiser, rate: f64, step: usize, rule: Rule) {
+        self.update_part(0..grad.len(), grad, optimiser, rate, step, rule);
+    }
+
+    /// The same of the elements in `part`.
+    pub fn update_part(
+        &mut self,
+        part: Range<usize>,
+        grad: &[f32],
+        optimiser: Optimiser,
+        rate: f64,
+        step: usize,
+        rule: Rule,
+    ) {
         let clip = rule.clip.map_or(f32::INFINITY, |c| c as f32);
-        let tensors = (self.value.par_chunks_mut(CHUNK), self.mean.par_chunks_mut(CHUNK));
+        let (value, mean) = (&mut self.value[part.clone()], &mut self.mean[part.clone()]);
+        let tensors = (value.par_chunks_mut(CHUNK), mean.par_chunks_mut(CHUNK));
         match optimiser {
             Optimiser::Sgd { momentum } => {
                 let (momentum, decay, rate) = (momentum as f32, rule.decay as f32, rate as f32);
@@ -67,7 +93,7 @@ impl Param {
                 let size = (rate * rule.unit / (1.0 - beta1.powi(power))) as f32;
                 let unbias = (1.0 / (1.0 - beta2.powi(power))) as f32;
                 let keep = (1.0 - rate * rule.decay) as f32;
-                let tensors = tensors.into_par_iter().zip(self.square.par_chunks_mut(CHUNK));
+                let tensors = tensors.into_par_iter().zip(self.square[part].par_chunks_mut(CHUNK));
                 tensors.zip(grad.par_chunks(CHUNK)).for_each(|(((w, m), v), g)| {
                     adam((w, m, v, g), Adam { b1, b2, eps, size, unbias, keep, clip });
                 });

@@ -124,7 +124,7 @@ pub fn backward(
 
 impl Weights {
     /// Latent weights that share a scale, of `inputs` per output and `all` in the layer.
-    fn scale_group(&self, inputs: usize, all: usize) -> usize {
+    pub(crate) fn scale_group(&self, inputs: usize, all: usize) -> usize {
         match self {
             Weights::Bwn { per_filter: true } | Weights::Twn { per_filter: true, .. } => inputs,
             _ => all,

@@ -18,7 +18,8 @@ use crate::net::{Dense, Net, strength};
 use crate::norm;
 use crate::quantise::{self, Pass, Quantised, sca};
 use crate::residual;
-use crate::sparse::Sparse;
+use crate::sparse::{Lanes, Sparse, turn};
+use crate::wires::Wires;
 
 /// Buffers of a step, and the gradients that it leaves.
 #[derive(Clone, Debug)]
@@ -29,6 +30,9 @@ pub struct Workspace {
     pub input: Vec<f32>,
     /// Labels of the batch; filled by the caller.
     pub labels: Vec<u8>,
+    /// Steps since all neurons of an exact fan-in chose their inputs, whose turns [`step`] counts; 0 makes them choose. The
+    /// caller sets it where a training may be resumed.
+    pub turn: usize,
     /// Logits of a teacher, `[batch][classes]`; empty without one. Filled by the caller.
     pub teacher: Vec<f32>,
     /// One per layer of weights.
@@ -46,7 +50,13 @@ pub struct LayerSpace {
     /// Weights of this step.
     pub quantised: Quantised,
     /// Those of a dense layer that are not zero, where they are few.
-    sparse: Option<Sparse>,
+    pub(crate) sparse: Option<Sparse>,
+    /// Inputs of the batch, turned around for them.
+    turned: Vec<Lanes>,
+    /// Gradient by the sums, likewise.
+    turned_grad: Vec<Lanes>,
+    /// Where only those are trained.
+    pub(crate) wires: Option<Wires>,
     /// Sums, `[batch][positions][outputs]`; behind a pool the backward pass turns them into the gradient by them.
     pub sums: Vec<f32>,
     /// Codes after the activation and the residual sum, `[batch][pooled positions][outputs]`; empty for the last layer.
@@ -103,6 +113,7 @@ impl Workspace {
             batch,
             input: vec![0.0; batch * net.dense[0].elements()],
             labels: vec![0; batch],
+            turn: 0,
             teacher: Vec::new(),
             layers: net.dense.iter().enumerate().map(layer).collect(),
             gain_grad: 0.0,
@@ -127,14 +138,10 @@ impl Workspace {
 pub fn step(net: &mut Net, config: &Config, space: &mut Workspace, part: f64) -> BatchResult {
     let last = net.dense.len() - 1;
     for index in 0..=last {
-        net.quantise(config, index, part, Pass::Training, &mut space.layers[index].quantised);
         let (done, rest) = space.layers.split_at_mut(index);
         let x = done.last().map_or(&space.input, |l| &l.codes);
         let (layer, dense) = (&mut rest[0], &net.dense[index]);
-        layer.sparse = match dense.geometry.conv {
-            Some(_) => None,
-            None => Sparse::of(&layer.quantised.weights, dense.inputs),
-        };
+        quantise(net, config, index, (part, space.turn), layer);
         let moments = match (&dense.geometry.conv, &dense.geometry.average) {
             (Some(w), _) => images::sums(dense, w, x, layer, &mut space.images),
             (None, Some(w)) => {
@@ -176,6 +183,9 @@ pub fn step(net: &mut Net, config: &Config, space: &mut Workspace, part: f64) ->
                 images::gradients(dense, w, x, x_grad, layer, &mut space.images);
             }
             None => {
+                if layer.sparse.is_some() {
+                    turn(&layer.grad, dense.outputs, &mut layer.turned_grad);
+                }
                 let mut totals = std::mem::take(&mut layer.totals);
                 if index < config.trained_layers() {
                     let x = match dense.geometry.average {
@@ -210,7 +220,26 @@ pub fn step(net: &mut Net, config: &Config, space: &mut Workspace, part: f64) ->
         let grad = &mut layer.weight_grad;
         layer.threshold_grad = quantise::backward(&config.weights, &seen, &layer.quantised, strength, grad);
     }
+    space.turn += 1;
     result
+}
+
+/// Weights of a step for layer `index`, as lists of what is not zero where that pays.
+fn quantise(net: &Net, config: &Config, index: usize, (part, turn): (f64, usize), layer: &mut LayerSpace) {
+    let dense = &net.dense[index];
+    let (is_dense, is_trained) = (dense.geometry.conv.is_none(), index < config.trained_layers());
+    let LayerSpace { quantised, sparse, wires, .. } = layer;
+    *wires = match is_dense && is_trained {
+        true => {
+            let seen = net.layer(config, index, part, Pass::Training);
+            Wires::next(wires.take(), &config.weights, &seen, turn, sparse, quantised)
+        }
+        false => None,
+    };
+    if wires.is_none() {
+        net.quantise(config, index, part, Pass::Training, quantised);
+        *sparse = if is_dense { Sparse::of(&quantised.weights, dense.inputs) } else { None };
+    }
 }
 
 /// Strength of SCA's regulariser: it grows with the part of the training before the freeze.
@@ -222,19 +251,25 @@ fn regulariser(config: &Config, part: f64, grad: &[f32]) -> f64 {
 /// `sums = x weights^T`; returns mean and variance of each output over the batch.
 fn sums(dense: &Dense, x: &[f32], layer: &mut LayerSpace) -> (Vec<f32>, Vec<f32>) {
     let (inputs, outputs) = (dense.inputs, dense.outputs);
-    let weights = matrix(&layer.quantised.weights, outputs, inputs).transpose();
-    let shards: Vec<Moments> = layer
-        .sums
-        .par_chunks_mut(ROWS * outputs)
-        .zip(x.par_chunks(ROWS * inputs))
-        .map(|(sums, x)| {
-            match &layer.sparse {
-                Some(sparse) => sparse.product(x, sums),
-                None => product(sums, matrix(x, sums.len() / outputs, inputs), weights),
-            }
-            Moments::of(sums, outputs)
-        })
-        .collect();
+    let sums = layer.sums.par_chunks_mut(ROWS * outputs);
+    let shards: Vec<Moments> = match &layer.sparse {
+        Some(sparse) => {
+            turn(x, inputs, &mut layer.turned);
+            let shard = |(sums, x): (&mut [f32], &[Lanes])| {
+                sparse.product(x, sums);
+                Moments::of(sums, outputs)
+            };
+            sums.zip(layer.turned.par_chunks(inputs)).map(shard).collect()
+        }
+        None => {
+            let weights = matrix(&layer.quantised.weights, outputs, inputs).transpose();
+            let shard = |(sums, x): (&mut [f32], &[f32])| {
+                product(sums, matrix(x, sums.len() / outputs, inputs), weights);
+                Moments::of(sums, outputs)
+            };
+            sums.zip(x.par_chunks(ROWS * inputs)).map(shard).collect()
+        }
+    };
     moments::merge(&shards, outputs)
 }
 
@@ -243,17 +278,19 @@ fn weight_gradient(dense: &Dense, x: &[f32], layer: &mut LayerSpace) {
     let (inputs, outputs) = (dense.inputs, dense.outputs);
     let batch = x.len() / inputs;
     let quantised = &layer.quantised;
-    // Where the choice of zeros stays, no gradient brings one back.
-    if let (Some(sparse), Some(_)) = (&layer.sparse, &dense.mask) {
-        let scale = |o: usize| 1.0 / quantised.scale_of(o);
-        return sparse.outer(&layer.grad, x, scale, &mut layer.weight_grad);
+    let factor = |o: usize| 1.0 / quantised.scale_of(o);
+    let mut rows = 0..outputs;
+    if let (Some(sparse), Some(wires)) = (&layer.sparse, &mut layer.wires) {
+        wires.gradient(sparse, &layer.turned_grad, &layer.turned, factor);
+        rows = wires.rows();
     }
     let (x, grad) = (matrix(x, batch, inputs), matrix(&layer.grad, batch, outputs).transpose());
-    layer.weight_grad.par_chunks_mut(ROWS * inputs).enumerate().for_each(|(shard, out)| {
-        let first = shard * ROWS;
+    let part = &mut layer.weight_grad[rows.start * inputs..rows.end * inputs];
+    part.par_chunks_mut(ROWS * inputs).enumerate().for_each(|(shard, out)| {
+        let first = rows.start + shard * ROWS;
         product(out, grad.subrows(first, out.len() / inputs), x);
         for (o, row) in out.chunks_exact_mut(inputs).enumerate() {
-            let factor = 1.0 / quantised.scale_of(first + o);
+            let factor = factor(first + o);
             if factor != 1.0 {
                 wide(|| row.iter_mut().for_each(|g| *g *= factor));
             }
@@ -264,9 +301,11 @@ fn weight_gradient(dense: &Dense, x: &[f32], layer: &mut LayerSpace) {
 fn input_gradient(dense: &Dense, layer: &LayerSpace, out: &mut [f32]) {
     let (inputs, outputs) = (dense.inputs, dense.outputs);
     let weights = matrix(&layer.quantised.weights, outputs, inputs);
-    let shards = out.par_chunks_mut(ROWS * inputs).zip(layer.grad.par_chunks(ROWS * outputs));
+    let out = out.par_chunks_mut(ROWS * inputs);
     if let Some(sparse) = layer.sparse.as_ref().map(Sparse::transposed) {
+        let shards = out.zip(layer.turned_grad.par_chunks(outputs));
         return shards.for_each(|(out, grad)| sparse.product(grad, out));
     }
+    let shards = out.zip(layer.grad.par_chunks(ROWS * outputs));
     shards.for_each(|(out, grad)| product(out, matrix(grad, grad.len() / outputs, outputs), weights));
 }

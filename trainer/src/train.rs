@@ -20,8 +20,9 @@ use crate::model::accuracy;
 use crate::net::Net;
 use crate::quantise::{sca, top_k};
 use crate::step::{Workspace, step};
+use crate::teacher::{self, Teacher};
 use crate::update::{apply, apply_thresholds};
-use crate::{Error, Result, admit, cost, infer, teacher};
+use crate::{Error, Result, admit, cost, infer};
 use price::Pricing;
 
 pub use finish::Outcome;
@@ -90,6 +91,7 @@ fn epochs(
         true => teacher::obtain(dataset, config, checkpoints, observer)?,
         false => None,
     };
+    let mut lessons = teacher.as_ref().map(Teacher::ready);
     let pricing = Pricing::new(dataset, config, &train);
     let size = config.batch.min(train.len());
     let per_epoch = train.len() / size;
@@ -99,14 +101,15 @@ fn epochs(
     for epoch in state.epoch..config.epochs {
         let order = batches::order(&train, config.seed, epoch);
         let (mut loss, mut correct, mut zeros) = (0.0, 0, Vec::new());
+        space.turn = 0;
         for (index, chosen) in order.chunks_exact(size).enumerate() {
             let done = epoch * per_epoch + index;
             let part = done as f64 / total as f64;
             batch.fill(&dataset.train, changes.as_ref(), (config.seed, epoch), chosen);
             batch.encode(&encoder, &mut space.input);
             space.labels.copy_from_slice(&batch.labels);
-            if let Some(teacher) = &teacher {
-                space.teacher = teacher.logits(&batch.raw, dataset.train.x.ncols());
+            if let Some(lessons) = &mut lessons {
+                space.teacher = lessons.logits(&batch.raw, dataset.train.x.ncols());
             }
             fix_mask(&mut state.net, config, part, pricing.as_ref(), observer)?;
             let rate = config.rate_at(done, total, per_epoch);

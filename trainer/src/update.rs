@@ -19,7 +19,21 @@ pub fn apply(net: &mut Net, config: &Config, space: &Workspace, rate: f64, step:
         net.dense.iter_mut().zip(&space.layers).take(config.trained_layers()).enumerate()
     {
         let bound = dense.bound();
-        update(&mut dense.weight, &layer.weight_grad, weight_rule(config, bound, dense.mask.is_some()));
+        let rule = weight_rule(config, bound, dense.mask.is_some());
+        match (&layer.wires, &layer.sparse) {
+            (Some(wires), Some(nonzeros)) => {
+                wires.apply(
+                    nonzeros,
+                    dense.inputs,
+                    &layer.weight_grad,
+                    &mut dense.weight,
+                    |param, part, grad| {
+                        param.update_part(part, grad, config.optimiser, rate, step, rule);
+                    },
+                );
+            }
+            _ => update(&mut dense.weight, &layer.weight_grad, rule),
+        }
         if let (Some(k), 0, None) =
             (config.weights.fan_in_of(index), step % fan_in::RESCALE_EVERY, &dense.mask)
         {

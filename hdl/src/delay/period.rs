@@ -8,11 +8,13 @@ use crate::complement::complemented;
 use crate::estimate::{Home, delays_writes, home_of, live, met};
 
 impl Delays {
-    /// The shortest clock period of the registers of `netlist`, in picoseconds; `None` without any path between some.
-    pub fn period(&self, netlist: &Netlist) -> Option<u32> {
+    /// The shortest clock period of the registers of `netlist`, in picoseconds, and what is read at the end of the path that
+    /// asks for it; `None` without any path between some.
+    pub fn longest(&self, netlist: &Netlist) -> Option<(u32, NodeId)> {
         let (at, ends) = self.arrivals(netlist);
-        let latest = ends.into_iter().filter_map(|id| at[id.index()].iter().copied().max()).max()?;
-        Some(self.period_of(latest))
+        let latest = |id: NodeId| Some((at[id.index()].iter().copied().max()?, id));
+        let (latest, id) = ends.into_iter().filter_map(latest).max()?;
+        Some((self.period_of(latest), id))
     }
 
     /// When a word that was read is there.
@@ -148,14 +150,15 @@ mod tests {
     #[test]
     fn chains_overlap() {
         let delays = Delays::with_routing(Family::Ecp5, 1000, 0).unwrap();
-        let period = |count| delays.period(&sums(count)).unwrap();
+        let period = |count| delays.longest(&sums(count)).unwrap().0;
         // Nine bits: on the chain, eight bits along it and off it.
         assert_eq!(period(1), 525 + 1000 + 447 + 7 * 36 + 443 + 130);
         // The first of two has nine bits: the ninth is behind the chain.
         assert!(period(2) > period(1) + 1000 + 836, "{}", period(2));
         // Another sum costs a hop and its own lowest bit, not another chain.
         let delays = Delays::with_routing(Family::Ice40, 1000, 0).unwrap();
-        let more = delays.period(&sums(2)).unwrap() - delays.period(&sums(1)).unwrap();
+        let period = |count| delays.longest(&sums(count)).unwrap().0;
+        let more = period(2) - period(1);
         assert!((1000..2000).contains(&more), "{more}");
     }
 
@@ -174,16 +177,17 @@ mod tests {
         };
         for family in [Family::Ice40, Family::Ecp5] {
             let delays = Delays::with_routing(family, 1000, 0).unwrap();
-            let wide = delays.period(&compared(Range::signed(8)));
-            assert_eq!(wide, delays.period(&sums(1)), "{family}");
-            assert!(delays.period(&compared(Range::signed(2))) < wide, "one table on {family}");
+            let period = |netlist: &Netlist| delays.longest(netlist).unwrap().0;
+            let wide = period(&compared(Range::signed(8)));
+            assert_eq!(wide, period(&sums(1)), "{family}");
+            assert!(period(&compared(Range::signed(2))) < wide, "one table on {family}");
         }
     }
 
     #[test]
     fn a_register_alone_has_no_path() {
         let delays = Delays::with_routing(Family::Ice40, 1000, 0).unwrap();
-        assert_eq!(delays.period(&sums(0)), None);
+        assert_eq!(delays.longest(&sums(0)), None);
         assert!(Delays::with_routing(Family::Xcup, 1000, 0).is_none());
     }
 }

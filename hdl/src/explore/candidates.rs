@@ -1,17 +1,21 @@
 //! What one layer of weights can be built as, with cells and cycles.
 
-use sterna_ir::{LayerOp, Network};
+use sterna_ir::{Design, LayerOp, Network};
 
 use super::Watch;
 use super::combine::Area;
-use crate::estimate::estimate;
+use crate::estimate::{Estimate, estimate};
 use crate::family::Family;
-use crate::lower::{MOST_LANES, Searched, pes_worth_trying, sketch};
+use crate::lower::{LayerInfo, MOST_LANES, Searched, pes_worth_trying, sketch};
 use crate::{Folding, Options, Result, Style};
 
-/// Layers of more nonzero weights are not tried unrolled: they fill the largest parts, and the search for their sums takes
-/// minutes.
+/// Layers of more nonzero weights are not tried as adder graphs: unrolled they fill the largest parts, and the search for
+/// their sums takes minutes.
 const MOST_UNROLLED: usize = 100_000;
+
+/// Adder graphs, slowest first.
+const GRAPHS: [Style; 4] =
+    [Style::Serial { bits: 1 }, Style::Serial { bits: 2 }, Style::Serial { bits: 4 }, Style::Unrolled];
 
 /// One way to build one layer.
 #[derive(Clone, Debug)]
@@ -53,48 +57,60 @@ pub fn candidates(
     };
     let mut layers: Vec<Vec<Candidate>> = vec![Vec::new(); tries.len()];
     let ranks = tries.iter().map(Vec::len).max().unwrap_or(0);
-    for (built, rank) in (0..ranks).map(Some).chain([None]).enumerate() {
-        watch(built, ranks + 1);
-        let last = |layer: &Vec<(usize, usize)>| layer.len() - 1;
-        let style = |(layer, unrolls): (&Vec<(usize, usize)>, bool)| match rank {
-            None if unrolls => Style::Unrolled,
-            _ => Style::Folded { pes: layer[rank.unwrap_or(0).min(last(layer))].0 },
+    let graphs: Vec<Vec<Style>> = graphs(network).collect();
+    let folded = |(pes, _): &(usize, usize)| Style::Folded { pes: *pes };
+    // By layer the style of a rank, if it has one: elements, then adder graphs.
+    let of_rank = |rank: usize| {
+        let one = |(tries, graphs): (&Vec<(usize, usize)>, &Vec<Style>)| match rank.checked_sub(ranks) {
+            None => tries.get(rank).map(folded),
+            Some(graph) => Some(GRAPHS[graph]).filter(|style| graphs.contains(style)),
         };
-        let styles: Vec<Style> = tries.iter().zip(unrollable(network)).map(style).collect();
-        let lanes = match (styles.first(), tries.first()) {
-            (Some(Style::Folded { .. }), Some(first)) => lanes(first[rank.unwrap_or(0).min(last(first))].1),
-            _ => None,
-        };
+        tries.iter().zip(&graphs).map(one).collect::<Vec<Option<Style>>>()
+    };
+    let all: Vec<Vec<Option<Style>>> = (0..ranks + GRAPHS.len()).map(of_rank).collect();
+    let all: Vec<_> = all.into_iter().filter(|styles| styles.iter().any(Option::is_some)).collect();
+    for (built, new) in all.iter().enumerate() {
+        watch(built, all.len());
+        // Layers without a candidate of this rank are as fast as elements make them.
+        let last = |tries: &Vec<(usize, usize)>| tries.last().map(folded).expect("one element can do it");
+        let styles: Vec<Style> =
+            new.iter().zip(&tries).map(|(new, tries)| new.unwrap_or(last(tries))).collect();
+        let first = tries.first().and_then(|first| first.iter().find(|step| folded(step) == styles[0]));
+        let lanes = first.and_then(|(_, cycles)| lanes(*cycles));
         let input_lanes = options.input_lanes.or(lanes);
-        let folding = Folding::PerLayer(styles.clone());
+        let folding = Folding::PerLayer(styles);
         let (design, infos) = sketch(network, &Options { folding, input_lanes, ..options.clone() }, known)?;
         let found = estimate(&design.netlist, family, Some(family));
         for (i, info) in infos.iter().enumerate() {
-            let module = found.modules.iter().find(|(name, _)| *name == info.module);
-            let area = module.map_or(Area::default(), |(_, cells)| Area::of(cells));
-            if rank.is_some_and(|rank| rank >= tries[i].len())
-                || (rank.is_none() && styles[i] != Style::Unrolled)
-            {
-                continue;
-            }
-            let beats = if i == 0 { design.input.beats() as u64 } else { 1 };
-            let input_lanes = lanes.filter(|_| i == 0);
-            layers[i].push(Candidate {
-                style: styles[i],
-                input_lanes,
-                cycles: info.least_cycles.max(beats),
-                area,
-            });
+            let Some(style) = new[i] else { continue };
+            let (input_lanes, area) = (lanes.filter(|_| i == 0), area(&found, &info.module));
+            layers[i].push(Candidate { style, input_lanes, cycles: cycles(&design, &infos, i), area });
         }
     }
     Ok(layers.into_iter().map(worthy).collect())
 }
 
-/// By layer of weights, whether it may be unrolled.
-fn unrollable(network: &Network) -> impl Iterator<Item = bool> + '_ {
-    network.layers.iter().filter_map(|layer| match &layer.op {
-        LayerOp::Dense(d) => Some(d.nonzeros() <= MOST_UNROLLED),
-        LayerOp::Conv2d(c) => Some(c.nonzeros() <= MOST_UNROLLED),
+/// Cycles of layer of weights `i`, the first of which waits for the input.
+pub fn cycles(design: &Design, infos: &[LayerInfo], i: usize) -> u64 {
+    let beats = if i == 0 { design.input.beats() as u64 } else { 1 };
+    infos[i].least_cycles.max(beats)
+}
+
+/// Cells of a module.
+pub fn area(found: &Estimate, module: &str) -> Area {
+    let found = found.modules.iter().find(|(name, _)| name == module);
+    found.map_or(Area::default(), |(_, cells)| Area::of(cells))
+}
+
+/// By layer of weights, the adder graphs that it may be.
+fn graphs(network: &Network) -> impl Iterator<Item = Vec<Style>> + '_ {
+    let graphs = |nonzeros: usize, is_ternary: bool| {
+        let fits = |style: &&Style| nonzeros <= MOST_UNROLLED && (is_ternary || **style == Style::Unrolled);
+        GRAPHS.iter().filter(fits).copied().collect()
+    };
+    network.layers.iter().filter_map(move |layer| match &layer.op {
+        LayerOp::Dense(d) => Some(graphs(d.nonzeros(), d.is_ternary())),
+        LayerOp::Conv2d(c) => Some(graphs(c.nonzeros(), c.is_ternary())),
         _ => None,
     })
 }

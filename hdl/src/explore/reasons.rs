@@ -12,14 +12,14 @@ pub fn reasons(layers: &[Vec<Candidate>], pick: &[usize], budget: &Budget) -> Ve
         let slower = layer.iter().filter(|c| c.cycles > pace).min_by_key(|c| c.cycles);
         match (chosen.cycles == pace, faster, slower) {
             (true, _, Some(c)) if budget.interval.is_some() => {
-                format!("sets the pace; {} would take {} cycles", text(c.style), c.cycles)
+                format!("sets the pace; {} would take {}", text(c.style), cycles(c.cycles))
             }
             (true, Some(c), _) => {
                 let more = c.area.minus(chosen.area);
                 let cells = [(more.lut, "LUT"), (more.bram, "BRAM")];
                 let cells = cells.iter().filter(|(n, _)| *n >= 0.5).map(|(n, what)| format!("{n:.0} {what}"));
                 let cells = cells.collect::<Vec<_>>().join(" and ");
-                format!("sets the pace; {} would take {} cycles and {cells} more", text(c.style), c.cycles)
+                format!("sets the pace; {} would take {} and {cells} more", text(c.style), cycles(c.cycles))
             }
             (true, None, _) => "sets the pace, as fast as this layer can be".to_string(),
             (false, _, Some(c)) => {
@@ -35,10 +35,16 @@ pub fn reasons(layers: &[Vec<Candidate>], pick: &[usize], budget: &Budget) -> Ve
     layers.iter().zip(&chosen).map(reason).collect()
 }
 
+fn cycles(n: u64) -> String {
+    if n == 1 { "1 cycle".into() } else { format!("{n} cycles") }
+}
+
 /// A style for people.
 pub fn text(style: Style) -> String {
     match style {
         Style::Unrolled => "unrolled".into(),
+        Style::Serial { bits: 1 } => "digits of a bit".into(),
+        Style::Serial { bits } => format!("digits of {bits} bits"),
         Style::Folded { pes: 1 } => "1 PE".into(),
         Style::Folded { pes } => format!("{pes} PEs"),
         Style::Dense { pes } => format!("{pes} PEs without skipping"),

@@ -1,9 +1,11 @@
 //! The way to a design within a budget.
 
-use super::candidates::Candidate;
+use super::candidates::{Candidate, area, cycles};
 use super::combine::{Area, cheapest};
-use super::{Budget, Explorer, NO_BLOCKS, Point};
-use crate::Result;
+use super::{Budget, Explorer, Point};
+use crate::estimate::estimate;
+use crate::lower::{pes_between, sketch};
+use crate::{Folding, Options, Result, Style};
 
 /// Designs built at most for one choice; each is nearer to the budget than the one before.
 const TRIES: usize = 12;
@@ -12,30 +14,84 @@ const TRIES: usize = 12;
 const HOPE: f64 = 1.15;
 
 impl Explorer<'_> {
-    /// The best design within `budget` of those built: the fastest, or the smallest where the cycles are given.
-    pub(super) fn find(&mut self, budget: &Budget) -> Result<Option<Point>> {
-        let block = self.family.luts_of_a_block();
-        self.approach(budget, block)?;
-        // What has no bound may be plenty.
-        match (budget.lut, budget.bram) {
-            (Some(_), None) => self.approach(budget, 0.0)?,
-            (None, Some(_)) => self.approach(budget, NO_BLOCKS)?,
-            _ => {}
+    /// The best design within `budget` of those built: that of the fewest cycles, or the smallest where they are given, a
+    /// block RAM being worth `price` look-up tables.
+    pub(super) fn find(&mut self, budget: &Budget, price: f64) -> Result<Option<Point>> {
+        self.approach_all(budget, price)?;
+        if self.best(budget, price).is_none() {
+            // Corrections can pass over a design.
+            self.sweep(&[price])?;
         }
+        // Candidates are steps apart; between the last step that fits and the next there may be a better one.
+        if let Some(pick) = self.best(budget, price)
+            && self.refine(&pick, budget.interval.is_some())?
+        {
+            self.approach_all(budget, price)?;
+        }
+        self.best(budget, price).map(|pick| self.point(&pick, budget)).transpose()
+    }
+
+    fn approach_all(&mut self, budget: &Budget, price: f64) -> Result<()> {
+        self.approach(budget, price)?;
+        // What has no bound may be plenty.
+        let plenty = budget.price(price);
+        if plenty != price { self.approach(budget, plenty) } else { Ok(()) }
+    }
+
+    /// What the best design within `budget` of those built is made of.
+    fn best(&self, budget: &Budget, price: f64) -> Option<Vec<usize>> {
         let order = |p: &Point| {
             let cycles = budget.interval.map_or(p.timing.interval, |_| 0);
-            (cycles, Area::of(&p.cells).weight(block))
+            (cycles, Area::of(&p.cells).weight(price))
         };
-        let best = |built: &[(Vec<usize>, Point)]| {
-            let fit = built.iter().filter(|(_, p)| p.fits(budget)).map(|(pick, p)| (order(p), pick));
-            let least = fit.min_by(|(a, _), (b, _)| a.0.cmp(&b.0).then(a.1.total_cmp(&b.1)));
-            least.map(|(_, pick)| pick.clone())
-        };
-        if best(&self.built).is_none() {
-            // Corrections can pass over a design.
-            self.sweep(&[block])?;
+        let fit = self.built.iter().filter(|(_, p)| p.fits(budget)).map(|(pick, p)| (order(p), pick));
+        let least = fit.min_by(|(a, _), (b, _)| a.0.cmp(&b.0).then(a.1.total_cmp(&b.1)));
+        least.map(|(_, pick)| pick.clone())
+    }
+
+    /// Adds candidates between those of `pick` and their neighbours: the next smaller ones where the cycles are given, else,
+    /// of the layers that set the pace, the next faster ones. Whether there are any.
+    fn refine(&mut self, pick: &[usize], cycles_given: bool) -> Result<bool> {
+        let chosen: Vec<Candidate> =
+            self.layers.iter().zip(pick).map(|(layer, c)| layer[*c].clone()).collect();
+        let pace = chosen.iter().map(|c| c.cycles).max().unwrap_or(0);
+        let mut between: Vec<Vec<usize>> = vec![Vec::new(); chosen.len()];
+        for (i, own) in chosen.iter().enumerate() {
+            let folded = || self.layers[i].iter().filter(|c| matches!(c.style, Style::Folded { .. }));
+            let other = match cycles_given {
+                true => folded().filter(|c| c.cycles > own.cycles).min_by_key(|c| c.cycles),
+                false if own.cycles < pace => None,
+                false => folded().filter(|c| c.cycles < own.cycles).max_by_key(|c| c.cycles),
+            };
+            let Some(other) = other else { continue };
+            if let (Style::Folded { pes: own_pes }, Style::Folded { pes }) = (own.style, other.style) {
+                between[i] = pes_between(self.network, i, (pes.min(own_pes), pes.max(own_pes)))?;
+                // The faster one may be so by its elements alone, without more of the input per beat.
+                if pes > own_pes && other.input_lanes != own.input_lanes {
+                    between[i].push(pes);
+                }
+            }
         }
-        best(&self.built).map(|pick| self.point(&pick, budget)).transpose()
+        // All layers at once, each with its number of the same rank.
+        let ranks = between.iter().map(Vec::len).max().unwrap_or(0);
+        let input_lanes = self.options.input_lanes.or(chosen[0].input_lanes);
+        for rank in 0..ranks {
+            let style = |(pes, own): (&Vec<usize>, &Candidate)| match pes.get(rank) {
+                Some(pes) => Style::Folded { pes: *pes },
+                None => own.style,
+            };
+            let styles: Vec<Style> = between.iter().zip(&chosen).map(style).collect();
+            let folding = Folding::PerLayer(styles.clone());
+            let options = Options { folding, input_lanes, ..self.options.clone() };
+            let (design, infos) = sketch(self.network, &options, &mut self.known)?;
+            let found = estimate(&design.netlist, self.family, Some(self.family));
+            for i in (0..chosen.len()).filter(|i| rank < between[*i].len()) {
+                let (cycles, area) = (cycles(&design, &infos, i), area(&found, &infos[i].module));
+                let input_lanes = chosen[i].input_lanes;
+                self.layers[i].push(Candidate { style: styles[i], input_lanes, cycles, area });
+            }
+        }
+        Ok(ranks > 0)
     }
 
     /// Builds designs nearer and nearer to `budget`, until one is within it: guesses that are corrected by what was built. A

@@ -28,6 +28,14 @@ pub fn gather(b: &mut Builder, gate: Gate, x: &Link) -> Link {
     Link { valid: gate.state, data, ..x.clone() }
 }
 
+/// Holds a beat in registers, so that what comes before can go on while it is read. Opened as a pipe.
+pub fn hold(b: &mut Builder, gate: Gate, x: &Link) -> Link {
+    b.drive(gate.state, x.valid);
+    let hold = |(p, node): (usize, &NodeId)| b.reg(*node, Some(gate.ready), format!("h{p}_q"));
+    let data = x.data.iter().enumerate().map(hold).collect();
+    Link { valid: gate.state, data, ..x.clone() }
+}
+
 /// Opens a unit that sends each beat as up to `parts` narrower ones: ready when the last of them leaves.
 pub fn open_serialise(b: &mut Builder, y_ready: NodeId, parts: usize) -> Gate {
     let state = b.loop_reg(Range::new(0, parts as i64).word(), None, Some(0), "left");

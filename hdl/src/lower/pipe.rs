@@ -10,6 +10,7 @@ use sterna_ir::netlist::{Netlist, NodeId, Op};
 
 use crate::complement;
 use crate::family::Family;
+use crate::lower::digit_serial::Digits;
 use crate::lower::maps::stream_order;
 use crate::lower::queue::Queue;
 use crate::lower::stages::{Limit, Step, maker, stages};
@@ -54,12 +55,14 @@ pub struct Gate {
     pub scan: Option<Scan>,
     /// Of a unit in which pixels wait.
     pub queue: Option<Queue>,
+    /// Of a unit that takes a beat when it has read all of its digits.
+    pub digits: Option<Digits>,
 }
 
 impl Gate {
     /// A gate of nothing but handshakes.
     pub fn new(ready: NodeId, y_ready: NodeId, state: NodeId) -> Self {
-        Gate { ready, y_ready, state, scan: None, queue: None }
+        Gate { ready, y_ready, state, scan: None, queue: None, digits: None }
     }
 }
 
@@ -146,7 +149,7 @@ impl Pipe {
         ce: NodeId,
         family: Option<Family>,
         limit: impl Fn(&Netlist, &[Step]) -> Limit,
-        build: impl Fn(&mut Builder, &mut Pipe) -> Vec<Vec<Timed>>,
+        mut build: impl FnMut(&mut Builder, &mut Pipe) -> Vec<Vec<Timed>>,
     ) -> (Self, Vec<Vec<Timed>>) {
         let mut show = b.clone();
         let mut pipe = Pipe::with(ce, Places::Noted(Vec::new()));

@@ -6,6 +6,7 @@
 //! from the words of their ROMs. Window units are cut out and run on marked pixels. The proof shares no code with the
 //! builders beyond the layout of a ROM word.
 
+mod digit_serial;
 mod forms;
 mod maxima;
 mod network;
@@ -16,6 +17,7 @@ mod windows;
 
 use sterna_ir::{Netlist, Network};
 
+use crate::lower::digit_serial::DigitSerial;
 use crate::lower::folded::{self, Folded};
 use crate::lower::maxima::{Built as BuiltMaxima, Maxima};
 use crate::lower::plan::Plan;
@@ -36,6 +38,15 @@ pub enum Claim {
         unit: Unrolled,
         /// Where its nodes are.
         built: unrolled::Built,
+    },
+    /// Adders of digits.
+    Serial {
+        /// Module.
+        place: String,
+        /// What it computes.
+        unit: DigitSerial,
+        /// Where its nodes are.
+        built: crate::lower::digit_serial::Built,
     },
     /// Pixels to windows.
     Windows {
@@ -92,6 +103,7 @@ pub fn prove(netlist: &Netlist, claims: &[Claim]) -> Result<()> {
     for claim in claims {
         let (place, result) = match claim {
             Claim::Unrolled { place, unit, built } => (place, walk::prove(netlist, unit, built)),
+            Claim::Serial { place, unit, built } => (place, digit_serial::prove(netlist, unit, built)),
             Claim::Windows { place, unit, built } => (place, windows::prove(netlist, unit, built)),
             Claim::Maxima { place, unit, built } => (place, maxima::prove(netlist, unit, built)),
             Claim::Table { place, unit, built } => (place, roms::prove_table(netlist, unit, built)),
@@ -111,7 +123,7 @@ mod tests {
     use super::*;
     use crate::family::Family;
     use crate::lower::{self, plan};
-    use crate::{Folding, Options, Style};
+    use crate::{DIGIT_BITS, Folding, Options, Style};
     use sterna_ir::netlist::{MemoryKind, NodeId, Op, Term};
     use sterna_ir::{Dense, Input, Layer, LayerOp, Range, Threshold};
 
@@ -172,6 +184,64 @@ mod tests {
         assert!(mutants > 50, "{mutants}");
     }
 
+    #[test]
+    fn every_changed_gate_constant_and_register_of_digits_is_refused() {
+        for bits in DIGIT_BITS {
+            let (netlist, claims) = built(Style::Serial { bits });
+            let is_read = |id: NodeId| netlist.nodes.iter().any(|n| n.op.operands().contains(&id));
+            let mut mutants = 0;
+            for id in netlist.ids() {
+                let node = netlist.node(id);
+                // What the clock enable is made of is not the stage's.
+                let outside = !netlist.module(node.module).name.starts_with("layer");
+                if outside || !is_read(id) || ["ce", "y_empty"].contains(&&*node.name) {
+                    continue;
+                }
+                let mut ops = Vec::new();
+                match node.op.clone() {
+                    Op::Sum(mut terms) => {
+                        terms[0].negate ^= true;
+                        ops.push(Op::Sum(terms));
+                    }
+                    Op::Lut { inputs, table } => {
+                        let entries = 1u64 << inputs.len();
+                        ops.push(Op::Lut {
+                            inputs: inputs.clone(),
+                            table: !table & (u64::MAX >> (64 - entries)),
+                        });
+                        let adds = node.name.contains("_carry") || inputs.len() == 3;
+                        let flips = (0..entries).filter(|_| adds && !node.name.ends_with("_ge"));
+                        ops.extend(flips.map(|k| Op::Lut { inputs: inputs.clone(), table: table ^ 1 << k }));
+                    }
+                    Op::Mux { sel, zero, one } => ops.push(Op::Mux { sel, zero: one, one: zero }),
+                    Op::And(list) if list.len() > 1 => ops.push(Op::Or(list)),
+                    Op::Or(list) if list.len() > 1 => ops.push(Op::And(list)),
+                    Op::Not(bit) => ops.push(Op::Sum(vec![Term::plus(bit)])),
+                    Op::Slice { a, lo } => ops.push(Op::Slice { a, lo: if lo == 0 { 1 } else { lo - 1 } }),
+                    Op::Const(value) => ops.push(Op::Const(value ^ 1)),
+                    Op::Reg { d, enable, reset } => {
+                        ops.push(Op::Reg { d, enable: None, reset });
+                        if d < id {
+                            ops.push(Op::Sum(vec![Term::plus(d)]));
+                        }
+                        if let Some(value) = reset {
+                            ops.push(Op::Reg { d, enable, reset: Some(value ^ 1) });
+                            ops.push(Op::Reg { d, enable, reset: None });
+                        }
+                    }
+                    _ => {}
+                }
+                for op in ops {
+                    let mut bad = netlist.clone();
+                    bad.nodes[id.index()].op = op;
+                    mutants += 1;
+                    assert!(prove(&bad, &claims).is_err(), "{bits} bits, {node:?}: {:?}", bad.node(id).op);
+                }
+            }
+            assert!(mutants > 400, "{mutants}");
+        }
+    }
+
     /// The same network over bits, its rows as tables.
     fn mapped() -> (Netlist, Vec<Claim>) {
         let mut network = network();
@@ -222,7 +292,7 @@ mod tests {
 
     #[test]
     fn every_changed_number_of_a_plan_is_refused() {
-        for style in [Style::Unrolled, Style::Folded { pes: 2 }] {
+        for style in [Style::Unrolled, Style::Serial { bits: 2 }, Style::Folded { pes: 2 }] {
             let options = Options { folding: Folding::PerLayer(vec![style; 2]), ..Options::default() };
             let plan = plan::plan(&network(), &options).unwrap();
             prove_plan(&network(), &plan).unwrap();
@@ -231,6 +301,7 @@ mod tests {
                     let mut bad = plan.clone();
                     let rows = bad.stages[stage].units.iter_mut().find_map(|unit| match unit {
                         plan::Unit::Unrolled(unit) => Some(&mut unit.rows),
+                        plan::Unit::Serial(unit) => Some(&mut unit.rows),
                         plan::Unit::Folded(unit) => Some(&mut unit.rows),
                         _ => None,
                     });

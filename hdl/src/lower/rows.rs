@@ -84,6 +84,12 @@ impl Row {
         }
     }
 
+    /// Range of the sum, bias included; `None` past 64 bits.
+    pub fn range(&self, x: impl Fn(u32) -> Range) -> Option<Range> {
+        let term = |(element, weight): &(u32, i64)| x(*element).checked_scale(*weight);
+        self.terms.iter().map(term).try_fold(Range::point(self.bias), |sum, x| sum.checked_add(x?))
+    }
+
     /// Range of every partial sum of the signed digits in any order, the bias apart; `None` past 59 bits.
     pub fn partial_sums(&self, x: impl Fn(u32) -> Range) -> Option<Range> {
         let mut sum = Range::point(0);

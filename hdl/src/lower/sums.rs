@@ -1,7 +1,5 @@
 //! The weighted sums of an unrolled stage: rows become an adder graph, and the graph becomes nodes in a pipeline.
 
-use std::collections::HashMap;
-
 use sterna_ir::Range;
 use sterna_ir::build::Builder;
 use sterna_ir::netlist::NodeId;
@@ -12,11 +10,20 @@ use crate::lower::digits::digits;
 use crate::lower::lutsum;
 use crate::lower::pipe::{Pipe, Timed};
 use crate::lower::rows::Row;
-use crate::lower::tree::{self, Item};
+use crate::lower::tree::Item;
 use crate::share::{self, Chain, Graph, Problem, Settings, Term, share};
 
 /// Most searches of one stage.
 const ROUNDS: usize = 3;
+
+/// What rows sum.
+#[derive(Clone, Copy, Debug)]
+pub enum Input {
+    /// An element.
+    Element(u32),
+    /// A constant.
+    Constant(i64),
+}
 
 /// An adder graph over the elements that rows read.
 #[derive(Clone, Debug, Default)]
@@ -176,16 +183,22 @@ impl Sums {
         (self.apart > 0).then_some(line)
     }
 
-    /// Builds the sums and gives one item per row.
+    /// What is summed: elements and constants.
+    pub fn inputs(&self) -> impl Iterator<Item = Input> + '_ {
+        let constants = self.constants.iter().map(|c| Input::Constant(*c));
+        self.elements.iter().map(|e| Input::Element(*e)).chain(constants)
+    }
+
+    /// Builds the sums of these inputs by `join` and gives one item per row.
     pub fn place(
         &self,
         b: &mut Builder,
         pipe: &mut Pipe,
-        node_of: &HashMap<u32, NodeId>,
+        inputs: &[NodeId],
         rows: &[Row],
+        mut join: impl FnMut(&mut Builder, &mut Pipe, &[Item], String) -> Item,
     ) -> Vec<Item> {
-        let mut nodes: Vec<Timed> = self.elements.iter().map(|e| Pipe::input(node_of[e])).collect();
-        nodes.extend(self.constants.iter().map(|c| Pipe::input(b.constant(*c))));
+        let mut nodes: Vec<Timed> = inputs.iter().map(|node| Pipe::input(*node)).collect();
         let item =
             |nodes: &[Timed], t: &Term| Item { at: nodes[t.node as usize], shift: t.shift, negate: t.negate };
         let only_subtracted = self.graph.only_subtracted();
@@ -219,7 +232,7 @@ impl Sums {
                 // `0 - a - b` is one chain of three operands, `-(a + b)` would be two.
                 items.insert(0, Item::plus(Pipe::input(b.constant(0))));
             }
-            nodes.push(tree::join(b, pipe, &items, name, true).at);
+            nodes.push(join(b, pipe, &items, name).at);
         }
         let mut result = |(row, output): (&Row, &Option<Term>)| match output {
             Some(term) => item(&nodes, term),

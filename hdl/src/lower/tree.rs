@@ -98,22 +98,16 @@ pub enum Bit {
     Node(Timed),
 }
 
-/// `item >= t`, or `item <= t` when `falling`. `range` holds every value of the item: that of its node may be wider, as
-/// interval arithmetic over shared sums does not see what cancels.
-pub fn compare(
-    b: &mut Builder,
-    pipe: &mut Pipe,
-    (item, range): (Item, Range),
-    t: i64,
-    falling: bool,
-    name: &str,
-) -> Bit {
+/// `item >= t`, or `item <= t` when `falling`, as the least value of the item's node for which it is true, or, with `true`
+/// beside, for which it is not; an error where it always is the same. `range` holds every value of the item: that of its
+/// node may be wider, as interval arithmetic over shared sums does not see what cancels.
+pub fn bound((item, range): (Item, Range), t: i64, falling: bool) -> Result<(i64, bool), bool> {
     let (always, never) = match falling {
         false => (range.lo >= t, range.hi < t),
         true => (range.hi <= t, range.lo > t),
     };
     if always || never {
-        return Bit::Known(always);
+        return Err(always);
     }
     // The shift leaves a comparison of the node with the rounded constant; a sign turns the comparison around.
     let scale = 1i64 << item.shift;
@@ -123,11 +117,38 @@ pub fn compare(
         (false, true) => ((-t).div_euclid(scale), true),
         (true, true) => (-(t.div_euclid(scale)), false),
     };
-    let least = if at_most { bound + 1 } else { bound };
-    let (nodes, time, level) = pipe.meet(b, &[item.at]);
+    Ok((if at_most { bound + 1 } else { bound }, at_most))
+}
+
+/// A comparison of an item with its [`bound`].
+pub fn compare(
+    b: &mut Builder,
+    pipe: &mut Pipe,
+    item: (Item, Range),
+    t: i64,
+    falling: bool,
+    name: &str,
+) -> Bit {
+    let (least, at_most) = match bound(item, t, falling) {
+        Err(known) => return Bit::Known(known),
+        Ok(bound) => bound,
+    };
+    let (nodes, time, level) = pipe.meet(b, &[item.0.at]);
     let ge = b.ge_const(nodes[0], least, format!("{name}_ge"));
     let node = if at_most { b.not(ge, format!("{name}_le")) } else { ge };
     Bit::Node(Timed { node, time, level })
+}
+
+/// The outputs of a row with these comparisons: the bits themselves, or how many of them are 1.
+pub fn code(b: &mut Builder, pipe: &mut Pipe, bits: &[Bit], thermometer: bool, name: &str) -> Vec<Timed> {
+    if !thermometer {
+        return vec![count(b, pipe, bits, name)];
+    }
+    let known = |b: &mut Builder, bit: &Bit| match bit {
+        Bit::Node(at) => *at,
+        Bit::Known(value) => Pipe::input(b.constant(i64::from(*value))),
+    };
+    bits.iter().map(|bit| known(b, bit)).collect()
 }
 
 /// Number of bits that are 1.

@@ -12,7 +12,7 @@ use crate::lower::lutsum::{self, Tables};
 use crate::lower::pipe::{Gate, Link, Pipe, Timed};
 use crate::lower::rows::Row;
 use crate::lower::stages::{Limit, Step};
-use crate::lower::sums::Sums;
+use crate::lower::sums::{Input, Sums};
 use crate::lower::tree::{self, Bit, Item};
 
 /// What an unrolled stage computes.
@@ -74,7 +74,15 @@ impl Unrolled {
         options: &Options,
     ) -> Vec<Vec<Timed>> {
         let mut tables = Tables::default();
-        let sums = self.sums.place(b, pipe, node_of, &self.rows);
+        let input = |input: Input| match input {
+            Input::Element(element) => node_of[&element],
+            Input::Constant(value) => b.constant(value),
+        };
+        let inputs: Vec<NodeId> = self.sums.inputs().map(input).collect();
+        let join = |b: &mut Builder, pipe: &mut Pipe, items: &[Item], name: String| {
+            tree::join(b, pipe, items, name, true)
+        };
+        let sums = self.sums.place(b, pipe, &inputs, &self.rows, join);
         let mut results = Vec::new();
         for (index, (row, sum)) in self.rows.iter().zip(sums).enumerate() {
             let name = format!("n{}", row.element);
@@ -120,20 +128,12 @@ impl Unrolled {
         name: &str,
     ) -> Vec<Timed> {
         let Some(levels) = &row.levels else { return vec![acc.at] };
-        let term = |(element, weight): &(u32, i64)| b.range(node_of[element]).checked_scale(*weight);
-        let range = row.terms.iter().map(term).try_fold(Range::point(-offset), |sum, x| sum.checked_add(x?));
+        let range = row.range(|e| b.range(node_of[&e])).and_then(|r| r.checked_add(Range::point(-offset)));
         let range = range.expect("sums stay within 60 bits");
         let compare = |(k, t): (usize, &i64)| {
             tree::compare(b, pipe, (acc, range), t - offset, levels.falling, &format!("{name}_{k}"))
         };
         let bits: Vec<Bit> = levels.thresholds.iter().enumerate().map(compare).collect();
-        if !self.thermometer {
-            return vec![tree::count(b, pipe, &bits, name)];
-        }
-        let known = |b: &mut Builder, bit: &Bit| match bit {
-            Bit::Node(at) => *at,
-            Bit::Known(value) => Pipe::input(b.constant(i64::from(*value))),
-        };
-        bits.iter().map(|bit| known(b, bit)).collect()
+        tree::code(b, pipe, &bits, self.thermometer, name)
     }
 }

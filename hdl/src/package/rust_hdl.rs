@@ -14,10 +14,14 @@ pub fn block(emitted: &Emitted) -> String {
             1 => ("Bit".into(), port.about.as_str()),
             width => (format!("Bits<{width}>"), port.about.as_str()),
         };
-        let about = if about.is_empty() { "See the header of the Verilog" } else { about };
+        let about = if about.is_empty() { handshake(&port.name) } else { about };
         format!("    /// {about}.\n    pub {}: Signal<{direction}, {kind}>,\n", port.name)
     };
     let drives = |port: &&Port| port.direction == Direction::Output;
+    let wire = |port: &Port| match (port.direction, &port.name) {
+        (Direction::Input, name) => format!("//!         self.core.{name}.next = self.{name}.val();\n"),
+        (Direction::Output, name) => format!("//!         self.{name}.next = self.core.{name}.val();\n"),
+    };
     let file = |name: &str| {
         let guard = format!("sterna_{}", name.replace('.', "_"));
         format!(
@@ -28,15 +32,23 @@ pub fn block(emitted: &Emitted) -> String {
         "//! The Verilog module `{top}` as a block of rust-hdl 0.46, for designs written with it:
 //!
 //! ```ignore
-//! #[path = \"build/{top}_rust_hdl.rs\"]
+//! #[path = \"{top}_rust_hdl.rs\"] // this file, from where the design stands
 //! mod {top};
 //!
 //! #[derive(LogicBlock, Default)]
 //! struct Design {{
 //!     core: {top}::Core,
-//!     // ...
+//!     // signals of one's own: here of the same names and types as the core's
+//! }}
+//!
+//! impl Logic for Design {{
+//!     #[hdl_gen]
+//!     fn update(&mut self) {{
+{wires}//!     }}
 //! }}
 //! ```
+//!
+//! A beat moves in a cycle in which valid and ready are both 1; the header of the Verilog says what the data hold.
 //!
 //! What `generate_verilog` gives then holds the Verilog beside this file; it calls the design itself `top`, which no core may
 //! be called then. rust-hdl's own simulation does not see inside: there the outputs stay 0.
@@ -64,10 +76,25 @@ impl Logic for Core {{
     }}
 }}
 ",
+        wires = emitted.ports.iter().map(wire).collect::<String>(),
         signals = emitted.ports.iter().map(signal).collect::<String>(),
         outputs = (emitted.ports.iter().filter(drives))
             .map(|port| format!("        self.{}.connect();\n", port.name))
             .collect::<String>(),
         files = emitted.files.iter().map(|f| file(&f.name)).collect::<String>(),
     )
+}
+
+/// What a bit of a stream at the border of a core says.
+fn handshake(port: &str) -> &'static str {
+    match port {
+        "s_axis_tvalid" => "A beat of a sample is there",
+        "s_axis_tready" => "The core takes the beat",
+        "s_axis_tlast" => "It is the last of its sample",
+        "m_axis_tvalid" => "A beat of a result is there",
+        "m_axis_tready" => "The beat is taken",
+        "m_axis_tlast" => "It is the last of its result",
+        "frame_error" => "A sample had the wrong number of beats; 1 until reset",
+        _ => "See the header of the Verilog",
+    }
 }

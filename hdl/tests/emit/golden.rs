@@ -4,9 +4,10 @@ use std::path::PathBuf;
 
 use sterna_hdl::family::Family;
 use sterna_hdl::verilog::{Emitted, PrintOptions, TopSignal, print};
-use sterna_ir::Range;
+use sterna_hdl::{Folding, Options, Style, lower};
 use sterna_ir::build::Builder;
 use sterna_ir::netlist::{Netlist, NodeId, Op, Term};
+use sterna_ir::{Dense, Input, Layer, LayerOp, Network, Range, Threshold};
 
 use crate::tools::lint;
 
@@ -91,6 +92,31 @@ fn check_text(case: &str, emitted: &Emitted) {
 
 fn shifted(node: NodeId, shift: u8, negate: bool) -> Term {
     Term { node, shift, negate }
+}
+
+/// Two bits a cycle: a threshold layer's codes, then sums that are collected.
+#[test]
+fn digits() {
+    let dense = |weights: Vec<i16>, bias| LayerOp::Dense(Dense { inputs: 2, outputs: 2, weights, bias });
+    let threshold = Threshold {
+        positions: 1,
+        channels: 2,
+        levels: 1,
+        thresholds: vec![-1, 2],
+        falling: vec![false, true],
+        thermometer: false,
+    };
+    let ops = [
+        dense(vec![1, 1, 1, -1], vec![]),
+        LayerOp::Threshold(threshold),
+        dense(vec![1, 1, -1, 0], vec![1, 0]),
+    ];
+    let layers = ops.into_iter().map(|op| Layer { name: "layer".into(), op }).collect();
+    let network = Network { name: "digits".into(), input: Input::new(vec![2], Range::signed(3)), layers };
+    let folding = Folding::PerLayer(vec![Style::Serial { bits: 2 }, Style::Serial { bits: 1 }]);
+    let design = lower(&network, &Options { folding, ..Options::default() }).unwrap();
+    let options = PrintOptions { version: false, visible: vec![], family: None };
+    check_text("digits", &print(&design.netlist, &options).expect("the netlist is well formed"));
 }
 
 #[test]

@@ -3,7 +3,7 @@
 use sterna_hdl::estimate::estimate;
 use sterna_hdl::explore::{Budget, Choice, Explorer, Point};
 use sterna_hdl::family::Family;
-use sterna_hdl::{Error, Options, lower};
+use sterna_hdl::{Error, Folding, Options, Style, lower};
 use sterna_ir::bench::Stalls;
 
 use crate::random::{self, Draw};
@@ -61,6 +61,32 @@ fn a_budget_is_kept_and_a_larger_one_is_no_slower() {
         let Choice::Nearest(points) = explorer.choose(&none).unwrap() else { panic!("{none:?}") };
         assert!(points[0].cells.lut <= none.lut.unwrap() && points[1].timing.interval == 1, "{points:?}");
     }
+}
+
+/// Candidates are steps apart; what is chosen is not: one element more, in a layer that sets the pace, is of no use or too much.
+#[test]
+fn no_number_of_elements_between_would_be_faster() {
+    let network = scale::network(&[120, 60, 10], 85);
+    let options = options(Family::Ecp5);
+    let mut explorer = Explorer::new(&network, &options, &|_, _| ()).unwrap();
+    let mut tried = 0;
+    for lut in (500..2_500).step_by(150) {
+        let budget = Budget { lut: Some(f64::from(lut)), ..Budget::default() };
+        let Choice::Fits(point) = explorer.choose(&budget).unwrap() else { continue };
+        for layer in 0..point.styles.len() {
+            let Style::Folded { pes } = point.styles[layer] else { continue };
+            let mut styles = point.styles.clone();
+            styles[layer] = Style::Folded { pes: pes + 1 };
+            let folding = Folding::PerLayer(styles);
+            let options = Options { folding, input_lanes: point.input_lanes, ..options.clone() };
+            let design = lower(&network, &options).unwrap();
+            let lut = estimate(&design.netlist, Family::Ecp5, options.family).total.lut;
+            let is_better = design.timing.interval < point.timing.interval && lut <= budget.lut.unwrap();
+            assert!(!is_better, "{budget:?}: {} cycles, {lut} LUT; {point:?}", design.timing.interval);
+            tried += 1;
+        }
+    }
+    assert!(tried > 10, "{tried}");
 }
 
 #[test]

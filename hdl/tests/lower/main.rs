@@ -1,5 +1,6 @@
 //! The compiled circuit against the network's own evaluator, on random networks, foldings, samples and stalls.
 
+mod digit_serial;
 mod edges;
 mod explore;
 mod folded;
@@ -236,7 +237,7 @@ fn impossible_wishes_are_refused_by_name() {
     let dense = network.layers.iter().filter(|l| matches!(l.op, LayerOp::Dense(_))).count();
     assert!(dense > 0);
     let count = fold(Folding::PerLayer(vec![Style::Unrolled; dense + 1]));
-    let wanted = format!("folding: {} styles given, the network has {dense} layers of weights;", dense + 1);
+    let wanted = format!("folding: styles given: {}, layers of weights: {dense};", dense + 1);
     assert!(count.starts_with(&wanted), "{count}");
     let none = fold(Folding::PerLayer(vec![Style::Folded { pes: 0 }; dense]));
     assert!(none.starts_with("folding of layer ") && none.ends_with(": 0 PEs; want at least 1"), "{none}");

@@ -3,7 +3,7 @@
 use rand::{RngExt, SeedableRng};
 use rand_xoshiro::Xoshiro256PlusPlus;
 use sterna_hdl::family::Family;
-use sterna_hdl::{Folding, Options, Style};
+use sterna_hdl::{DIGIT_BITS, Folding, Options, Style};
 use sterna_ir::{Dense, Input, Layer, LayerOp, Network, Range, Ranges, Threshold};
 
 /// A generator and the draws this file is made of.
@@ -123,6 +123,11 @@ pub fn threshold(draw: &mut Draw, values: &[Range], thermometer: bool) -> Thresh
     Threshold { channels: values.len(), positions: 1, levels, thresholds, falling, thermometer }
 }
 
+/// Digits of any size.
+pub fn serial(draw: &mut Draw) -> Style {
+    Style::Serial { bits: DIGIT_BITS[draw.within(0, 2) as usize] }
+}
+
 /// Any valid choice of hardware for `network`.
 pub fn options(draw: &mut Draw, network: &Network) -> Options {
     let weighted = |l: &&Layer| matches!(l.op, LayerOp::Dense(_) | LayerOp::Conv2d(_));
@@ -135,6 +140,7 @@ pub fn options(draw: &mut Draw, network: &Network) -> Options {
     let style = |draw: &mut Draw| match (draw.chance(40), draw.within(1, 6) as usize) {
         (true, _) => Style::Unrolled,
         (false, pes) if ternary && draw.chance(30) => Style::Dense { pes },
+        (false, _) if ternary && draw.chance(40) => serial(draw),
         (false, pes) => Style::Folded { pes },
     };
     let folding = match draw.within(0, 5) {

@@ -10,7 +10,7 @@ from numpy.typing import ArrayLike, NDArray
 
 Path: TypeAlias = str | PathLike[str]
 Family: TypeAlias = Literal["ice40", "ecp5", "gowin", "xcup"]
-Style: TypeAlias = Literal["unrolled"] | int
+Style: TypeAlias = Literal["unrolled", "serial:1", "serial:2", "serial:4"] | int
 
 __version__: str
 

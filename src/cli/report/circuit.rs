@@ -9,8 +9,9 @@ use sterna_hdl::timeline;
 
 use super::chart::{bars, passages};
 use super::page::{charts, facts, notes, table};
-use crate::build::Build;
+use crate::build::{Build, label_of};
 use crate::check::Verdict;
+use crate::cli::compile;
 use crate::cli::estimate::row;
 use crate::ui::{percent, thousands};
 
@@ -28,19 +29,26 @@ pub fn circuit(build: &Build) -> Result<Markup> {
         ("latency, cycles".into(), thousands(timing.latency)),
         ("cycles between samples".into(), thousands(timing.interval)),
     ];
+    let stages = build.stages()?;
+    rows.extend(build.pace(&stages).map(|pace| ("the pace is that of".to_string(), pace)));
     let estimates: Vec<Estimate> = build.families(None)?.into_iter().map(|f| build.estimate(f)).collect();
     for e in &estimates {
-        if let Some(mhz) = e.mhz {
+        if let (Some(mhz), Some(slowest)) = (e.mhz, &e.slowest) {
             let rate = thousands((mhz * 1e6 / timing.interval as f64) as u64);
             rows.push((format!("MHz on {}, estimated", e.family), mhz.to_string()));
             rows.push((format!("samples per second on {}", e.family), rate));
+            rows.push((
+                format!("longest path on {} ends at", e.family),
+                compile::longest_path(slowest, &stages),
+            ));
         }
     }
     let mut drawn = vec![pipeline(build)?];
     drawn.extend(occupancy(build)?);
     for e in &estimates {
-        let cells: Vec<_> =
-            e.modules.iter().map(|(name, r)| (name.clone(), vec![r.lut.round(), r.ff.round()])).collect();
+        let bar =
+            |(name, r): &(String, Resources)| (label_of(&stages, name), vec![r.lut.round(), r.ff.round()]);
+        let cells: Vec<_> = e.modules.iter().map(bar).collect();
         drawn.push(bars(
             &format!("Cost by module on {}", e.family),
             "cells, estimated",
@@ -51,9 +59,12 @@ pub fn circuit(build: &Build) -> Result<Markup> {
     Ok(html! {
         (facts(&rows))
         (charts(&drawn))
+        h3 { "Layers of weights" }
+        (table(&compile::HEADER, &compile::rows(build, &stages)))
         @for e in &estimates {
             h3 { "Estimate for " (e.family) }
-            @let lines: Vec<_> = e.modules.iter().chain([&("total".to_string(), e.total)]).map(|(n, r)| row(n, r)).collect();
+            @let total = row("total", &e.total);
+            @let lines: Vec<_> = e.modules.iter().map(|(n, r)| row(&label_of(&stages, n), r)).chain([total]).collect();
             (table(&["module", "LUT", "FF", "BRAM", "ROM bits", "adders"], &lines))
             (notes(&[format!("core only; LUT = {}; block RAM in the family's own size", e.family.lut_convention())]))
         }

@@ -7,6 +7,8 @@ use rayon::prelude::*;
 
 use super::binary_connect::sign;
 
+/// Training begins with so many times the inputs that are wanted in the end, or with all.
+pub const START: usize = 8;
 /// Steps between two calls of [`rescale`].
 pub const RESCALE_EVERY: usize = 20;
 

@@ -29,6 +29,9 @@ impl Planner<'_> {
             Style::Dense { .. } if terms.any(|(_, w)| w.abs() != 1) => {
                 Some("a dense array of weights other than -1, 0 and 1")
             }
+            Style::Serial { .. } if terms.any(|(_, w)| w.abs() != 1) => {
+                Some("digit-serial adders of weights other than -1, 0 and 1")
+            }
             Style::Xnor { .. }
                 if terms.any(|(_, w)| w.abs() != 1)
                     || rows.iter().any(|r| r.terms.len() != self.flow.order.len()) =>
@@ -163,7 +166,7 @@ impl Planner<'_> {
                 }
             }
             Style::Folded { pes } => (new(pes, Leave::Free), false),
-            Style::Unrolled => unreachable!("has no elements"),
+            Style::Unrolled | Style::Serial { .. } => unreachable!("has no elements"),
         }
     }
 

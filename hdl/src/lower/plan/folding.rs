@@ -7,7 +7,7 @@ use super::elements::most_per_beat;
 use crate::lower::digits::digits;
 use crate::lower::folded::{MOST_LANES, fewest_cycles, least_cycles};
 use crate::lower::simplify::simplify;
-use crate::{Error, Folding, Result, Style};
+use crate::{DIGIT_BITS, Error, Folding, Result, Style};
 
 /// A good step: the cycles of the faster of two choices over those of the slower, at most.
 const STEP: (usize, usize) = (9, 10);
@@ -84,6 +84,16 @@ pub fn pes_worth_trying(network: &Network) -> Result<Vec<Vec<(usize, usize)>>> {
     Ok(loads(&small.network).iter().map(thin).collect())
 }
 
+/// Numbers of processing elements of a layer of weights between two others, exclusively, that save cycles; the layer counted
+/// from 0 among those of weights.
+///
+/// Errors for layers that no circuit is known for.
+pub fn pes_between(network: &Network, layer: usize, (few, many): (usize, usize)) -> Result<Vec<usize>> {
+    let small = simplify(network)?;
+    let steps = frontier(&loads(&small.network)[layer], many);
+    Ok(steps.into_iter().map(|(pes, _)| pes).filter(|pes| (few + 1..many).contains(pes)).collect())
+}
+
 /// One style per layer of weights of `small`, the simplified `network`; and the cycles that a sample takes in the slowest of
 /// those on zero-skipping elements, about.
 pub fn styles(network: &Network, small: &Network, folding: &Folding) -> Result<(Vec<Style>, usize)> {
@@ -98,9 +108,13 @@ pub fn styles(network: &Network, small: &Network, folding: &Folding) -> Result<(
         Folding::PerLayer(styles) => styles.clone(),
     };
     for (load, style) in loads.iter().zip(&styles) {
-        if style.pes() == Some(0) {
-            let name = &network.layers[load.layer].name;
-            return Err(Error::NoPes { place: format!("layer {} ({})", load.layer, clean(name)) });
+        let place = || format!("layer {} ({})", load.layer, clean(&network.layers[load.layer].name));
+        match style {
+            Style::Serial { bits } if !DIGIT_BITS.contains(bits) => {
+                return Err(Error::DigitBits { place: place(), bits: *bits });
+            }
+            _ if style.pes() == Some(0) => return Err(Error::NoPes { place: place() }),
+            _ => {}
         }
     }
     let cycles = |(load, style): (&Load, &Style)| match style {

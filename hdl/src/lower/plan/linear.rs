@@ -3,6 +3,7 @@
 use sterna_ir::{LayerOp, Range, Threshold};
 
 use super::{Planner, Unit, clean, codes};
+use crate::lower::digit_serial::DigitSerial;
 use crate::lower::maps::{elements_of, regroup};
 use crate::lower::rows::{Levels, Row};
 use crate::lower::sums::Sums;
@@ -69,11 +70,14 @@ impl Planner<'_> {
                 self.flow.range = bound;
                 self.unrolled(rows, threshold, nodes);
             }
+            Style::Serial { bits } => {
+                self.must_be(index, style, &rows, &exact)?;
+                self.gather();
+                self.flow.range = bound.word();
+                self.serial(rows, threshold, bits, exact);
+            }
             Style::Folded { .. } | Style::Dense { .. } | Style::Xnor { .. } => {
-                if let Some(what) = self.cannot_be(style, &rows, &exact) {
-                    let name = clean(&self.network.layers[index].name);
-                    return Err(Error::Unsupported { layer: index, name, what });
-                }
+                self.must_be(index, style, &rows, &exact)?;
                 let top = rows.iter().flat_map(|r| &r.terms).map(|(_, w)| w.unsigned_abs().ilog2() + 1).max();
                 let reach = (top.unwrap_or(0) + 1).next_power_of_two() + self.flow.range.width() + 1;
                 if reach >= sterna_ir::range::MAX_WIDTH {
@@ -100,12 +104,45 @@ impl Planner<'_> {
         let what = if self.flow.positions > 1 { "pixel" } else { "vector" };
         self.about
             .push(format!("Unrolled: one {what} per cycle while `ce` is 1; the registers of sums share it."));
+        self.leave(&rows, threshold);
+        self.units.push(Unit::Unrolled(Unrolled { rows, thermometer, x, sums: Sums::default() }));
+    }
+
+    /// Refuses what a style is not made for.
+    fn must_be(&self, index: usize, style: Style, rows: &[Row], exact: &[Range]) -> Result<()> {
+        let name = || clean(&self.network.layers[index].name);
+        match self.cannot_be(style, rows, exact) {
+            Some(what) => Err(Error::Unsupported { layer: index, name: name(), what }),
+            None => Ok(()),
+        }
+    }
+
+    /// Rows over the digits of a whole vector or pixel.
+    fn serial(&mut self, rows: Vec<Row>, threshold: Option<&Threshold>, bits: u32, x: Vec<Range>) {
+        let thermometer = threshold.is_some_and(|t| t.thermometer);
+        // Registers that wait for their consumer keep what comes before from going on.
+        if matches!(self.units.last(), Some(Unit::Gather | Unit::Windows(_))) {
+            self.units.push(Unit::Hold);
+        }
+        let unit = DigitSerial::new(rows, thermometer, bits, x);
+        self.about.push(format!(
+            "Digit-serial: {} digits of {bits} bit{} per {}, a digit per cycle while `ce` is 1.",
+            unit.digits,
+            if bits == 1 { "" } else { "s" },
+            if self.flow.positions > 1 { "pixel" } else { "vector" },
+        ));
+        self.leave(&unit.rows, threshold);
+        self.units.push(Unit::Serial(unit));
+    }
+
+    /// The flow behind `rows` that leave in one beat.
+    fn leave(&mut self, rows: &[Row], threshold: Option<&Threshold>) {
+        let thermometer = threshold.is_some_and(|t| t.thermometer);
         self.flow.order = rows.iter().flat_map(|r| r.outputs(thermometer)).collect();
         self.flow.lanes = self.flow.order.len();
         if let Some(t) = threshold {
             self.flow.range = codes(t);
         }
-        self.units.push(Unit::Unrolled(Unrolled { rows, thermometer, x, sums: Sums::default() }));
     }
 
     /// The thresholds of `rows`, whose sums come raised by `lift`.

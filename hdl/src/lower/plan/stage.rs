@@ -5,6 +5,7 @@ use std::collections::HashMap;
 use sterna_ir::Range;
 
 use crate::Options;
+use crate::lower::digit_serial::DigitSerial;
 use crate::lower::folded::Folded;
 use crate::lower::maxima::Maxima;
 use crate::lower::queue::{Buffer, Join};
@@ -21,6 +22,8 @@ pub enum Unit {
     Flatten,
     /// Many beats to one.
     Gather,
+    /// A beat that stays while it is read.
+    Hold,
     /// One beat to many of fewer lanes.
     Serialise {
         /// Lanes of a beat.
@@ -30,6 +33,8 @@ pub enum Unit {
     },
     /// Adder trees.
     Unrolled(Unrolled),
+    /// Adders of digits.
+    Serial(DigitSerial),
     /// Pixels to windows.
     Windows(Windows),
     /// The largest element of each channel.
@@ -124,21 +129,32 @@ impl Plan {
         }
     }
 
-    /// Searches for the sums of all unrolled stages; what takes time is left out of [`plan`].
+    /// Searches for the sums of all stages with adder graphs; what takes time is left out of [`plan`].
     pub fn share(&mut self, options: &Options, known: &mut Searched) {
         for stage in &mut self.stages {
             for unit in &mut stage.units {
-                let Unit::Unrolled(unit) = unit else { continue };
-                let key = (unit.rows.clone(), unit.thermometer, unit.x.clone());
-                let search = || Sums::new(&unit.rows, unit.thermometer, |e| unit.x[e as usize], options);
-                unit.sums = known.entry(key).or_insert_with(search).clone();
-                stage.about.extend(unit.sums.about());
+                let sums = match unit {
+                    Unit::Unrolled(unit) => {
+                        let key = (unit.rows.clone(), unit.thermometer, unit.x.clone());
+                        let search =
+                            || Sums::new(&unit.rows, unit.thermometer, |e| unit.x[e as usize], options);
+                        unit.sums = known.entry(key).or_insert_with(search).clone();
+                        &unit.sums
+                    }
+                    Unit::Serial(unit) => {
+                        let key = (unit.rows.clone(), unit.thermometer, Vec::new());
+                        unit.sums = known.entry(key).or_insert_with(|| unit.search(options)).clone();
+                        &unit.sums
+                    }
+                    _ => continue,
+                };
+                stage.about.extend(sums.about());
             }
         }
     }
 }
 
-/// Sums found by rows, thermometer code and ranges, all under the same options.
+/// Sums found by rows, thermometer code and ranges, none where widths do not matter, all under the same options.
 pub type Searched = HashMap<(Vec<Row>, bool, Vec<Range>), Sums>;
 
 impl Stage {
@@ -148,6 +164,7 @@ impl Stage {
         for unit in &self.units {
             match unit {
                 Unit::Windows(unit) => (windows, steps) = (unit.window.positions(), unit.steps()),
+                Unit::Serial(unit) => each = each.max(unit.digits as usize),
                 Unit::Serialise { from, to } => each = each.max(from.div_ceil(*to)),
                 Unit::Folded(unit) => each = each.max(unit.schedule.cycles()),
                 _ => {}

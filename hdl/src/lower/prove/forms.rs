@@ -81,19 +81,24 @@ impl Atoms {
         self.compared.get(&atom)
     }
 
-    /// The bit `form >= 0`.
-    pub fn compare(&mut self, form: Form) -> Form {
-        let bound = |high: bool| -> i128 {
+    /// The least value of a form, and the largest.
+    pub fn bounds(&self, form: &Form) -> [i128; 2] {
+        [false, true].map(|high| {
             let term = |(atom, factor): &(u32, i128)| {
                 let range = self.ranges[*atom as usize];
                 factor * i128::from(if (*factor > 0) == high { range.hi } else { range.lo })
             };
             form.constant + form.terms.iter().map(term).sum::<i128>()
-        };
-        if bound(false) >= 0 {
+        })
+    }
+
+    /// The bit `form >= 0`.
+    pub fn compare(&mut self, form: Form) -> Form {
+        let [least, most] = self.bounds(&form);
+        if least >= 0 {
             return Form::constant(1);
         }
-        if bound(true) < 0 {
+        if most < 0 {
             return Form::constant(0);
         }
         // Integers: `f >= 0` is not `-f - 1 >= 0`; and common factors leave with the constant rounded down.

@@ -47,6 +47,16 @@ pub fn prove(network: &Network, plan: &Plan) -> Result<(), Difference> {
         for (at, unit) in stage.units.iter().enumerate() {
             let rows = match unit {
                 Unit::Unrolled(unit) => &unit.rows[..],
+                Unit::Serial(unit) => {
+                    let holds = |(e, _): &(u32, i64)| {
+                        let known = matrix.as_ref().and_then(|m| m.x.get(*e as usize));
+                        known.is_some_and(|range| unit.x[*e as usize].covers(*range))
+                    };
+                    if !unit.rows.iter().flat_map(|row| &row.terms).all(holds) {
+                        return Err(in_stage("an element can be more than its digits are made for"));
+                    }
+                    &unit.rows[..]
+                }
                 Unit::Folded(unit) => {
                     lifted = matches!(unit.schedule.word, Word::Signs(_));
                     let is_sum = |row: &Row| row.levels.is_none() && row.bias == lift(row, lifted);

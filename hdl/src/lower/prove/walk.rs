@@ -28,7 +28,8 @@ pub struct Value {
 }
 
 impl Value {
-    fn linear(form: Form, age: Option<u32>) -> Self {
+    /// A linear form of this age.
+    pub fn linear(form: Form, age: Option<u32>) -> Self {
         Value { meaning: Meaning::Linear(form), age }
     }
 }
@@ -45,35 +46,59 @@ pub fn prove(netlist: &Netlist, unit: &Unrolled, built: &Built) -> Result<(), Di
         let age = (!matches!(netlist.node(*node).op, Op::Const(_))).then_some(0);
         values.insert(*node, Value::linear(Form::atom(atom), age));
     }
-    let mut outputs = built.outputs.iter();
-    for row in &unit.rows {
-        let wanted = expected(&mut atoms, &element_atoms, row, unit.thermometer);
+    let outputs = Outputs { ce: built.ce, latency: built.latency, nodes: &built.outputs };
+    compare(netlist, (&unit.rows, unit.thermometer), &element_atoms, &mut atoms, &mut values, outputs)?;
+    prove_valid(netlist, built.ce, built.valid, built.latency)
+}
+
+/// Where the outputs of rows are.
+pub struct Outputs<'a> {
+    /// The clock enable.
+    pub ce: NodeId,
+    /// Their age.
+    pub latency: u32,
+    /// The nodes, in order.
+    pub nodes: &'a [NodeId],
+}
+
+/// Compares the outputs of `rows`, thermometer coded or not, with what they are to be. Known are the atom of each element
+/// and the `values` of some nodes.
+pub fn compare(
+    netlist: &Netlist,
+    (rows, thermometer): (&[Row], bool),
+    atom_of: &HashMap<u32, u32>,
+    atoms: &mut Atoms,
+    values: &mut HashMap<NodeId, Value>,
+    Outputs { ce, latency, nodes }: Outputs,
+) -> Result<(), Difference> {
+    let mut outputs = nodes.iter();
+    for row in rows {
+        let wanted = expected(atoms, atom_of, row, thermometer);
         for form in wanted {
             let place = || format!("neuron {}", row.element);
             let node = outputs.next().ok_or_else(|| (place(), "an output is missing".to_string()))?;
-            let value =
-                walk(netlist, built, &mut atoms, &mut values, *node).map_err(|what| (place(), what))?;
+            let value = walk(netlist, ce, atoms, values, *node).map_err(|what| (place(), what))?;
             let same = match &value.meaning {
                 // A comparison of one bit may have become that bit.
                 Meaning::Linear(own) => {
-                    *own == form || tables::equals(netlist, &atoms, &values, &[*node], &form).unwrap_or(false)
+                    *own == form || tables::equals(netlist, atoms, values, &[*node], &form).unwrap_or(false)
                 }
                 Meaning::Bits(bits) => {
-                    let equals = tables::equals(netlist, &atoms, &values, bits, &form);
+                    let equals = tables::equals(netlist, atoms, values, bits, &form);
                     equals.map_err(|what| (place(), what))?
                 }
             };
             if !same {
                 return Err((place(), "weights or thresholds differ from the network's".into()));
             }
-            if value.age.is_some_and(|age| age != built.latency) {
+            if value.age.is_some_and(|age| age != latency) {
                 return Err((place(), "the output comes in another cycle than its valid bit".into()));
             }
         }
     }
     match outputs.next() {
         Some(_) => Err(("the last neuron".into(), "an output too many".into())),
-        None => prove_valid(netlist, built.ce, built.valid, built.latency),
+        None => Ok(()),
     }
 }
 
@@ -123,7 +148,7 @@ fn expected(atoms: &mut Atoms, atom_of: &HashMap<u32, u32>, row: &Row, thermomet
 /// The value of a node, after those of everything it reads.
 fn walk(
     netlist: &Netlist,
-    built: &Built,
+    ce: NodeId,
     atoms: &mut Atoms,
     values: &mut HashMap<NodeId, Value>,
     node: NodeId,
@@ -141,7 +166,7 @@ fn walk(
             other => return Err(format!("{} is no part of an adder tree: {other:?}", netlist.node(id).name)),
         };
         if ready {
-            let value = value(netlist, built, atoms, values, id)?;
+            let value = value(netlist, ce, atoms, values, id)?;
             values.insert(id, value);
         } else {
             stack.push((id, true));
@@ -156,7 +181,7 @@ fn walk(
 
 fn value(
     netlist: &Netlist,
-    built: &Built,
+    ce: NodeId,
     atoms: &mut Atoms,
     values: &HashMap<NodeId, Value>,
     id: NodeId,
@@ -180,7 +205,7 @@ fn value(
     Ok(match &netlist.node(id).op {
         Op::Const(value) => Value::linear(Form::constant(*value), None),
         Op::Reg { d, enable, reset } => {
-            if *enable != Some(built.ce) || reset.is_some() {
+            if *enable != Some(ce) || reset.is_some() {
                 return Err(format!("register {name} is not under the stage's enable"));
             }
             let Value { meaning, age } = of(d)?;
