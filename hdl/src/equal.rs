@@ -68,8 +68,9 @@ pub struct Prover<'a> {
     wires: Wires,
     /// None where they cannot be told.
     stages: Vec<Stage>,
-    /// Whether the rest of the circuit is known not to depend on data of a part that are not valid.
-    rests: Mutex<BTreeMap<String, bool>>,
+    /// Whether a search of such a limit showed that the rest of the circuit does not depend on data of a part that are not
+    /// valid.
+    rests: Mutex<BTreeMap<(String, Duration), bool>>,
 }
 
 impl<'a> Prover<'a> {
@@ -79,7 +80,7 @@ impl<'a> Prover<'a> {
         Prover { design, emitted, files, wires: Wires::new(design, emitted), stages, rests: Mutex::default() }
     }
 
-    /// Compares `mutant` with the circuit, inside `folder`, for at most `limit` of each search: through a part, through the
+    /// Compares `mutant` with the circuit, inside `folder`, for at most `limit` of the processor in each search: through a part, through the
     /// whole, and both versions bit by bit.
     ///
     /// # Errors
@@ -102,8 +103,8 @@ impl<'a> Prover<'a> {
         whole(self.design, self.emitted, [self.files, &broken], folder, limit)
     }
 
-    /// The part at whose ports nothing shows `mutant`, if there is one: its module, bit by bit; its stage; its stage and one
-    /// beside it, by information flow and bit by bit.
+    /// The part at whose ports nothing shows `mutant`, if there is one: its stage, or that with what is beside it, by
+    /// information flow; its module, or its stage with what is beside it, bit by bit.
     ///
     /// # Errors
     /// Yosys missing, or Verilog that it cannot read.
@@ -122,11 +123,12 @@ impl<'a> Prover<'a> {
             return Ok(None);
         }
         let alone = Ports { always: true, exact: true, switch: PLUSARG.into(), ..Ports::default() };
-        if self.flows(&switched, module, &alone, &BTreeSet::new(), folder, limit)? {
-            return Ok(Some(module.to_string()));
-        }
+        // Where data matter, a search over what says whether they may differ fails at once.
         for exact in [false, true] {
-            for part in self.parts(module) {
+            if exact && self.flows(&switched, module, &alone, &BTreeSet::new(), folder, limit)? {
+                return Ok(Some(module.to_string()));
+            }
+            for part in self.parts(module, exact) {
                 let Some(mut cut) = self.cut(&switched, &part, Left::Part) else { continue };
                 if exact {
                     cut.ports = Ports { exact, data: BTreeMap::new(), ..cut.ports };
@@ -141,37 +143,43 @@ impl<'a> Prover<'a> {
         Ok(None)
     }
 
-    /// The stage with `module` in it, then together with each that is beside it.
-    fn parts(&self, module: &str) -> Vec<Vec<&Stage>> {
+    /// The stage with `module` in it; then with each that is beside it or, for proofs bit by bit, in which what enters may
+    /// matter, with all that are, and with all beside these.
+    fn parts(&self, module: &str, exact: bool) -> Vec<Vec<&Stage>> {
         let base: Vec<&Stage> = self.stages.iter().filter(|s| s.holds(module, self.files)).collect();
+        let beside = |part: &[&Stage]| -> Vec<&Stage> {
+            let is_beside = |other: &&Stage| part.iter().any(|stage| stage.is_beside(other, &self.wires));
+            self.stages.iter().filter(|other| !is_inside(part, other) && is_beside(other)).collect()
+        };
         let mut parts = vec![base.clone()];
-        for other in &self.stages {
-            let is_inside = base.iter().any(|stage| stage.module == other.module);
-            if !is_inside && base.iter().any(|stage| stage.is_beside(other, &self.wires)) {
-                parts.push(base.iter().copied().chain([other]).collect());
+        if exact {
+            for _ in 0..2 {
+                let part = parts.last().expect("there is one");
+                parts.push([part.clone(), beside(part)].concat());
             }
+        } else {
+            parts.extend(beside(&base).into_iter().map(|other| [base.clone(), vec![other]].concat()));
         }
         parts.retain(|part| !part.is_empty());
         parts
     }
 
     fn cut(&self, files: &[SourceFile], part: &[&Stage], left: Left) -> Option<Cut> {
-        let is_inside = |stage: &&Stage| part.iter().any(|inside| inside.module == stage.module);
-        let others: Vec<&Stage> = self.stages.iter().filter(|stage| !is_inside(stage)).collect();
+        let others: Vec<&Stage> = self.stages.iter().filter(|stage| !is_inside(part, stage)).collect();
         Cut::new(files, self.emitted, &self.wires, [part, &others], left)
     }
 
     /// Whether nothing outside `part` depends on data of it that are not valid.
     fn rest(&self, part: &[&Stage], folder: &Path, limit: Duration) -> Result<bool, Error> {
-        let name = name(part);
-        if let Some(known) = self.rests.lock().expect("no thread panics").get(&name) {
+        let search = (name(part), limit);
+        if let Some(known) = self.rests.lock().expect("no thread panics").get(&search) {
             return Ok(*known);
         }
         let holds = match self.cut(self.files, part, Left::Rest) {
             Some(cut) => self.flows(&cut.files, &self.emitted.top, &cut.ports, &cut.leaves, folder, limit)?,
             None => false,
         };
-        self.rests.lock().expect("no thread panics").insert(name, holds);
+        self.rests.lock().expect("no thread panics").insert(search, holds);
         Ok(holds)
     }
 
@@ -215,6 +223,10 @@ impl<'a> Prover<'a> {
             _ => false,
         })
     }
+}
+
+fn is_inside(part: &[&Stage], stage: &Stage) -> bool {
+    part.iter().any(|inside| inside.module == stage.module)
 }
 
 /// What a part is called.

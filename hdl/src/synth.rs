@@ -121,7 +121,7 @@ pub(crate) fn run(folder: &Path, name: &str, script: &str) -> Result<Result<(), 
     Ok(run_within(folder, name, script, Duration::MAX)?.expect("it has all the time there is"))
 }
 
-/// The same; `None` when it took longer than `limit`.
+/// The same; `None` when it took longer than `limit` of the processor.
 pub(crate) fn run_within(
     folder: &Path,
     name: &str,
@@ -134,7 +134,7 @@ pub(crate) fn run_within(
     command.args(["-q", "-l", &log, "-s", &format!("{name}.ys")]).current_dir(folder);
     command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
     let failed = |source| Error::Io { path: folder.to_path_buf(), source };
-    let Some(status) = process::run(&mut command, limit).map_err(failed)? else { return Ok(None) };
+    let Some(status) = process::run_busy(&mut command, limit).map_err(failed)? else { return Ok(None) };
     if status.success() {
         return Ok(Some(Ok(())));
     }

@@ -68,7 +68,7 @@ pub struct Args {
     /// small circuits. An interrupted run goes on where it was.
     #[arg(long, value_name = "N")]
     mutants: Option<usize>,
-    /// Longest search, for each fault that is not found, for a proof that it changes nothing.
+    /// Longest search, in time of the processor, for a proof that a fault which is not found changes nothing. Several are tried.
     #[arg(long, value_name = "SECONDS", default_value_t = 60, requires = "mutants")]
     proof_time: u64,
     /// Look for the same proof of each fault that was found, too: there must be none.

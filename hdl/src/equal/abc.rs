@@ -20,7 +20,7 @@ pub fn search(graph: &str, also: &str, folder: &Path, limit: Duration) -> Result
         format!("read_aiger {graph}; strash; scleanup; scorr; dc2; scorr{also}; pdr; write_cex -n {WITNESS}");
     let mut command = Command::new("yosys-abc");
     command.args(["-c", &script]).current_dir(folder).stdin(Stdio::null()).stdout(out).stderr(Stdio::null());
-    match process::run(&mut command, limit).map_err(failed)? {
+    match process::run_busy(&mut command, limit).map_err(failed)? {
         None => return Ok(Verdict::Open),
         Some(status) => synth::ended_by_itself(status, folder)?,
     }

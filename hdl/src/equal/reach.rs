@@ -1,7 +1,7 @@
 //! All states of a small graph, one by one, where they are few: 64 at a time, under every value of the inputs.
 
 use std::collections::HashSet;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use super::aiger::{Graph, Literal};
 
@@ -12,15 +12,17 @@ const WORDS: usize = 4;
 /// Most inputs that anything depends on.
 const MOST_INPUTS: usize = 6;
 
-/// Most states.
-const MOST_STATES: usize = 6_000_000;
+/// Most states in any time, and in a second: a limit that does not depend on what else the machine does.
+const MOST_STATES: u64 = 6_000_000;
+const STATES_A_SECOND: u64 = 200_000;
 
 type State = [u64; WORDS];
 
 /// Whether the one output is 0 in every state that can be reached from zeros; `None` where there are too many for the memory
 /// or for `limit`.
 pub fn never(graph: &Graph, limit: Duration) -> Option<bool> {
-    let (inputs, start) = (read(graph), Instant::now());
+    let inputs = read(graph);
+    let most_states = limit.as_secs().saturating_mul(STATES_A_SECOND).min(MOST_STATES);
     if graph.registers.len() > MOST_REGISTERS || inputs.len() > MOST_INPUTS {
         return None;
     }
@@ -58,7 +60,7 @@ pub fn never(graph: &Graph, limit: Duration) -> Option<bool> {
                 }
             }
         }
-        if seen.len() > MOST_STATES || start.elapsed() > limit {
+        if seen.len() as u64 > most_states {
             return None;
         }
     }

@@ -109,3 +109,39 @@ fn no_difference_between_two_runs_is_overlooked() {
     }
     assert!(made > 1000 && shown > 1000 && proved > 50, "{made} {shown} {proved}");
 }
+
+/// A counter of eight bits, and whether it is full under the switch.
+fn counter() -> Graph {
+    let bit = |port: &str, literal| Bit { port: port.into(), literal };
+    let registers: Vec<u32> = (3..11).map(|v| 2 * v).collect();
+    let mut graph = Graph { variables: 11, inputs: vec![bit("rst", 2), bit("m", 4)], ..Graph::default() };
+    let mut and = |a: u32, b: u32| {
+        graph.variables += 1;
+        let gate = 2 * (graph.variables as u32 - 1);
+        graph.gates.push([gate, a, b]);
+        gate
+    };
+    let mut carry = 1;
+    for q in registers {
+        let [up, down] = [and(q ^ 1, carry), and(q, carry ^ 1)];
+        let next = and(up ^ 1, down ^ 1) ^ 1;
+        carry = and(q, carry);
+        graph.registers.push([q, next]);
+    }
+    let shown = and(carry, 4);
+    graph.outputs.push(bit("x_ready", shown));
+    graph
+}
+
+#[test]
+fn a_difference_that_takes_long_is_found() {
+    let mut from = counter();
+    let never = |from: &Graph, exact| {
+        let bytes = graph(from, &ports(true, exact, None)).unwrap();
+        crate::equal::reach::never(&Graph::parse_bytes(&bytes).unwrap(), std::time::Duration::MAX)
+    };
+    assert_eq!([never(&from, false), never(&from, true)], [Some(false); 2]);
+    // The lowest bit stays 0.
+    from.registers[0][1] = 0;
+    assert_eq!([never(&from, false), never(&from, true)], [Some(true); 2]);
+}
