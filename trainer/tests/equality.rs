@@ -110,7 +110,7 @@ fn thresholds_are_exact_for_rising_falling_and_constant_neurons() {
 #[test]
 fn bytes_do_not_depend_on_threads() {
     let data = dataset();
-    for weights in methods() {
+    for weights in methods().into_iter().chain([crate::util::few_inputs()]) {
         // Wide enough that every pass has several shards and chunks.
         let weights = match weights {
             Weights::Cost { .. } => Weights::cost(crate::util::table([24, 700, 40, 4]), 2000.0),

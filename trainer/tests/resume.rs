@@ -7,7 +7,7 @@ use sterna_ir::{Task, format};
 use sterna_trainer::config::Weights;
 use sterna_trainer::{Checkpoints, Config, Control, Error, Observer, Progress, train};
 
-use crate::util::{config, dataset, methods};
+use crate::util::{config, dataset, few_inputs, methods};
 
 /// Stops after a number of steps.
 struct StopAfter(usize);
@@ -25,7 +25,7 @@ fn file(folder: &Path, resume: bool) -> Checkpoints {
 #[test]
 fn a_stopped_training_resumes_to_the_same_bytes() {
     let data = dataset();
-    for weights in methods() {
+    for weights in methods().into_iter().chain([few_inputs()]) {
         let config = config(weights);
         let whole = train(&data, &config, None, &mut ()).expect("training");
         let folder = tempfile::tempdir().expect("a folder");

@@ -71,11 +71,14 @@ pub fn methods() -> Vec<Weights> {
         Weights::sca(0.5),
         Weights::faraone(0.3),
         Weights::FanIn { inputs: vec![6, 8, 6], anneal: 0.4 },
-        // So few that neurons choose in turns.
-        Weights::FanIn { inputs: vec![3, 2, 1], anneal: 0.4 },
         Weights::cost(table([24, 20, 12, 4]), 800.0),
         Weights::TopK { zeros: vec![0.8, 0.7, 0.5], anneal: 0.4 },
     ]
+}
+
+/// So few inputs that neurons choose in turns; too few to learn well.
+pub fn few_inputs() -> Weights {
+    Weights::FanIn { inputs: vec![3, 2, 1], anneal: 0.4 }
 }
 
 /// Adder bits of unrolled layers of these sizes, 8-bit inputs and 2-bit codes.
