@@ -93,10 +93,11 @@ impl DigitSerial {
         row.range(|e| self.x[e as usize]).expect("sums stay within 58 bits")
     }
 
-    /// Searches for the sums: all cost the same, however wide, and two operands are what a digit takes.
+    /// Searches for the sums, each of two operands: as all cost the same, elements are taken for far wider than what many sums
+    /// add. Only where chains cannot invert it matters what is subtracted.
     pub fn search(&self, options: &Options) -> Sums {
         let family = options.family.filter(|family| *family == Family::Ice40);
-        Sums::new(&self.rows, self.thermometer, |_| Range::signed(40), &Options { family, ..options.clone() })
+        Sums::new(&self.rows, self.thermometer, |_| Range::signed(32), &Options { family, ..options.clone() })
     }
 
     /// Opens the stage: it takes a vector when it has read its last digit.

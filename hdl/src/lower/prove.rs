@@ -193,8 +193,11 @@ mod tests {
             for id in netlist.ids() {
                 let node = netlist.node(id);
                 // What the clock enable is made of is not the stage's.
-                let outside = !netlist.module(node.module).name.starts_with("layer");
-                if outside || !is_read(id) || ["ce", "y_empty"].contains(&&*node.name) {
+                let module = netlist.module(node.module);
+                if !module.name.starts_with("layer")
+                    || !is_read(id)
+                    || ["ce", "y_empty"].contains(&&*node.name)
+                {
                     continue;
                 }
                 let mut ops = Vec::new();
@@ -209,9 +212,19 @@ mod tests {
                             inputs: inputs.clone(),
                             table: !table & (u64::MAX >> (64 - entries)),
                         });
-                        let adds = node.name.contains("_carry") || inputs.len() == 3;
-                        let flips = (0..entries).filter(|_| adds && !node.name.ends_with("_ge"));
-                        ops.extend(flips.map(|k| Op::Lut { inputs: inputs.clone(), table: table ^ 1 << k }));
+                        let digits = claims.iter().find_map(|claim| match claim {
+                            Claim::Serial { place, unit, .. } if *place == module.name => Some(unit.digits),
+                            _ => None,
+                        });
+                        // No digit is both the first and the last, and none comes after the last.
+                        let flips = match &*node.name {
+                            "phase" => u64::from(digits.unwrap()),
+                            name if name.ends_with("_ge") => 0,
+                            _ => entries,
+                        };
+                        ops.extend(
+                            (0..flips).map(|k| Op::Lut { inputs: inputs.clone(), table: table ^ 1 << k }),
+                        );
                     }
                     Op::Mux { sel, zero, one } => ops.push(Op::Mux { sel, zero: one, one: zero }),
                     Op::And(list) if list.len() > 1 => ops.push(Op::Or(list)),

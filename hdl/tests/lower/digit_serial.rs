@@ -62,7 +62,9 @@ fn a_vector_takes_as_many_cycles_as_the_widest_sum_has_digits() {
         for (input_lanes, beats) in [(None, 1), (Some(1), 3)] {
             for family in [None, Some(Family::Ecp5), Some(Family::Ice40), Some(Family::Xcup)] {
                 let folding = Folding::PerLayer(vec![Style::Serial { bits }]);
-                let options = Options { folding, input_lanes, family, ..Options::default() };
+                let known = family.filter(|family| [Family::Ecp5, Family::Ice40].contains(family));
+                let clock_khz = known.map(|_| 150_000);
+                let options = Options { folding, input_lanes, family, clock_khz, ..Options::default() };
                 assert_eq!(layers(&network, &options).unwrap()[0].least_cycles, cycles);
                 assert_eq!(lower(&network, &options).unwrap().timing.interval, cycles.max(beats));
             }

@@ -71,7 +71,7 @@ pub enum Weights {
     FanIn {
         /// Nonzero weights of every output: one for all layers, or one per dense layer, the last included.
         inputs: Vec<usize>,
-        /// Part of the training over which the number falls from all to the final one.
+        /// Part of the training over which the number falls from eight times as many, or all, to the final one.
         anneal: f64,
     },
     /// A dead zone that grows with the hardware that a layer's weights cost, steered to a budget.
