@@ -86,3 +86,26 @@ fn other_weights_and_digits_are_refused() {
     assert!(matches!(bits, Error::DigitBits { bits: 3, .. }));
     assert_eq!(bits.to_string(), "folding of layer 0 (m): digits of 3 bits; want one of [1, 2, 4]");
 }
+
+/// Large enough that sums are shared, with rows that are one input or its opposite.
+#[test]
+fn sums_of_a_matrix_have_digits_on_every_family() {
+    let (inputs, outputs) = (20, 24);
+    for (seed, family) in (0..).zip(Family::ALL.repeat(3)) {
+        let mut draw = Draw::new(80_000 + seed);
+        let bits = [1, 2, 4][seed as usize / Family::ALL.len()];
+        let mut weights: Vec<i16> =
+            (0..inputs * outputs).map(|_| [1, -1, 0, 0, 0][draw.within(0, 4) as usize]).collect();
+        for (row, sign) in [(0, -1), (1, 1), (2, -1)] {
+            weights[row * inputs..(row + 1) * inputs].fill(0);
+            weights[row * inputs + 5] = sign;
+        }
+        let network = matrix::network("shared", inputs, outputs, weights, Range::signed(8)).unwrap();
+        let folding = Folding::PerLayer(vec![Style::Serial { bits }]);
+        let options = Options { folding, family: Some(family), ..Options::default() };
+        let design = lower(&network, &options).unwrap();
+        let samples = random::samples(&mut draw, &network, 6);
+        let run = simulate(&design, &samples, Stalls::random(seed, 100));
+        expect_equal(&network, &design, &samples, &run, &format!("seed {seed}, {options:?}"));
+    }
+}

@@ -118,6 +118,12 @@ impl<'a> Place<'a> {
     /// The sum of one or two items.
     fn join(&mut self, b: &mut Builder, pipe: &mut Pipe, items: &[Item], name: String) -> Item {
         assert!(items.len() <= 2 && items.iter().all(|i| i.shift == 0), "sums of two unshifted operands");
+        // What only stands for a difference that its readers subtract is no sum.
+        if let [only] = items
+            && !only.negate
+        {
+            return *only;
+        }
         if items.len() == 2 && items.iter().all(|i| i.negate) {
             let added = items.iter().map(|i| Item { negate: false, ..*i }).collect::<Vec<_>>();
             let sum = self.join(b, pipe, &added, format!("{name}_neg"));
@@ -129,7 +135,7 @@ impl<'a> Place<'a> {
         let operands = nodes.clone();
         let added = items.iter().position(|i| !i.negate).map(|at| nodes.remove(at));
         let carry = b.loop_reg(Range::BIT, Some(self.ce), None, format!("{name}_carry"));
-        let read = (added, nodes.pop().expect("two operands, or one that is subtracted"));
+        let read = (added, nodes.pop().expect("one is left, or it is subtracted"));
         let negate = items.iter().any(|i| i.negate);
         let (digit, next) = match self.ripples {
             true => self.ripple(b, read, negate, (carry, clear), &name),
