@@ -1,15 +1,34 @@
 //! The Verilog module `rows` as a block of rust-hdl 0.46, for designs written with it:
 //!
 //! ```ignore
-//! #[path = "build/rows_rust_hdl.rs"]
+//! #[path = "rows_rust_hdl.rs"] // this file, from where the design stands
 //! mod rows;
 //!
 //! #[derive(LogicBlock, Default)]
 //! struct Design {
 //!     core: rows::Core,
-//!     // ...
+//!     // signals of one's own: here of the same names and types as the core's
+//! }
+//!
+//! impl Logic for Design {
+//!     #[hdl_gen]
+//!     fn update(&mut self) {
+//!         self.core.clk.next = self.clk.val();
+//!         self.core.rst.next = self.rst.val();
+//!         self.core.s_axis_tdata.next = self.s_axis_tdata.val();
+//!         self.core.s_axis_tvalid.next = self.s_axis_tvalid.val();
+//!         self.core.s_axis_tlast.next = self.s_axis_tlast.val();
+//!         self.s_axis_tready.next = self.core.s_axis_tready.val();
+//!         self.core.m_axis_tready.next = self.m_axis_tready.val();
+//!         self.m_axis_tvalid.next = self.core.m_axis_tvalid.val();
+//!         self.m_axis_tdata.next = self.core.m_axis_tdata.val();
+//!         self.m_axis_tlast.next = self.core.m_axis_tlast.val();
+//!         self.frame_error.next = self.core.frame_error.val();
+//!     }
 //! }
 //! ```
+//!
+//! A beat moves in a cycle in which valid and ready are both 1; the header of the Verilog says what the data hold.
 //!
 //! What `generate_verilog` gives then holds the Verilog beside this file; it calls the design itself `top`, which no core may
 //! be called then. rust-hdl's own simulation does not see inside: there the outputs stay 0.
@@ -25,21 +44,21 @@ pub struct Core {
     pub rst: Signal<In, Bit>,
     /// one element of 8 bits per beat.
     pub s_axis_tdata: Signal<In, Bits<8>>,
-    /// See the header of the Verilog.
+    /// A beat of a sample is there.
     pub s_axis_tvalid: Signal<In, Bit>,
-    /// See the header of the Verilog.
+    /// It is the last of its sample.
     pub s_axis_tlast: Signal<In, Bit>,
-    /// See the header of the Verilog.
+    /// The core takes the beat.
     pub s_axis_tready: Signal<Out, Bit>,
-    /// See the header of the Verilog.
+    /// The beat is taken.
     pub m_axis_tready: Signal<In, Bit>,
-    /// See the header of the Verilog.
+    /// A beat of a result is there.
     pub m_axis_tvalid: Signal<Out, Bit>,
     /// one value of 9 bits per beat, zero above.
     pub m_axis_tdata: Signal<Out, Bits<16>>,
-    /// See the header of the Verilog.
+    /// It is the last of its result.
     pub m_axis_tlast: Signal<Out, Bit>,
-    /// See the header of the Verilog.
+    /// A sample had the wrong number of beats; 1 until reset.
     pub frame_error: Signal<Out, Bit>,
 }
 
