@@ -1,10 +1,10 @@
 //! What one layer of weights can be built as, with cells and cycles.
 
-use sterna_ir::{Design, LayerOp, Network};
+use sterna_ir::{LayerOp, Network};
 
 use super::Watch;
 use super::combine::Area;
-use crate::estimate::{Estimate, estimate};
+use crate::estimate::estimate;
 use crate::family::Family;
 use crate::lower::{LayerInfo, MOST_LANES, Searched, pes_worth_trying, sketch};
 use crate::{Folding, Options, Result, Style};
@@ -78,28 +78,33 @@ pub fn candidates(
         let first = tries.first().and_then(|first| first.iter().find(|step| folded(step) == styles[0]));
         let lanes = first.and_then(|(_, cycles)| lanes(*cycles));
         let input_lanes = options.input_lanes.or(lanes);
-        let folding = Folding::PerLayer(styles);
-        let (design, infos) = sketch(network, &Options { folding, input_lanes, ..options.clone() }, known)?;
-        let found = estimate(&design.netlist, family, Some(family));
-        for (i, info) in infos.iter().enumerate() {
+        let found = figures(network, &Options { input_lanes, ..options.clone() }, family, styles, known)?;
+        for (i, (cycles, area)) in found.into_iter().enumerate() {
             let Some(style) = new[i] else { continue };
-            let (input_lanes, area) = (lanes.filter(|_| i == 0), area(&found, &info.module));
-            layers[i].push(Candidate { style, input_lanes, cycles: cycles(&design, &infos, i), area });
+            layers[i].push(Candidate { style, input_lanes: lanes.filter(|_| i == 0), cycles, area });
         }
     }
     Ok(layers.into_iter().map(worthy).collect())
 }
 
-/// Cycles of layer of weights `i`, the first of which waits for the input.
-pub fn cycles(design: &Design, infos: &[LayerInfo], i: usize) -> u64 {
-    let beats = if i == 0 { design.input.beats() as u64 } else { 1 };
-    infos[i].least_cycles.max(beats)
-}
-
-/// Cells of a module.
-pub fn area(found: &Estimate, module: &str) -> Area {
-    let found = found.modules.iter().find(|(name, _)| name == module);
-    found.map_or(Area::default(), |(_, cells)| Area::of(cells))
+/// By layer of weights its cycles, of the first at least those of the input, and the cells of its module, in a design of these
+/// `styles`.
+pub fn figures(
+    network: &Network,
+    options: &Options,
+    family: Family,
+    styles: Vec<Style>,
+    known: &mut Searched,
+) -> Result<Vec<(u64, Area)>> {
+    let options = Options { folding: Folding::PerLayer(styles), ..options.clone() };
+    let (design, infos) = sketch(network, &options, known)?;
+    let found = estimate(&design.netlist, family, Some(family));
+    let of_layer = |(i, info): (usize, &LayerInfo)| {
+        let beats = if i == 0 { design.input.beats() as u64 } else { 1 };
+        let module = found.modules.iter().find(|(name, _)| *name == info.module);
+        (info.least_cycles.max(beats), module.map_or(Area::default(), |(_, cells)| Area::of(cells)))
+    };
+    Ok(infos.iter().enumerate().map(of_layer).collect())
 }
 
 /// By layer of weights, the adder graphs that it may be.

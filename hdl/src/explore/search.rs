@@ -1,11 +1,10 @@
 //! The way to a design within a budget.
 
-use super::candidates::{Candidate, area, cycles};
+use super::candidates::{Candidate, figures};
 use super::combine::{Area, cheapest};
 use super::{Budget, Explorer, Point};
-use crate::estimate::estimate;
-use crate::lower::{pes_between, sketch};
-use crate::{Folding, Options, Result, Style};
+use crate::lower::pes_between;
+use crate::{Options, Result, Style};
 
 /// Designs built at most for one choice; each is nearer to the budget than the one before.
 const TRIES: usize = 12;
@@ -81,12 +80,10 @@ impl Explorer<'_> {
                 None => own.style,
             };
             let styles: Vec<Style> = between.iter().zip(&chosen).map(style).collect();
-            let folding = Folding::PerLayer(styles.clone());
-            let options = Options { folding, input_lanes, ..self.options.clone() };
-            let (design, infos) = sketch(self.network, &options, &mut self.known)?;
-            let found = estimate(&design.netlist, self.family, Some(self.family));
-            for i in (0..chosen.len()).filter(|i| rank < between[*i].len()) {
-                let (cycles, area) = (cycles(&design, &infos, i), area(&found, &infos[i].module));
+            let options = Options { input_lanes, ..self.options.clone() };
+            let found = figures(self.network, &options, self.family, styles.clone(), &mut self.known)?;
+            for (i, (cycles, area)) in found.into_iter().enumerate().filter(|(i, _)| rank < between[*i].len())
+            {
                 let input_lanes = chosen[i].input_lanes;
                 self.layers[i].push(Candidate { style: styles[i], input_lanes, cycles, area });
             }

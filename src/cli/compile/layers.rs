@@ -34,16 +34,21 @@ pub fn longest_path(place: &Place, stages: &[StageInfo]) -> String {
     format!("{} of {}", place.signal, label_of(stages, &place.module))
 }
 
+/// The styles that were asked for layer by layer, if so.
+fn asked(build: &Build) -> &[Style] {
+    match &build.options.folding {
+        Folding::PerLayer(styles) => styles,
+        _ => &[],
+    }
+}
+
 /// Columns of [`rows`].
 pub const HEADER: [&str; 8] =
     ["layer", "nonzeros", "zeros", "style", "cycles", "PE use", "schedule bits", "windows"];
 
 /// The layers of weights of a design as a table.
 pub fn rows(build: &Build, stages: &[StageInfo]) -> Vec<Vec<String>> {
-    let asked: &[Style] = match &build.options.folding {
-        Folding::PerLayer(styles) => styles,
-        _ => &[],
-    };
+    let asked = asked(build);
     let row = |(index, stage): (usize, &StageInfo)| {
         let kind = match asked.get(index) {
             Some(Style::Dense { .. }) => ", dense",
@@ -112,11 +117,7 @@ pub fn report(build: &Build, ui: &Ui) -> Result<()> {
             ui.note(format!("{used} of {asked} PEs used: {MOST}"));
         }
     }
-    let styles: &[Style] = match &build.options.folding {
-        Folding::PerLayer(styles) => styles,
-        _ => &[],
-    };
-    for (stage, style) in stages.iter().zip(styles) {
+    for (stage, style) in stages.iter().zip(asked(build)) {
         if let (Some(schedule), Style::Folded { pes } | Style::Dense { pes } | Style::Xnor { pes }) =
             (&stage.hardware.schedule, style)
             && schedule.pes < *pes
