@@ -109,3 +109,30 @@ fn sums_of_a_matrix_have_digits_on_every_family() {
         expect_equal(&network, &design, &samples, &run, &format!("seed {seed}, {options:?}"));
     }
 }
+
+/// As wide as sums may be, or refused.
+#[test]
+fn wide_values_have_digits_or_are_refused() {
+    let mut built = 0;
+    for width in (1..=59).step_by(3) {
+        for (bits, range) in [1, 2, 4]
+            .into_iter()
+            .flat_map(|bits| [Range::signed(width), Range::unsigned(width)].map(|range| (bits, range)))
+        {
+            let Ok(network) = matrix::network("wide", 3, 2, vec![1, -1, 1, 0, -1, 0], range) else {
+                continue;
+            };
+            let folding = Folding::PerLayer(vec![Style::Serial { bits }]);
+            let place = format!("{range:?}, {bits} bits");
+            let design = match lower(&network, &Options { folding, ..Options::default() }) {
+                Ok(design) => design,
+                Err(Error::TooWide { .. }) => continue,
+                Err(error) => panic!("{place}: {error}"),
+            };
+            let samples = random::samples(&mut Draw::new(u64::from(width)), &network, 4);
+            expect_equal(&network, &design, &samples, &simulate(&design, &samples, Stalls::none()), &place);
+            built += 1;
+        }
+    }
+    assert!(built > 40, "{built}");
+}
